@@ -1,0 +1,178 @@
+import type { Condition, KubeObject, ObjectMeta } from "./object.ts";
+
+/** `spec.containers[].env[].valueFrom`, the sources that are served. */
+export interface EnvVarSource {
+  fieldRef?: { fieldPath: string };
+  resourceFieldRef?: { containerName?: string; resource: string; divisor?: string };
+  configMapKeyRef?: { name: string; key: string; optional?: boolean };
+  secretKeyRef?: { name: string; key: string; optional?: boolean };
+}
+
+/** One container of a pod. Fields that Skerry does not read pass through. */
+export interface Container {
+  name: string;
+  image: string;
+  imagePullPolicy?: "Always" | "IfNotPresent" | "Never";
+  command?: string[];
+  args?: string[];
+  workingDir?: string;
+  env?: { name: string; value?: string; valueFrom?: EnvVarSource }[];
+  envFrom?: {
+    prefix?: string;
+    configMapRef?: { name: string; optional?: boolean };
+    secretRef?: { name: string; optional?: boolean };
+  }[];
+  ports?: {
+    name?: string;
+    containerPort: number;
+    hostPort?: number;
+    hostIP?: string;
+    protocol?: "TCP" | "UDP" | "SCTP";
+  }[];
+  resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
+  volumeMounts?: {
+    name: string;
+    mountPath: string;
+    readOnly?: boolean;
+    subPath?: string;
+    mountPropagation?: string;
+  }[];
+  securityContext?: Record<string, unknown>;
+  tty?: boolean;
+  stdin?: boolean;
+  stdinOnce?: boolean;
+  terminationMessagePath?: string;
+  // deno-lint-ignore no-explicit-any -- probes, lifecycle and the rest pass through
+  [field: string]: any;
+}
+
+/** One key of a configMap or secret volume, or of a downward API item. */
+export interface KeyToPath {
+  key: string;
+  path: string;
+  /** File mode bits, decimal as in JSON. */
+  mode?: number;
+}
+
+/** One volume of a pod. */
+export interface Volume {
+  name: string;
+  emptyDir?: { medium?: string; sizeLimit?: string };
+  hostPath?: { path: string; type?: string };
+  configMap?: { name: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean };
+  secret?: { secretName: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean };
+  // deno-lint-ignore no-explicit-any -- kinds of volume that are refused by name
+  [kind: string]: any;
+}
+
+/** A toleration of a pod. */
+export interface Toleration {
+  key?: string;
+  operator?: "Exists" | "Equal";
+  value?: string;
+  effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+  tolerationSeconds?: number;
+}
+
+/** One term of a node selector: its expressions and fields all hold. */
+export interface NodeSelectorTerm {
+  matchExpressions?: { key: string; operator: string; values?: string[] }[];
+  matchFields?: { key: string; operator: string; values?: string[] }[];
+}
+
+/** Kubernetes' `PodSpec`, as far as Skerry reads it. */
+export interface PodSpec {
+  nodeName?: string;
+  nodeSelector?: Record<string, string>;
+  affinity?: {
+    nodeAffinity?: {
+      requiredDuringSchedulingIgnoredDuringExecution?: { nodeSelectorTerms: NodeSelectorTerm[] };
+    };
+  };
+  tolerations?: Toleration[];
+  containers: Container[];
+  initContainers?: Container[];
+  volumes?: Volume[];
+  restartPolicy?: "Always" | "OnFailure" | "Never";
+  /** Seconds. */
+  terminationGracePeriodSeconds?: number;
+  hostNetwork?: boolean;
+  hostPID?: boolean;
+  hostIPC?: boolean;
+  hostname?: string;
+  subdomain?: string;
+  dnsPolicy?: string;
+  dnsConfig?: {
+    nameservers?: string[];
+    searches?: string[];
+    options?: { name: string; value?: string }[];
+  };
+  runtimeClassName?: string;
+  schedulerName?: string;
+  serviceAccountName?: string;
+  securityContext?: Record<string, unknown>;
+  // deno-lint-ignore no-explicit-any -- fields of later issues pass through
+  [field: string]: any;
+}
+
+/** The state of one container, exactly one member set. */
+export interface ContainerState {
+  waiting?: { reason?: string; message?: string };
+  running?: { startedAt: string };
+  terminated?: {
+    exitCode: number;
+    signal?: number;
+    reason?: string;
+    message?: string;
+    startedAt?: string;
+    finishedAt?: string;
+    containerID?: string;
+  };
+}
+
+/** What a pod's status says of one container. */
+export interface ContainerStatus {
+  name: string;
+  state: ContainerState;
+  lastState: ContainerState;
+  ready: boolean;
+  restartCount: number;
+  image: string;
+  imageID: string;
+  containerID?: string;
+  started?: boolean;
+}
+
+/** `status.phase` of a pod. */
+export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
+
+/** Kubernetes' `PodStatus`, as far as Skerry writes it. */
+export interface PodStatus {
+  phase?: PodPhase;
+  conditions?: Condition[];
+  reason?: string;
+  message?: string;
+  hostIP?: string;
+  hostIPs?: { ip: string }[];
+  podIP?: string;
+  podIPs?: { ip: string }[];
+  startTime?: string;
+  containerStatuses?: ContainerStatus[];
+  initContainerStatuses?: ContainerStatus[];
+  qosClass?: "Guaranteed" | "Burstable" | "BestEffort";
+  observedGeneration?: number;
+}
+
+/** A Pod. */
+export interface Pod extends KubeObject {
+  kind: "Pod";
+  metadata: ObjectMeta;
+  spec: PodSpec;
+  status?: PodStatus;
+}
+
+/** What a workload makes pods from. */
+export interface PodTemplate {
+  metadata?: Partial<ObjectMeta>;
+  spec: PodSpec;
+}

@@ -1,0 +1,100 @@
+import { groupResource, type ResourceDef } from "./object.ts";
+
+type Extra = Partial<
+  Pick<ResourceDef, "shortNames" | "categories" | "namespaced" | "hasStatus" | "scale">
+>;
+
+function define(
+  group: string,
+  version: string,
+  plural: string,
+  kind: string,
+  extra: Extra = {},
+): ResourceDef {
+  return {
+    group,
+    version,
+    plural,
+    kind,
+    singular: kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    namespaced: true,
+    hasStatus: false,
+    ...extra,
+  };
+}
+
+const ALL = ["all"];
+const SCALE = {
+  spec: "spec.replicas",
+  status: "status.replicas",
+  selector: "spec.selector",
+} as const;
+
+/** Every kind that the embedded hub serves, by a short name for use in code. */
+export const RESOURCES = {
+  namespaces: define("", "v1", "namespaces", "Namespace", {
+    namespaced: false,
+    hasStatus: true,
+    shortNames: ["ns"],
+  }),
+  nodes: define("", "v1", "nodes", "Node", {
+    namespaced: false,
+    hasStatus: true,
+    shortNames: ["no"],
+  }),
+  pods: define("", "v1", "pods", "Pod", { hasStatus: true, shortNames: ["po"], categories: ALL }),
+  configmaps: define("", "v1", "configmaps", "ConfigMap", { shortNames: ["cm"] }),
+  secrets: define("", "v1", "secrets", "Secret"),
+  services: define("", "v1", "services", "Service", {
+    hasStatus: true,
+    shortNames: ["svc"],
+    categories: ALL,
+  }),
+  serviceaccounts: define("", "v1", "serviceaccounts", "ServiceAccount", { shortNames: ["sa"] }),
+  events: define("", "v1", "events", "Event", { shortNames: ["ev"] }),
+  deployments: define("apps", "v1", "deployments", "Deployment", {
+    hasStatus: true,
+    shortNames: ["deploy"],
+    categories: ALL,
+    scale: SCALE,
+  }),
+  replicasets: define("apps", "v1", "replicasets", "ReplicaSet", {
+    hasStatus: true,
+    shortNames: ["rs"],
+    categories: ALL,
+    scale: SCALE,
+  }),
+  daemonsets: define("apps", "v1", "daemonsets", "DaemonSet", {
+    hasStatus: true,
+    shortNames: ["ds"],
+    categories: ALL,
+  }),
+  leases: define("coordination.k8s.io", "v1", "leases", "Lease"),
+  endpointslices: define("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"),
+  wasmfunctions: define("skerry.dev", "v1alpha1", "wasmfunctions", "WasmFunction", {
+    hasStatus: true,
+    shortNames: ["wf"],
+    categories: ALL,
+  }),
+} as const satisfies Record<string, ResourceDef>;
+
+/** The kinds as a list. */
+export const RESOURCE_LIST: readonly ResourceDef[] = Object.values(RESOURCES);
+
+const BY_KEY = new Map(RESOURCE_LIST.map((resource) => [groupResource(resource), resource]));
+const BY_KIND = new Map(
+  RESOURCE_LIST.map((resource) => [`${resource.group}/${resource.kind}`, resource]),
+);
+
+/** Finds a resource by `pods` or `deployments.apps`. */
+export function findResource(key: string): ResourceDef | undefined {
+  return BY_KEY.get(key);
+}
+
+/** Finds the resource of an object by its `apiVersion` (any version of the group) and `kind`. */
+export function resourceOfKind(apiVersion: string, kind: string): ResourceDef | undefined {
+  const slash = apiVersion.indexOf("/");
+  return BY_KIND.get(`${slash < 0 ? "" : apiVersion.slice(0, slash)}/${kind}`);
+}

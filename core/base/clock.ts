@@ -1,0 +1,146 @@
+import { type Ms, ms } from "./units.ts";
+
+/**
+ * Time as a dependency. Everything that waits or reads the time gets a `Clock`, so that tests and
+ * `tests/sim` can run on virtual time ({@linkcode VirtualClock}).
+ */
+export interface Clock {
+  /** The wall clock. */
+  now(): Ms;
+  /** A clock that never goes back; only differences mean anything. */
+  monotonic(): Ms;
+  /** Calls `fn` once after `delay`; disposing the result before that prevents the call. */
+  timer(delay: Ms, fn: () => void): Disposable;
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  now: () => Date.now() as Ms,
+  monotonic: () => performance.now() as Ms,
+  timer(delay, fn) {
+    // setTimeout fires at once above 2^31-1 ms; a longer wait is cut into steps.
+    let handle: ReturnType<typeof setTimeout>;
+    const arm = (left: number): void => {
+      const step = Math.min(left, 0x7fffffff);
+      handle = setTimeout(() => left > step ? arm(left - step) : fn(), step);
+    };
+    arm(Math.max(0, delay));
+    return { [Symbol.dispose]: () => clearTimeout(handle) };
+  },
+};
+
+/** Waits for `delay`. Rejects with the signal's reason when `signal` aborts first. */
+export function sleep(clock: Clock, delay: Ms, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = (): void => {
+      timer[Symbol.dispose]();
+      reject(signal?.reason);
+    };
+    const timer = clock.timer(delay, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** A signal that aborts when `delay` has passed or when `parent` aborts. Dispose it when done. */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A signal that aborts with `reason()` after `delay`, or with `parent`'s reason when that aborts.
+ * Use with `using`, so that neither the timer nor the listener outlives the call.
+ */
+export function deadline(
+  clock: Clock,
+  delay: Ms,
+  reason: () => unknown,
+  parent?: AbortSignal,
+): Deadline {
+  const controller = new AbortController();
+  const onParent = (): void => controller.abort(parent?.reason);
+  if (parent?.aborted) controller.abort(parent.reason);
+  parent?.addEventListener("abort", onParent, { once: true });
+  const timer = clock.timer(delay, () => controller.abort(reason()));
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      timer[Symbol.dispose]();
+      parent?.removeEventListener("abort", onParent);
+    },
+  };
+}
+
+interface Pending {
+  readonly at: number;
+  readonly order: number;
+  readonly fn: () => void;
+}
+
+/**
+ * A clock that stands still until {@linkcode VirtualClock.advance} moves it. Timers fire in order
+ * of time, then of creation, each followed by enough turns of the microtask queue for the code
+ * that waited on it to run as far as it can.
+ */
+export class VirtualClock implements Clock {
+  #now: number;
+  #order = 0;
+  readonly #start: number;
+  readonly #pending = new Set<Pending>();
+
+  constructor(start: Ms = ms(Date.UTC(2026, 0, 1))) {
+    this.#now = start;
+    this.#start = start;
+  }
+
+  now(): Ms {
+    return this.#now as Ms;
+  }
+
+  monotonic(): Ms {
+    return (this.#now - this.#start) as Ms;
+  }
+
+  timer(delay: Ms, fn: () => void): Disposable {
+    const entry = { at: this.#now + Math.max(0, delay), order: this.#order++, fn };
+    this.#pending.add(entry);
+    return { [Symbol.dispose]: () => void this.#pending.delete(entry) };
+  }
+
+  /** How many timers wait. */
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** Moves time forward by `span`, firing what falls due on the way. */
+  async advance(span: Ms): Promise<void> {
+    const end = this.#now + span;
+    await settle();
+    for (let next = this.#next(end); next; next = this.#next(end)) {
+      this.#pending.delete(next);
+      this.#now = Math.max(this.#now, next.at);
+      next.fn();
+      await settle();
+    }
+    this.#now = end;
+  }
+
+  #next(end: number): Pending | undefined {
+    let best: Pending | undefined;
+    for (const entry of this.#pending) {
+      if (entry.at > end) continue;
+      if (!best || entry.at < best.at || (entry.at === best.at && entry.order < best.order)) {
+        best = entry;
+      }
+    }
+    return best;
+  }
+}
+
+/** Lets everything that can run without time passing run. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 64; turn++) await Promise.resolve();
+}

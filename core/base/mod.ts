@@ -1,0 +1,9 @@
+/** The base room: errors, time, chance, logs, queues, retries and the life of a process. */
+export * from "./clock.ts";
+export * from "./errors.ts";
+export * from "./lifecycle.ts";
+export * from "./log.ts";
+export * from "./queue.ts";
+export * from "./random.ts";
+export * from "./retry.ts";
+export * from "./units.ts";

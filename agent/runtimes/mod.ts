@@ -1,0 +1,2 @@
+/** The runtimes room: sandboxes and containers behind one interface. */
+export * from "./runtime.ts";

@@ -1,0 +1,58 @@
+import { type Bytes, bytes } from "../../core/base/mod.ts";
+
+/** What the node says of the machine it runs on. */
+export interface MachineFacts {
+  readonly hostname: string;
+  readonly cpus: number;
+  readonly memory: Bytes;
+  /** `amd64`, `arm64`. */
+  readonly architecture: string;
+  readonly kernel: string;
+  readonly osImage: string;
+  readonly machineId: string;
+  /** Changes with every boot. */
+  readonly bootId: string;
+  /** Addresses that other machines may reach, the preferred one first. */
+  readonly addresses: readonly string[];
+}
+
+const ARCHITECTURES: Record<string, string> = { x86_64: "amd64", aarch64: "arm64" };
+
+/** Reads the machine. Needs read permission for the machine files and `sys` for the rest. */
+export function loadMachineFacts(): MachineFacts {
+  return {
+    hostname: Deno.hostname(),
+    cpus: navigator.hardwareConcurrency,
+    memory: bytes(Deno.systemMemoryInfo().total),
+    architecture: ARCHITECTURES[Deno.build.arch] ?? Deno.build.arch,
+    kernel: Deno.osRelease(),
+    osImage: osName(readText("/etc/os-release")),
+    machineId: readText("/etc/machine-id").trim(),
+    bootId: readText("/proc/sys/kernel/random/boot_id").trim(),
+    addresses: loadAddresses(),
+  };
+}
+
+/** The machine's own addresses: no loopback, no link-local; IPv4 first, bridges of containers last. */
+export function loadAddresses(): string[] {
+  const rank = (item: Deno.NetworkInterfaceInfo): number =>
+    (item.family === "IPv4" ? 0 : 2) +
+    (/^(cni|docker|br-|veth|virbr|skerry)/.test(item.name) ? 1 : 0);
+  return Deno.networkInterfaces()
+    .filter((item) => !/^(127\.|::1$|fe80:|169\.254\.)/.test(item.address))
+    .sort((a, b) => rank(a) - rank(b))
+    .map((item) => item.address);
+}
+
+/** The pretty name in the text of `/etc/os-release`. */
+export function osName(text: string): string {
+  return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(text)?.[1] ?? "Linux";
+}
+
+function readText(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return ""; // A machine without this file has nothing to say there.
+  }
+}

@@ -1,0 +1,4 @@
+/** The parts room: what each process is started with, its options and its permissions. */
+export * from "./options.ts";
+export * from "./parts.ts";
+export * from "./permissions.ts";

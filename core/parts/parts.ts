@@ -1,0 +1,125 @@
+import type { OptionsOf } from "./options.ts";
+
+/** Where the parts keep their state when nothing else is said: below the working directory. */
+export const STATE_ROOT = ".skerry";
+
+const CRI_SOCKET = "/run/containerd/containerd.sock";
+
+/** Options of the hub, `deno task hub`. */
+export const HUB_OPTIONS = {
+  "state-dir": { help: "folder of the hub's store", value: "DIR", fallback: `${STATE_ROOT}/hub` },
+  "node-address": { help: "address that nodes connect to", value: "IP", fallback: "0.0.0.0" },
+  "node-port": { help: "port that nodes connect to (mTLS)", value: "PORT", fallback: 10000 },
+  "api-address": { help: "address of the Kubernetes API", value: "IP", fallback: "127.0.0.1" },
+  "api-port": { help: "port of the Kubernetes API", value: "PORT", fallback: 6443 },
+  "metrics-port": {
+    help: "port of metrics and health on 127.0.0.1",
+    value: "PORT",
+    fallback: 9091,
+  },
+  "advertise": {
+    help: "name or address that nodes and clients use for this hub; may be repeated",
+    value: "HOST",
+    fallback: [] as readonly string[],
+  },
+  "service-cidr": { help: "range of Service addresses", value: "CIDR", fallback: "10.96.0.0/16" },
+  "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "info" },
+  "print-config": { help: "print the options in effect and exit", fallback: false },
+} as const;
+
+/** Options of the agent, `deno task agent`. */
+export const AGENT_OPTIONS = {
+  "state-dir": {
+    help: "folder of the node's store, keys and volumes",
+    value: "DIR",
+    fallback: `${STATE_ROOT}/agent`,
+  },
+  "hub": {
+    help: "the hub to join; without it the node runs alone",
+    value: "HOST:PORT",
+    fallback: "",
+  },
+  "token": { help: "join token, needed once", value: "TOKEN", fallback: "" },
+  "token-file": { help: "file that holds the join token", value: "FILE", fallback: "" },
+  "name": { help: "node name (default: the host name)", value: "NAME", fallback: "" },
+  "node-ip": { help: "address of this node (default: found)", value: "IP", fallback: "" },
+  "labels": {
+    help: "label of the node; may be repeated",
+    value: "KEY=VALUE",
+    fallback: [] as readonly string[],
+  },
+  "cri-socket": {
+    help: "socket of the container runtime; 'none' for functions only",
+    value: "PATH",
+    fallback: CRI_SOCKET,
+  },
+  "runner-socket": {
+    help: "control socket of the runner",
+    value: "PATH",
+    fallback: `${STATE_ROOT}/runner/control.sock`,
+  },
+  "manifests": {
+    help: "folder of static pods and functions",
+    value: "DIR",
+    fallback: `${STATE_ROOT}/manifests`,
+  },
+  "function-files": {
+    help: "folder that functions with a file source may name",
+    value: "DIR",
+    fallback: `${STATE_ROOT}/functions`,
+  },
+  "pod-logs": { help: "folder of container logs", value: "DIR", fallback: "/var/log/pods" },
+  "pod-cidr": {
+    help: "range of pod addresses on this node",
+    value: "CIDR",
+    fallback: "10.42.0.0/16",
+  },
+  "api-port": { help: "port of the local Kubernetes API", value: "PORT", fallback: 10550 },
+  "metrics-port": {
+    help: "port of metrics and health on 127.0.0.1",
+    value: "PORT",
+    fallback: 10350,
+  },
+  "function-hosts": {
+    help: "host that modules may be fetched from; may be repeated",
+    value: "HOST[:PORT]",
+    fallback: [] as readonly string[],
+  },
+  "allow-privileged": { help: "let pods run privileged containers", fallback: false },
+  "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "info" },
+  "print-config": { help: "print the options in effect and exit", fallback: false },
+} as const;
+
+/** Options of the runner, `deno task runner`. */
+export const RUNNER_OPTIONS = {
+  "state-dir": {
+    help: "folder of compiled modules",
+    value: "DIR",
+    fallback: `${STATE_ROOT}/runner`,
+  },
+  "control-socket": {
+    help: "socket that the agent controls this runner by",
+    value: "PATH",
+    fallback: `${STATE_ROOT}/runner/control.sock`,
+  },
+  "gateway-address": {
+    help: "address of the function gateway",
+    value: "IP",
+    fallback: "127.0.0.1",
+  },
+  "gateway-port": { help: "port of the function gateway", value: "PORT", fallback: 8080 },
+  "libwasmtime": {
+    help: "path of libwasmtime.so (default: the one that set-up fetched)",
+    value: "FILE",
+    fallback: "",
+  },
+  "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "info" },
+  "print-config": { help: "print the options in effect and exit", fallback: false },
+} as const;
+
+/** The hub's options as read. */
+export type HubOptions = OptionsOf<typeof HUB_OPTIONS>;
+/** The agent's options as read. */
+export type AgentOptions = OptionsOf<typeof AGENT_OPTIONS>;
+/** The runner's options as read. */
+export type RunnerOptions = OptionsOf<typeof RUNNER_OPTIONS>;

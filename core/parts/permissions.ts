@@ -1,0 +1,82 @@
+import type { AgentOptions, HubOptions, RunnerOptions } from "./parts.ts";
+
+/** The kinds of permission that depend on a part's options. The rest stands in `deno.json`. */
+export interface Permissions {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly net: readonly string[];
+}
+
+/** Files that tell what machine this is. */
+const MACHINE_FILES = [
+  "/etc/machine-id",
+  "/etc/os-release",
+  "/proc/sys/kernel/random/boot_id",
+  "/proc/meminfo",
+];
+
+/** What the hub may touch: its state folder and its listeners. */
+export function hubPermissions(options: HubOptions): Permissions {
+  const state = [options["state-dir"]];
+  return {
+    read: state,
+    write: state,
+    net: [
+      `${options["node-address"]}:${options["node-port"]}`,
+      `${options["api-address"]}:${options["api-port"]}`,
+      `127.0.0.1:${options["metrics-port"]}`,
+    ],
+  };
+}
+
+/**
+ * What the agent may touch: its state folder, the log folder of pods, the CRI and runner sockets,
+ * its manifests, the hub, the hosts that modules come from and the pods of this node.
+ */
+export function agentPermissions(options: AgentOptions): Permissions {
+  const sockets = [
+    ...(options["cri-socket"] === "none" ? [] : [options["cri-socket"]]),
+    options["runner-socket"],
+  ];
+  return {
+    read: [
+      options["state-dir"],
+      options["pod-logs"],
+      ...sockets,
+      options.manifests,
+      options["function-files"],
+      ...(options["token-file"] === "" ? [] : [options["token-file"]]),
+      ...MACHINE_FILES,
+      "/etc/resolv.conf",
+      "/etc/hosts",
+    ],
+    write: [options["state-dir"], options["pod-logs"], ...sockets],
+    net: [
+      ...(options.hub === "" ? [] : [options.hub]),
+      `127.0.0.1:${options["api-port"]}`,
+      `127.0.0.1:${options["metrics-port"]}`,
+      ...sockets.map((path) => `unix:${path}`),
+      ...options["function-hosts"],
+      // The runtime's streaming server (exec, attach, port-forward) and the pods themselves.
+      "127.0.0.1",
+      options["pod-cidr"],
+    ],
+  };
+}
+
+/** What the runner may touch: its cache, the engine's library, the control socket, the gateway. */
+export function runnerPermissions(options: RunnerOptions, library: string): Permissions {
+  const socket = options["control-socket"];
+  return {
+    read: [options["state-dir"], socket, library],
+    write: [options["state-dir"], socket],
+    net: [`unix:${socket}`, `${options["gateway-address"]}:${options["gateway-port"]}`],
+  };
+}
+
+/** The command-line flags that grant `permissions`, in place of those kinds of the named set. */
+export function permissionFlags(permissions: Permissions): string[] {
+  return (["read", "write", "net"] as const)
+    .filter((kind) => permissions[kind].length > 0)
+    .map((kind) => `--allow-${kind}=${[...new Set(permissions[kind])].join(",")}`);
+}

@@ -2,3 +2,5 @@
 export * from "./options.ts";
 export * from "./parts.ts";
 export * from "./permissions.ts";
+export * from "./ready.ts";
+export * from "./process.ts";

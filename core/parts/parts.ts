@@ -85,6 +85,7 @@ export const AGENT_OPTIONS = {
     value: "HOST[:PORT]",
     fallback: [] as readonly string[],
   },
+  "stop-pods": { help: "stop all pods when the agent stops", fallback: false },
   "allow-privileged": { help: "let pods run privileged containers", fallback: false },
   "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "info" },
   "print-config": { help: "print the options in effect and exit", fallback: false },

@@ -1,0 +1,59 @@
+/**
+ * Starts one part by hand: `deno task hub|agent|runner [options]`. Runs with `-P=launcher`: it may
+ * start the Deno binary and do nothing else; the part gets its own permission set.
+ */
+import { AppError, errorText } from "../core/base/mod.ts";
+import {
+  AGENT_OPTIONS,
+  EXIT,
+  HUB_OPTIONS,
+  optionsHelp,
+  parseOptions,
+  RUNNER_OPTIONS,
+} from "../core/parts/mod.ts";
+import { launchPart, type PartSpec, stopSignal } from "./launch.ts";
+import { foundLibrary } from "./library.ts";
+import { fail, say } from "./say.ts";
+
+const TABLES = { hub: HUB_OPTIONS, agent: AGENT_OPTIONS, runner: RUNNER_OPTIONS } as const;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [part, ...rest] = args;
+  if (part !== "hub" && part !== "agent" && part !== "runner") {
+    return fail("Which part should start? Say hub, agent or runner.", EXIT.usage);
+  }
+  if (rest.includes("--help")) {
+    say(optionsHelp(`deno task ${part} [options]`, TABLES[part]));
+    return EXIT.ok;
+  }
+  const running = launchPart(readSpec(part, rest), stopSignal());
+  running.ready.then(
+    (facts) => {
+      say(`${part} is ready`);
+      for (const [key, value] of Object.entries(facts)) say(`  ${key.padEnd(14)} ${value}`);
+    },
+    () => {},
+  );
+  return await running.ended;
+}
+
+function readSpec(part: PartSpec["part"], args: readonly string[]): PartSpec {
+  switch (part) {
+    case "hub":
+      return { part, options: parseOptions(HUB_OPTIONS, args) };
+    case "agent":
+      return { part, options: parseOptions(AGENT_OPTIONS, args) };
+    case "runner": {
+      const options = parseOptions(RUNNER_OPTIONS, args);
+      return { part, options, library: options.libwasmtime || foundLibrary() };
+    }
+  }
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    Deno.exit(fail(errorText(error), error instanceof AppError ? EXIT.usage : EXIT.failure));
+  }
+}

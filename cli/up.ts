@@ -1,0 +1,241 @@
+/**
+ * `deno task up`: hub, agent and runner from one command, with an example function. Runs with
+ * `-P=launcher`; everything that needs more is a process of its own.
+ */
+import { AppError, errorText } from "../core/base/mod.ts";
+import {
+  AGENT_OPTIONS,
+  EXIT,
+  HUB_OPTIONS,
+  optionsHelp,
+  parseOptions,
+  RUNNER_OPTIONS,
+  STATE_ROOT,
+} from "../core/parts/mod.ts";
+import { launchPart, lines, type RunningPart, stopSignal } from "./launch.ts";
+import { foundLibrary } from "./library.ts";
+import type { Preflight } from "./preflight.ts";
+import { fail, say } from "./say.ts";
+
+const UP_OPTIONS = {
+  "state-dir": { help: "folder of all state", value: "DIR", fallback: STATE_ROOT },
+  "name": { help: "node name (default: the host name)", value: "NAME", fallback: "" },
+  "cri-socket": AGENT_OPTIONS["cri-socket"],
+  "pod-logs": AGENT_OPTIONS["pod-logs"],
+  "pod-cidr": AGENT_OPTIONS["pod-cidr"],
+  "keep-pods": { help: "leave containers running at the end", fallback: false },
+  "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "warn" },
+} as const;
+
+type UpOptions = ReturnType<typeof parseOptions<typeof UP_OPTIONS>>;
+
+/** Runs a helper script to its end and returns what it printed. */
+async function script(
+  flags: readonly string[],
+  file: string,
+  args: readonly string[],
+): Promise<string> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--quiet",
+      "--cached-only",
+      ...flags,
+      new URL(file, import.meta.url).pathname,
+      ...args,
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const out: string[] = [];
+  for await (const line of lines(child.stdout)) out.push(line);
+  const { code } = await child.status;
+  if (code !== 0) throw new AppError("InternalError", `${file} ended with exit code ${code}`);
+  return out.join("\n");
+}
+
+async function preflight(options: UpOptions): Promise<Preflight> {
+  const socket = options["cri-socket"];
+  const text = await script(
+    [
+      "--allow-net=127.0.0.1,0.0.0.0",
+      "--allow-sys=hostname,networkInterfaces",
+      `--allow-read=${options["state-dir"]}${socket === "none" ? "" : `,${socket}`}`,
+    ],
+    "./preflight.ts",
+    [`--cri-socket=${socket}`, `--state-root=${options["state-dir"]}`],
+  );
+  return JSON.parse(text) as Preflight;
+}
+
+/** A verb of the command line tool, with the hub's administrator credentials. */
+function skerry(kubeconfig: string, args: readonly string[]): Promise<string> {
+  return script(["-P=cli"], "./skerry.ts", [...args, `--kubeconfig=${kubeconfig}`]);
+}
+
+function startHub(options: UpOptions, ports: Preflight["ports"], stop: AbortSignal): RunningPart {
+  return launchPart({
+    part: "hub",
+    options: {
+      ...parseOptions(HUB_OPTIONS, []),
+      "state-dir": `${options["state-dir"]}/hub`,
+      "node-port": ports.node,
+      "api-port": ports.api,
+      "metrics-port": ports.hubMetrics,
+      "log-level": options["log-level"],
+    },
+  }, stop);
+}
+
+function startRunner(
+  options: UpOptions,
+  ports: Preflight["ports"],
+  stop: AbortSignal,
+): RunningPart {
+  return launchPart({
+    part: "runner",
+    library: foundLibrary(),
+    options: {
+      ...parseOptions(RUNNER_OPTIONS, []),
+      "state-dir": `${options["state-dir"]}/runner`,
+      "control-socket": `${options["state-dir"]}/runner/control.sock`,
+      "gateway-port": ports.gateway,
+      "log-level": options["log-level"],
+    },
+  }, stop);
+}
+
+function startAgent(
+  options: UpOptions,
+  found: Preflight,
+  tokenFile: string,
+  stop: AbortSignal,
+): RunningPart {
+  const root = options["state-dir"];
+  return launchPart({
+    part: "agent",
+    options: {
+      ...parseOptions(AGENT_OPTIONS, []),
+      "state-dir": `${root}/agent`,
+      "hub": `127.0.0.1:${found.ports.node}`,
+      "token-file": tokenFile,
+      "name": options.name || found.hostname,
+      "cri-socket": found.criSocket === "ok" ? options["cri-socket"] : "none",
+      "runner-socket": `${root}/runner/control.sock`,
+      "manifests": `${root}/manifests`,
+      "function-files": `${root}/functions`,
+      "pod-logs": options["pod-logs"],
+      "pod-cidr": options["pod-cidr"],
+      "api-port": found.ports.local,
+      "metrics-port": found.ports.agentMetrics,
+      "stop-pods": !options["keep-pods"],
+      "log-level": options["log-level"],
+    },
+  }, stop);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) {
+    say(optionsHelp("deno task up [options]", UP_OPTIONS));
+    return EXIT.ok;
+  }
+  const options = parseOptions(UP_OPTIONS, args);
+  const stop = stopSignal();
+  const found = await preflight(options);
+  for (const [name, port] of Object.entries(found.taken)) {
+    say(`port ${port} is taken; ${name} uses ${found.ports[name as keyof Preflight["ports"]]}`);
+  }
+  if (found.criSocket !== "ok" && options["cri-socket"] !== "none") {
+    say(`no container runtime at ${options["cri-socket"]} (${found.criSocket}): functions only`);
+  }
+  // Each part stops by its own signal, in an order: agent, runner, then the hub.
+  const stops = {
+    hub: new AbortController(),
+    runner: new AbortController(),
+    agent: new AbortController(),
+  };
+  const parts: Partial<Record<keyof typeof stops, RunningPart>> = {};
+  let code: number = EXIT.ok;
+  try {
+    say("starting the hub, the runner and the agent ...");
+    parts.hub = startHub(options, found.ports, stops.hub.signal);
+    parts.runner = startRunner(options, found.ports, stops.runner.signal);
+    const hub = await readyOrStop(parts.hub, stop);
+    const kubeconfig = String(hub["kubeconfig"]);
+    const tokenFile = `${options["state-dir"]}/agent-token`;
+    if (!found.joined) {
+      await skerry(kubeconfig, [
+        "token",
+        "create",
+        `--node=${options.name || found.hostname}`,
+        `--out=${tokenFile}`,
+      ]);
+    }
+    parts.agent = startAgent(options, found, found.joined ? "" : tokenFile, stops.agent.signal);
+    const agent = await readyOrStop(parts.agent, stop);
+    const runner = await readyOrStop(parts.runner, stop);
+    const example = new URL("../wasm-examples/hello/build/hello.yaml", import.meta.url).pathname;
+    await skerry(kubeconfig, ["apply", `--file=${example}`, "--wait=60"]);
+    sayReady({ kubeconfig, found, agent, runner });
+    const ended = await Promise.race([
+      aborted(stop),
+      ...Object.values(parts).map(async (part) => ({ part: part.part, code: await part.ended })),
+    ]);
+    if (ended) {
+      code = fail(`the ${ended.part} ended with exit code ${ended.code}; stopping`, EXIT.failure);
+    }
+  } catch (error) {
+    if (!stop.aborted) code = fail(errorText(error), EXIT.failure);
+  }
+  if (stop.aborted) say("\nstopping ...");
+  for (const name of ["agent", "runner", "hub"] as const) {
+    stops[name].abort();
+    await parts[name]?.ended;
+  }
+  return code;
+}
+
+function sayReady(facts: {
+  kubeconfig: string;
+  found: Preflight;
+  agent: Readonly<Record<string, unknown>>;
+  runner: Readonly<Record<string, unknown>>;
+}): void {
+  const { found, kubeconfig } = facts;
+  const address = found.addresses[0] ?? "127.0.0.1";
+  say([
+    "",
+    "Skerry is up.",
+    `  kubectl      export KUBECONFIG=${kubeconfig}`,
+    `  function     curl http://${facts.runner["gateway"]}/default/hello`,
+    `  local API    kubectl --kubeconfig ${facts.agent["kubeconfig"]} get pods -A`,
+    "  2nd gateway  deno task skerry token create --node NAME   (here), then there:",
+    `               deno task agent --hub ${address}:${found.ports.node} --token TOKEN --name NAME`,
+    "  stop         Ctrl-C",
+    "",
+  ].join("\n"));
+}
+
+async function readyOrStop(
+  part: RunningPart,
+  stop: AbortSignal,
+): Promise<Awaited<RunningPart["ready"]>> {
+  return await Promise.race([part.ready, aborted(stop).then(() => Promise.reject(stop.reason))]);
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    Deno.exit(fail(errorText(error), error instanceof AppError ? EXIT.usage : EXIT.failure));
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Writes `agent/runtimes/cri/gen` from `agent/runtimes/cri/proto` with buf and protoc-gen-es (npm).
+ * `--check` writes nothing and fails when the committed files differ.
+ *
+ *     deno run -A tools/cri/generate.ts [--check]
+ */
+const BUF = "@bufbuild/buf@1.75.0";
+const PLUGIN = "@bufbuild/protoc-gen-es@2.17.0";
+const ROOT = new URL("../../agent/runtimes/cri/", import.meta.url).pathname;
+
+/** The generator runs under Node: buf is a native program, the plugin is a Node script it starts. */
+async function generate(out: string): Promise<void> {
+  const template = JSON.stringify({
+    version: "v2",
+    inputs: [{ directory: `${ROOT}proto` }],
+    plugins: [{
+      local: "protoc-gen-es",
+      out,
+      opt: ["target=ts", "import_extension=ts", "erasable_syntax=true"],
+    }],
+  });
+  const { success, stderr } = await new Deno.Command("npx", {
+    args: ["-y", "-p", BUF, "-p", PLUGIN, "--", "buf", "generate", "--template", template],
+  }).output();
+  if (!success) throw new Error(`buf generate failed: ${new TextDecoder().decode(stderr)}`);
+  for (const name of await names(out)) {
+    const text = await Deno.readTextFile(`${out}/${name}`);
+    await Deno.writeTextFile(
+      `${out}/${name}`,
+      `// deno-fmt-ignore-file\n// deno-lint-ignore-file\n${text}`,
+    );
+  }
+}
+
+async function names(dir: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(dir)) {
+    if (entry.name.endsWith("_pb.ts")) found.push(entry.name);
+  }
+  return found.sort();
+}
+
+async function check(): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await generate(dir);
+    for (const name of new Set([...await names(dir), ...await names(`${ROOT}gen`)])) {
+      const [fresh, kept] = await Promise.all(
+        [`${dir}/${name}`, `${ROOT}gen/${name}`].map((path) =>
+          Deno.readTextFile(path).catch(() => "")
+        ),
+      );
+      if (fresh !== kept) throw new Error(`${name} is out of date: run tools/cri/generate.ts`);
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  if (Deno.args.includes("--check")) await check();
+  else await generate(`${ROOT}gen`);
+}

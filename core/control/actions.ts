@@ -1,0 +1,96 @@
+import type { KubeObject, ResourceDef } from "../api/mod.ts";
+import { isAppError } from "../base/mod.ts";
+import type { DeleteOptions, Store } from "../store/mod.ts";
+import type { Views } from "./views.ts";
+
+/** One step that a pure rule asks for. */
+export type Action =
+  | { readonly do: "create"; readonly resource: ResourceDef; readonly object: KubeObject }
+  /** Writes all but the status; `object` carries the version that the rule saw. */
+  | { readonly do: "update"; readonly resource: ResourceDef; readonly object: KubeObject }
+  /** Writes only the status; `object` carries the version that the rule saw. */
+  | { readonly do: "status"; readonly resource: ResourceDef; readonly object: KubeObject }
+  | {
+    readonly do: "delete";
+    readonly resource: ResourceDef;
+    readonly object: KubeObject;
+    readonly options?: Omit<DeleteOptions, "preconditions">;
+  };
+
+/** Carries out actions on a store and shows the results to the views at once. */
+export class Actor {
+  readonly #store: Store;
+  readonly #views: Views | undefined;
+
+  constructor(store: Store, views?: Views) {
+    this.#store = store;
+    this.#views = views;
+  }
+
+  /** Carries out `actions` in order. @throws {AppError} Conflict when an object has changed since */
+  async run(actions: Iterable<Action>): Promise<void> {
+    for (const action of actions) await this.#one(action);
+  }
+
+  /** Creates and returns the object. @throws {AppError} AlreadyExists and as `Store.create` */
+  async create(resource: ResourceDef, object: KubeObject): Promise<KubeObject> {
+    const made = await this.#store.create(resource, object);
+    this.#views?.find(resource)?.wrote(made);
+    return made;
+  }
+
+  async #one(action: Action): Promise<void> {
+    const { resource, object } = action;
+    switch (action.do) {
+      case "create":
+        await this.create(resource, object);
+        return;
+      case "update":
+      case "status": {
+        const { uid } = object.metadata;
+        const options = {
+          ...(uid === undefined ? {} : { preconditions: { uid } }),
+          ...(action.do === "status" ? { subresource: "status" as const } : {}),
+        };
+        const done = await this.#store.update(
+          refOf(resource, object),
+          () => structuredClone(object),
+          options,
+        );
+        // The last finalizer may have gone with this write, and the object with it.
+        const leaving = done.metadata.deletionTimestamp !== undefined && action.do === "update";
+        if (!leaving || (done.metadata.finalizers ?? []).length > 0) {
+          this.#views?.find(resource)?.wrote(done);
+        }
+        return;
+      }
+      case "delete":
+        await this.#delete(action);
+    }
+  }
+
+  async #delete({ resource, object, options }: Action & { do: "delete" }): Promise<void> {
+    const { uid } = object.metadata;
+    try {
+      const left = await this.#store.delete(refOf(resource, object), {
+        ...options,
+        ...(uid === undefined ? {} : { preconditions: { uid } }),
+      });
+      const finalizers = left.metadata.finalizers ?? [];
+      const marked = left.metadata.deletionTimestamp !== undefined;
+      const gone = !marked || (finalizers.length === 0 && options?.gracePeriodSeconds === 0);
+      const view = this.#views?.find(resource);
+      if (gone) view?.removed(left);
+      else view?.wrote(left);
+    } catch (error) {
+      // Gone, or another object of the same name: either way this one is no more.
+      if (!isAppError(error, "NotFound", "Conflict")) throw error;
+      this.#views?.find(resource)?.removed(object);
+    }
+  }
+}
+
+function refOf(resource: ResourceDef, object: KubeObject) {
+  const { namespace, name } = object.metadata;
+  return { resource, name, ...(namespace === undefined ? {} : { namespace }) };
+}

@@ -1,0 +1,101 @@
+import type { KubeObject } from "../api/mod.ts";
+import {
+  type Backoff,
+  type Clock,
+  errorText,
+  isAppError,
+  type Logger,
+  minutes,
+  type Ms,
+  ms,
+  type Random,
+  seconds,
+  type Service,
+  WorkQueue,
+} from "../base/mod.ts";
+import type { View } from "./view.ts";
+
+/** A kind whose changes make keys due. */
+export interface Trigger {
+  readonly view: View;
+  /** The keys that a change of `object` concerns. Called for the state before and after. */
+  readonly keys: (object: KubeObject) => Iterable<string>;
+}
+
+/** What makes a {@linkcode Trigger} for a typed view. */
+export function trigger<T extends KubeObject>(
+  view: View<T>,
+  keys: (object: T) => Iterable<string>,
+): Trigger {
+  // A view is only read through here; the types meet again in `keys`.
+  return { view: view as unknown as View, keys: keys as Trigger["keys"] };
+}
+
+/** Options of {@linkcode createController}. */
+export interface ControllerOptions {
+  readonly name: string;
+  readonly triggers: readonly Trigger[];
+  /**
+   * Makes the world as it should be for one key. Called again after changes, after a failure (with
+   * back-off), after the returned delay, and every `resync`.
+   */
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<Ms | void>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** @default {4} */
+  readonly workers?: number;
+  /** @default {10 min} */
+  readonly resync?: Ms;
+  /** @default {50 ms doubling to 60 s} */
+  readonly backoff?: Backoff;
+}
+
+const BACKOFF: Backoff = { base: ms(50), cap: seconds(60) };
+
+/** A service that keeps calling `reconcile` with the keys that may need it. */
+export function createController(options: ControllerOptions): Service {
+  return {
+    name: options.name,
+    onFailure: "restart",
+    async run(signal, ready) {
+      const queue = new WorkQueue({ ...options, backoff: options.backoff ?? BACKOFF });
+      using cleanup = new DisposableStack();
+      for (const { view, keys } of options.triggers) {
+        const add = (object: KubeObject | undefined): void => {
+          if (object) { for (const key of keys(object)) queue.add(key); }
+        };
+        cleanup.use(view.subscribe(({ object, before }) => {
+          add(before);
+          add(object);
+        }));
+        for (const object of view.all()) add(object);
+      }
+      cleanup.use(resync(options, queue));
+      ready();
+      await queue.run((key) => options.reconcile(key, signal), {
+        workers: options.workers ?? 4,
+        signal,
+        onError: (key, error) => logFailure(options, key, error),
+      });
+    },
+  };
+}
+
+function logFailure({ log, name }: ControllerOptions, key: string, error: unknown): void {
+  // A conflict says only that somebody was faster; the next try sees their work.
+  const level = isAppError(error, "Conflict") ? "debug" : "warn";
+  log[level]("reconcile failed, trying again", { controller: name, key, error: errorText(error) });
+}
+
+function resync(options: ControllerOptions, queue: WorkQueue): Disposable {
+  const every = options.resync ?? minutes(10);
+  const tick = (): void => {
+    for (const { view, keys } of options.triggers) {
+      for (const object of view.all()) for (const key of keys(object)) queue.add(key);
+    }
+    timer = options.clock.timer(every, tick);
+  };
+  let timer = options.clock.timer(every, tick);
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}

@@ -1,0 +1,70 @@
+import { parseAllDocuments } from "yaml";
+import { type KubeObject, resourceOfKind } from "../core/api/mod.ts";
+import { AppError, isAppError, ms, seconds, sleep, systemClock } from "../core/base/mod.ts";
+import { parseOptions } from "../core/parts/mod.ts";
+import { type ApiClient, KUBECONFIG_OPTION, openClient } from "./client.ts";
+import { say } from "./say.ts";
+
+const OPTIONS = {
+  ...KUBECONFIG_OPTION,
+  file: { help: "YAML or JSON file", value: "FILE", fallback: "" },
+  wait: { help: "seconds to wait until all of it is Ready", value: "SECONDS", fallback: 0 },
+} as const;
+
+/** `skerry apply`: what `up` brings its example with; for more use kubectl. */
+export async function runApply(args: readonly string[]): Promise<void> {
+  const options = parseOptions(OPTIONS, args);
+  using client = openClient(options.kubeconfig);
+  const objects = parseAllDocuments(Deno.readTextFileSync(options.file))
+    .map((document) => document.toJS() as KubeObject | null)
+    .filter((object) => object !== null);
+  for (const object of objects) await applyOne(client, object);
+  if (options.wait > 0) {
+    for (const object of objects) await waitReady(client, object, options.wait);
+  }
+}
+
+function pathOf(object: KubeObject): { collection: string; item: string } {
+  const resource = resourceOfKind(object.apiVersion, object.kind);
+  if (!resource) {
+    throw new AppError("BadRequest", `the hub does not serve ${object.apiVersion} ${object.kind}`);
+  }
+  const root = resource.group === "" ? "/api/v1" : `/apis/${resource.group}/${resource.version}`;
+  const space = resource.namespaced ? `/namespaces/${object.metadata.namespace ?? "default"}` : "";
+  const collection = `${root}${space}/${resource.plural}`;
+  return { collection, item: `${collection}/${object.metadata.name}` };
+}
+
+async function applyOne(client: ApiClient, object: KubeObject): Promise<void> {
+  const { collection, item } = pathOf(object);
+  const label = `${object.kind.toLowerCase()}/${object.metadata.name}`;
+  try {
+    await client.request("POST", collection, object);
+    say(`${label} created`);
+  } catch (error) {
+    if (!isAppError(error, "Conflict")) throw error;
+    await client.request("PATCH", item, object, "application/merge-patch+json");
+    say(`${label} configured`);
+  }
+}
+
+async function waitReady(client: ApiClient, object: KubeObject, limit: number): Promise<void> {
+  if (resourceOfKind(object.apiVersion, object.kind)?.hasStatus !== true) return;
+  const end = systemClock.monotonic() + seconds(limit);
+  for (;;) {
+    const current = await client.request("GET", pathOf(object).item) as KubeObject;
+    const conditions: { type: string; status: string; message?: string }[] =
+      current.status?.conditions ?? [];
+    const ready = conditions.find((condition) => condition.type === "Ready");
+    if (ready?.status === "True") return;
+    if (systemClock.monotonic() > end) {
+      throw new AppError(
+        "Timeout",
+        `${object.kind} ${object.metadata.name} is not Ready after ${limit} s: ${
+          ready?.message ?? "it has no Ready condition yet"
+        }`,
+      );
+    }
+    await sleep(systemClock, ms(200));
+  }
+}

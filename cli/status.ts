@@ -1,0 +1,43 @@
+import { parseOptions } from "../core/parts/mod.ts";
+import { KUBECONFIG_OPTION, openClient } from "./client.ts";
+import { say } from "./say.ts";
+import { table } from "./table.ts";
+
+interface HubStatus {
+  readonly version: string;
+  readonly services: { name: string; phase: string; restarts: number; lastError?: string }[];
+  readonly nodes: {
+    name: string;
+    connected: boolean;
+    since: string;
+    agent: string;
+    outOfSync: number;
+    services: { name: string; phase: string; restarts: number }[];
+  }[];
+}
+
+/** `skerry status`: the hub's services and every node's link. */
+export async function runStatus(args: readonly string[]): Promise<void> {
+  using client = openClient(parseOptions(KUBECONFIG_OPTION, args).kubeconfig);
+  const status: HubStatus = await client.request("GET", "/skerry/v1/status");
+  say(`hub ${status.version}`);
+  say(table(
+    ["SERVICE", "STATE", "RESTARTS", "LAST ERROR"],
+    status.services.map((item) => [
+      item.name,
+      item.phase,
+      String(item.restarts),
+      item.lastError ?? "",
+    ]),
+  ));
+  say("");
+  say(table(
+    ["NODE", "LINK", "SINCE", "AGENT"],
+    status.nodes.map((item) => [
+      item.name,
+      item.connected ? "connected" : "away",
+      item.since,
+      item.agent,
+    ]),
+  ));
+}

@@ -1,0 +1,92 @@
+import { AppError } from "../core/base/mod.ts";
+import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
+import { KUBECONFIG_OPTION, openClient } from "./client.ts";
+import { say } from "./say.ts";
+import { table } from "./table.ts";
+
+const CREATE = {
+  ...KUBECONFIG_OPTION,
+  node: {
+    help: "node name or pattern (* and ?) that the token is for",
+    value: "NAME",
+    fallback: "",
+  },
+  ttl: { help: "minutes until the token expires", value: "MINUTES", fallback: 60 },
+  uses: { help: "how many nodes may join with it", value: "N", fallback: 1 },
+  replace: { help: "may take over the name of a node that has joined before", fallback: false },
+  out: {
+    help: "file to write the token to (0600) instead of printing it",
+    value: "FILE",
+    fallback: "",
+  },
+} as const;
+const REVOKE = {
+  ...KUBECONFIG_OPTION,
+  id: { help: "id of the token", value: "ID", fallback: "" },
+} as const;
+const PATH = "/skerry/v1/tokens";
+
+interface TokenInfo {
+  readonly id: string;
+  readonly node: string;
+  readonly expires: string;
+  readonly usesLeft: number;
+  readonly state: string;
+}
+
+/** `skerry token create|list|revoke`. */
+export async function runToken(args: readonly string[]): Promise<void> {
+  const [verb, ...rest] = args;
+  if (rest.includes("--help") || verb === undefined || verb === "--help") {
+    const usage = "deno task skerry token create|list|revoke [options]";
+    return say(optionsHelp(usage, { ...CREATE, ...REVOKE }));
+  }
+  switch (verb) {
+    case "create":
+      return await createToken(rest);
+    case "list":
+      return await listTokens(rest);
+    case "revoke":
+      return await revokeToken(rest);
+    default:
+      throw new AppError("BadRequest", `token ${verb}: say create, list or revoke`);
+  }
+}
+
+async function createToken(args: readonly string[]): Promise<void> {
+  const options = parseOptions(CREATE, args);
+  if (options.node === "") {
+    throw new AppError("BadRequest", "say which node the token is for: --node NAME (or a pattern)");
+  }
+  using client = openClient(options.kubeconfig);
+  const made: { token: string } = await client.request("POST", PATH, {
+    node: options.node,
+    ttlSeconds: options.ttl * 60,
+    uses: options.uses,
+    replace: options.replace,
+  });
+  if (options.out === "") return say(made.token);
+  await Deno.writeTextFile(options.out, `${made.token}\n`, { mode: 0o600 });
+}
+
+async function listTokens(args: readonly string[]): Promise<void> {
+  using client = openClient(parseOptions(KUBECONFIG_OPTION, args).kubeconfig);
+  const { items }: { items: TokenInfo[] } = await client.request("GET", PATH);
+  say(table(
+    ["ID", "NODE", "EXPIRES", "USES LEFT", "STATE"],
+    items.map((item) => [item.id, item.node, item.expires, String(item.usesLeft), item.state]),
+  ));
+}
+
+async function revokeToken(args: readonly string[]): Promise<void> {
+  const named = args[0] !== undefined && !args[0].startsWith("-")
+    ? [`--id=${args[0]}`, ...args.slice(1)]
+    : args;
+  const options = parseOptions(REVOKE, named);
+  if (options.id === "") {
+    throw new AppError("BadRequest", "say which token: skerry token revoke ID");
+  }
+  using client = openClient(options.kubeconfig);
+  await client.request("DELETE", `${PATH}/${encodeURIComponent(options.id)}`);
+  say(`token ${options.id} revoked`);
+}

@@ -1,0 +1,3 @@
+/** The join room: a node's identity and how it gets one; for the agent and for `skerry join`. */
+export * from "./identity.ts";
+export * from "./join.ts";

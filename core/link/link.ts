@@ -51,16 +51,35 @@ export const LINK = {
   protocol: 1,
   heartbeat: 3_300 as Ms,
   missedHeartbeats: 3,
+  /** Bytes of one frame. */
   frameCap: 1024 * 1024,
+  /** A message whose JSON is longer (bytes) goes as parts. */
   partSize: 512 * 1024,
+  /** Bytes of a message joined from parts. */
   messageCap: 4 * 1024 * 1024,
+  /** Nesting of a message's JSON. */
+  depthCap: 100,
+  /** Values in a message's JSON, so that a small frame cannot become a big heap. */
+  valueCap: 400_000,
   windowMessages: 256,
   windowBytes: 1024 * 1024,
   intentWindow: 64,
+  /** Messages that may wait for the reader of a session; more is a peer that ignores the windows. */
+  inboxMessages: 1024,
+  /** Bytes of JSON that may wait for the reader of a session. */
+  inboxBytes: 8 * 1024 * 1024,
+  helloTimeout: 10_000 as Ms,
+  callTimeout: 30_000 as Ms,
+  /** Calls of one node that may run at once. */
+  callsAtOnce: 8,
   openTimeout: 10_000 as Ms,
   redialBase: 200 as Ms,
   redialCap: 15_000 as Ms,
   shutOutDelay: 60_000 as Ms,
+  /** Bytes of one direction of a stream that the other side has not read yet. */
+  streamWindow: 256 * 1024,
+  /** Streams of one node that may be open at once. */
+  streamsPerNode: 64,
 } as const;
 
 /** A byte stream in both directions with half-close. */
@@ -70,4 +89,24 @@ export interface Stream {
   /** Ends both directions at once. */
   close(reason: string): void;
   readonly closed: Promise<Closed>;
+}
+
+/** Close codes of docs/protocol.md section 1. */
+export const CLOSE = {
+  bye: 1000,
+  broken: 1006,
+  tooLarge: 1009,
+  protocol: 4400,
+  unauthorized: 4401,
+  shutOut: 4403,
+  heartbeat: 4408,
+  replaced: 4409,
+  version: 4426,
+  stopping: 4503,
+} as const;
+
+/** One message of a session: a type and its fields. */
+export interface Message {
+  readonly t: string;
+  readonly [field: string]: unknown;
 }

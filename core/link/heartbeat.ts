@@ -1,0 +1,80 @@
+import type { Clock, Ms } from "../base/mod.ts";
+import { LINK } from "./link.ts";
+
+/** What a {@linkcode Heartbeat} does. */
+export interface HeartbeatActions {
+  /** Nothing was sent for one interval: say something. */
+  beat(): void;
+  /** Nothing was heard for three intervals: the link is dead. */
+  dead(): void;
+}
+
+/**
+ * Notices a half-open connection within `LINK.missedHeartbeats` intervals and keeps our side from
+ * looking half-open. One timer, no state beyond a few numbers: a hub has thousands of these.
+ */
+export class Heartbeat {
+  readonly #clock: Clock;
+  readonly #actions: HeartbeatActions;
+  #interval: Ms;
+  #sent: number;
+  #heard: number;
+  #timer: Disposable | undefined;
+
+  constructor(clock: Clock, interval: Ms, actions: HeartbeatActions) {
+    this.#clock = clock;
+    this.#actions = actions;
+    this.#interval = interval;
+    this.#sent = this.#heard = clock.monotonic();
+    this.#arm();
+  }
+
+  /** When something was last heard, on the monotonic clock. */
+  get lastHeard(): Ms {
+    return this.#heard as Ms;
+  }
+
+  /** Something was sent. */
+  sent(): void {
+    this.#sent = this.#clock.monotonic();
+  }
+
+  /** Something was received. */
+  heard(): void {
+    this.#heard = this.#clock.monotonic();
+  }
+
+  /** Changes the interval (from `welcome.heartbeatMs`). */
+  setInterval(interval: Ms): void {
+    if (interval === this.#interval || !this.#timer) return;
+    this.#interval = interval;
+    this.#arm();
+  }
+
+  /** Ends it; idempotent. */
+  stop(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    this.#timer?.[Symbol.dispose]();
+    const beatAt = this.#sent + this.#interval;
+    const deadAt = this.#heard + this.#interval * LINK.missedHeartbeats;
+    const wait = Math.max(1, Math.min(beatAt, deadAt) - this.#clock.monotonic());
+    this.#timer = this.#clock.timer(wait as Ms, () => this.#tick());
+  }
+
+  #tick(): void {
+    const now = this.#clock.monotonic();
+    if (now >= this.#heard + this.#interval * LINK.missedHeartbeats) {
+      this.stop();
+      return this.#actions.dead();
+    }
+    if (now >= this.#sent + this.#interval) {
+      this.#sent = now;
+      this.#actions.beat();
+    }
+    if (this.#timer) this.#arm();
+  }
+}

@@ -15,7 +15,7 @@ const OPTIONS = {
 export async function runApply(args: readonly string[]): Promise<void> {
   const options = parseOptions(OPTIONS, args);
   using client = openClient(options.kubeconfig);
-  const objects = parseAllDocuments(Deno.readTextFileSync(options.file))
+  const objects = parseAllDocuments(await Deno.readTextFile(options.file))
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object) => object !== null);
   for (const object of objects) await applyOne(client, object);

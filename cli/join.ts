@@ -25,7 +25,7 @@ export async function runJoin(args: readonly string[]): Promise<void> {
     );
   }
   const token = options.token ||
-    (options["token-file"] ? Deno.readTextFileSync(options["token-file"]) : "");
+    (options["token-file"] ? await Deno.readTextFile(options["token-file"]) : "");
   if (options.hub === "" || token === "") {
     throw new AppError("BadRequest", "say which hub and with what: --hub HOST:PORT --token TOKEN");
   }

@@ -1,3 +1,4 @@
+import { watchNpx } from "./npx.ts";
 import {
   backoffDelay,
   errorText,
@@ -178,6 +179,8 @@ export function stopSignal(): AbortSignal {
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(name, () => controller.abort(new Error(`stopped by ${name}`)));
   }
+  const watch = watchNpx(() => controller.abort(new Error("npx, which started this, has ended")));
+  controller.signal.addEventListener("abort", () => watch[Symbol.dispose](), { once: true });
   return controller.signal;
 }
 

@@ -1,0 +1,73 @@
+import { findMissing, type Missing, type Need } from "./needs.ts";
+import { runLimited } from "./process.ts";
+
+/** One piece of the set-up: a script that makes sure that something is there. */
+interface Step {
+  readonly title: string;
+  readonly args: readonly string[];
+  /** What is missing when the step fails; absent when nothing can run without it. */
+  readonly gives?: Need;
+  readonly ciOnly?: boolean;
+}
+
+const STEPS: readonly Step[] = [
+  { title: "npm packages from the frozen lock", args: ["install", "--frozen", "--quiet"] },
+  {
+    title: "libwasmtime",
+    args: ["run", "-A", "tools/libwasmtime/fetch.ts"],
+    gives: "libwasmtime",
+  },
+  { title: "kubectl", args: ["run", "-A", "tools/kubectl.ts"], gives: "kubectl" },
+  {
+    title: "containerd and what it needs",
+    args: ["run", "-A", "tools/containerd/install.ts"],
+    gives: "containerd",
+    ciOnly: true,
+  },
+];
+
+const LIMIT = 600;
+
+/** Options of {@linkcode setUp}. */
+export interface SetUpOptions {
+  readonly root: string;
+  readonly ci: boolean;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Fetches what the tests need and returns what could not be had, with the reasons.
+ *
+ * @throws {Error} when the npm packages cannot be had: nothing runs without them
+ */
+export async function setUp(options: SetUpOptions): Promise<Missing> {
+  const { root, ci, say, signal } = options;
+  const failed: { [N in Need]?: string } = {};
+  for (const { title, args, gives, ciOnly } of STEPS) {
+    if (ciOnly && !ci) continue;
+    say(`set-up: ${title}`);
+    const onLine = (line: string): void => say(`  ${line}`);
+    const ended = await runLimited(Deno.execPath(), {
+      args,
+      cwd: root,
+      env: { NO_COLOR: "1" },
+      limit: LIMIT,
+      onLine,
+      signal,
+    });
+    signal.throwIfAborted();
+    if (ended.code === 0) continue;
+    const reason = ended.timedOut
+      ? `${title}: took longer than ${LIMIT} s`
+      : `${title}: ${lastLine(ended.output)}`;
+    if (gives === undefined) throw new Error(`The set-up failed at ${reason}`);
+    failed[gives] = reason;
+  }
+  return { ...findMissing(), ...failed };
+}
+
+function lastLine(output: string): string {
+  const lines = output.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return lines.at(-1) ?? "said nothing";
+}

@@ -47,7 +47,7 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The same frozen object with another `resourceVersion`. */
+/** The same object, deeply frozen before, with another `resourceVersion`. */
 export function withVersion(object: KubeObject, rv: number): KubeObject {
   const metadata = Object.freeze({ ...object.metadata, resourceVersion: String(rv) });
   return Object.freeze({ ...object, metadata });

@@ -203,7 +203,7 @@ export class SqliteTx extends SqliteRows implements Tx {
       store(rv, body);
     });
     this.counters.rv = rv;
-    const after = deepFreeze(withVersion(object, rv));
+    const after = withVersion(deepFreeze(object), rv);
     this.#changes.push({ rv, type, resource: key, object: after, previous });
     return after;
   }

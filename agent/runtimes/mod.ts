@@ -1,2 +1,3 @@
-/** The runtimes room: sandboxes and containers behind one interface. */
+/** Runs containers: the interface and its two implementations. */
 export * from "./runtime.ts";
+export { createCriRuntime, type CriRuntimeOptions } from "./cri/mod.ts";

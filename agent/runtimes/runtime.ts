@@ -11,6 +11,10 @@ export interface RuntimeInfo {
     readonly events: boolean;
     /** Images are really pulled from a registry. */
     readonly pull: boolean;
+    /** Writes what containers print to log files, in CRI's format. */
+    readonly logs: boolean;
+    /** Runs commands in containers and serves exec, attach and port-forward. */
+    readonly streams: boolean;
   };
 }
 
@@ -57,6 +61,8 @@ export interface SecurityContext {
   readonly apparmorProfile?: string;
   readonly hostNetwork?: boolean;
   readonly hostPid?: boolean;
+  /** One PID namespace for all containers of the pod (`shareProcessNamespace`). */
+  readonly sharePid?: boolean;
   readonly hostIpc?: boolean;
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
@@ -112,6 +118,8 @@ export interface ContainerConfig {
   readonly attempt: number;
   /** The image reference as resolved by {@linkcode Runtime.imageStatus} or {@linkcode Runtime.pullImage}. */
   readonly image: string;
+  /** As the pod spec names the image; kept for {@linkcode ObservedContainer.image}. @default {image} */
+  readonly imageName?: string;
   readonly command: readonly string[];
   readonly args: readonly string[];
   readonly workingDir: string;

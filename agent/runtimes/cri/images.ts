@@ -1,0 +1,56 @@
+import { bytes } from "../../../core/base/mod.ts";
+import type { ImageAuth, ImageInfo } from "../runtime.ts";
+import { type Call, WORK_TIMEOUT } from "./calls.ts";
+import { type Image, ImageService } from "./gen/runtime_pb.ts";
+import type { GrpcChannel } from "./grpc/channel.ts";
+
+const { imageStatus, listImages, pullImage, removeImage } = ImageService.method;
+
+/** The image half of CRI. */
+export class CriImages {
+  readonly #channel: GrpcChannel;
+  readonly #call: Call;
+
+  constructor(channel: GrpcChannel, call: Call) {
+    this.#channel = channel;
+    this.#call = call;
+  }
+
+  /** {@linkcode Runtime.imageStatus}. */
+  async status(image: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
+    const answer = await this.#call(imageStatus, { image: { image } }, signal);
+    return answer.image ? toImageInfo(answer.image) : undefined;
+  }
+
+  /** {@linkcode Runtime.images}. */
+  async list(signal: AbortSignal): Promise<ImageInfo[]> {
+    return (await this.#call(listImages, {}, signal)).images.map(toImageInfo);
+  }
+
+  /** {@linkcode Runtime.pullImage}. Takes as long as it takes: only `signal` ends it. */
+  async pull(image: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string> {
+    const credentials = auth && {
+      username: auth.username,
+      password: auth.password,
+      serverAddress: auth.server ?? "",
+    };
+    const request = { image: { image }, ...(credentials ? { auth: credentials } : {}) };
+    return (await this.#channel.unary(pullImage, request, { signal })).imageRef;
+  }
+
+  /** {@linkcode Runtime.removeImage}. */
+  async remove(image: string, signal: AbortSignal): Promise<void> {
+    await this.#call(removeImage, { image: { image } }, signal, WORK_TIMEOUT);
+  }
+}
+
+function toImageInfo(image: Image): ImageInfo {
+  return {
+    id: image.id,
+    tags: image.repoTags,
+    digests: image.repoDigests,
+    size: bytes(Number(image.size)),
+    ...(image.uid ? { uid: Number(image.uid.value) } : {}),
+    ...(image.username === "" ? {} : { username: image.username }),
+  };
+}

@@ -51,7 +51,7 @@ export async function setUp(options: SetUpOptions): Promise<Missing> {
     const ended = await runLimited(Deno.execPath(), {
       args,
       cwd: root,
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", RUST_BACKTRACE: "0" },
       limit: LIMIT,
       onLine,
       signal,

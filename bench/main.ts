@@ -30,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
       "run",
       "--no-prompt",
       "--frozen",
-      "-P=test",
+      "--allow-all",
       new URL(`${name.replaceAll("-", "_")}.ts`, FOLDER).pathname,
       ...rest,
     ],

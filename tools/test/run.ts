@@ -57,7 +57,7 @@ async function runSuite(suite: Suite, options: RunSuitesOptions): Promise<Verdic
   const progress = setInterval(() => say(`${suite.name}: ${seconds()} s: ${last}`), PROGRESS);
   try {
     const ended = await runLimited(Deno.execPath(), {
-      args: ["test", "--no-prompt", "--no-check", "--frozen", "-P=test", ...files],
+      args: ["test", "--no-prompt", "--no-check", "--frozen", "--allow-all", ...files],
       cwd: options.root,
       env: { NO_COLOR: "1", RUST_BACKTRACE: "0", [MISSING_VARIABLE]: JSON.stringify(missing) },
       limit: suite.limit,

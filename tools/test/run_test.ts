@@ -4,7 +4,7 @@ import { runSuites } from "./run.ts";
 import type { Suite } from "./suites.ts";
 
 const FILES: Readonly<Record<string, string>> = {
-  "deno.json": `{ "lock": false, "permissions": { "test": { "env": true } } }`,
+  "deno.json": `{ "lock": false }`,
   "good/a_test.ts": `Deno.test("a", () => {});\nDeno.test("b", () => {});`,
   "bad/a_test.ts": `Deno.test("a", () => { throw new Error("boom"); });`,
   "part/a_test.ts": `Deno.test({ name: "needs a thing", ignore: true, fn() {} });\n` +

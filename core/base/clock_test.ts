@@ -1,0 +1,61 @@
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import { deadline, sleep, VirtualClock } from "./clock.ts";
+import { ms, seconds } from "./units.ts";
+
+Deno.test("VirtualClock.advance() fires timers in order of time, then of creation", async () => {
+  const clock = new VirtualClock();
+  const seen: string[] = [];
+  clock.timer(ms(20), () => seen.push("late"));
+  clock.timer(ms(10), () => seen.push("first"));
+  clock.timer(ms(10), () => seen.push("second"));
+  clock.timer(ms(15), () => seen.push("never"))[Symbol.dispose]();
+  await clock.advance(ms(19));
+  deepStrictEqual(seen, ["first", "second"]);
+  await clock.advance(ms(1));
+  deepStrictEqual(seen, ["first", "second", "late"]);
+  strictEqual(clock.size, 0);
+});
+
+Deno.test("VirtualClock.advance() runs what waits on a timer before the next one fires", async () => {
+  const clock = new VirtualClock();
+  const seen: number[] = [];
+  const walker = (async () => {
+    for (let step = 0; step < 3; step++) {
+      await sleep(clock, ms(10));
+      seen.push(clock.monotonic());
+    }
+  })();
+  await clock.advance(ms(100));
+  await walker;
+  deepStrictEqual(seen, [10, 20, 30]);
+});
+
+Deno.test("sleep() rejects with the signal's reason and leaves no timer", async () => {
+  const clock = new VirtualClock();
+  const stop = new AbortController();
+  const sleeping = sleep(clock, seconds(1), stop.signal);
+  stop.abort(new Error("stop it"));
+  await rejects(sleeping, /stop it/);
+  strictEqual(clock.size, 0);
+  await rejects(sleep(clock, seconds(1), stop.signal), /stop it/);
+});
+
+Deno.test("deadline() aborts with its reason when the time has passed", async () => {
+  const clock = new VirtualClock();
+  using limit = deadline(clock, seconds(1), () => new Error("too slow"));
+  await clock.advance(ms(999));
+  strictEqual(limit.signal.aborted, false);
+  await clock.advance(ms(1));
+  strictEqual(limit.signal.reason.message, "too slow");
+});
+
+Deno.test("deadline() follows its parent and lets go of its timer when disposed", () => {
+  const clock = new VirtualClock();
+  const parent = new AbortController();
+  {
+    using limit = deadline(clock, seconds(1), () => new Error("too slow"), parent.signal);
+    parent.abort(new Error("parent"));
+    strictEqual(limit.signal.reason.message, "parent");
+  }
+  strictEqual(clock.size, 0);
+});

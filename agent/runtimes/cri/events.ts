@@ -63,13 +63,13 @@ export class CriEvents {
   /** Feeds {@linkcode CriEvents.queue} until `signal` aborts or the reader stops. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const both = AbortSignal.any([signal, this.#stop.signal]);
-    try {
-      while (!both.aborted) await this.#connection(both);
-    } catch (error) {
-      if (!both.aborted) throw error;
-    } finally {
-      this.queue.close();
+    while (!both.aborted) {
+      // Only an abort ends a connection with an error: whatever the runtime does is met inside.
+      await this.#connection(both).catch((error) => {
+        if (!both.aborted) this.#sources.log.error("event loop failed", { error });
+      });
     }
+    this.queue.close();
   }
 
   /** From reaching the runtime to losing it. */

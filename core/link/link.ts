@@ -26,7 +26,10 @@ export interface Connection {
   readonly peer: Peer;
   /** Sends; resolves when there is room for more (back-pressure). @throws {AppError} ServiceUnavailable when closed, RequestEntityTooLarge over the cap */
   send(frame: Frame): Promise<void>;
-  /** The next frame, or `undefined` when the connection has closed. */
+  /**
+   * The next frame, or `undefined` when the connection has closed. Keep reading: a connection in
+   * which more than `LINK.unreadBytes` wait may be ended (4400); windows, not TCP, slow a sender.
+   */
   receive(): Promise<Frame | undefined>;
   /** Closes; idempotent. Frames not yet sent may be lost. */
   close(code: number, reason: string): void;
@@ -68,6 +71,8 @@ export const LINK = {
   inboxMessages: 1024,
   /** Bytes of JSON that may wait for the reader of a session. */
   inboxBytes: 8 * 1024 * 1024,
+  /** Bytes of frames that may wait unread in a connection. */
+  unreadBytes: 4 * 1024 * 1024,
   helloTimeout: 10_000 as Ms,
   callTimeout: 30_000 as Ms,
   /** Calls of one node that may run at once. */

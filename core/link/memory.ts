@@ -29,10 +29,11 @@ const HIGH_WATER = 256 * 1024;
  * A network inside the process, between one hub and its nodes: the transport of tests and of
  * `tests/sim`. It is deterministic, keeps order, and can fail as networks do.
  */
-export class MemoryNetwork implements Acceptor {
+export class MemoryNetwork implements Acceptor, Disposable {
   readonly options: MemoryNetworkOptions;
   readonly #open = new Set<End>();
   readonly #refused = new Set<string>();
+  readonly #timers = new Set<Disposable>();
   #handler: Handler | undefined;
 
   constructor(options: MemoryNetworkOptions) {
@@ -76,6 +77,22 @@ export class MemoryNetwork implements Acceptor {
     return this.#open.size / 2;
   }
 
+  /** Breaks everything; what is on the way is dropped. */
+  [Symbol.dispose](): void {
+    this.hubDown();
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    this.#timers.clear();
+  }
+
+  /** Calls `arrive` after `delay`. @internal */
+  later(delay: Ms, arrive: () => void): void {
+    const timer = this.options.clock.timer(delay, () => {
+      this.#timers.delete(timer);
+      arrive();
+    });
+    this.#timers.add(timer);
+  }
+
   async #dial(peer: Peer, path: string, signal: AbortSignal): Promise<Connection> {
     const { clock, latency } = this.options;
     if (latency) {
@@ -97,12 +114,12 @@ export class MemoryNetwork implements Acceptor {
     }
     const gone = (end: End): void => void this.#open.delete(end);
     const ours = new End(
-      this.options,
+      this,
       { name: "hub", fingerprint: "hub", remote: "hub" },
       peer.name,
       gone,
     );
-    const theirs = new End(this.options, peer, peer.name, gone);
+    const theirs = new End(this, peer, peer.name, gone);
     ours.join(theirs);
     this.#open.add(ours).add(theirs);
     try {
@@ -127,18 +144,18 @@ class End implements Connection {
   #swallowing = false;
   #over = false;
 
-  readonly options: MemoryNetworkOptions;
+  readonly network: MemoryNetwork;
   readonly peer: Peer;
   readonly node: string;
   readonly gone: (end: End) => void;
 
   constructor(
-    options: MemoryNetworkOptions,
+    network: MemoryNetwork,
     peer: Peer,
     node: string,
     gone: (end: End) => void,
   ) {
-    this.options = options;
+    this.network = network;
     this.peer = peer;
     this.node = node;
     this.gone = gone;
@@ -164,7 +181,7 @@ class End implements Connection {
     this.#unread += size;
     const copy = typeof frame === "string" ? frame : frame.slice();
     this.#deliver(() => this.#other.#arrive(copy, size));
-    if (this.options.duplicate?.(frame)) {
+    if (this.network.options.duplicate?.(frame)) {
       this.#unread += size;
       this.#deliver(() => this.#other.#arrive(copy, size));
     }
@@ -206,12 +223,12 @@ class End implements Connection {
   }
 
   #deliver(arrive: () => void): void {
-    const { clock, latency } = this.options;
+    const { clock, latency } = this.network.options;
     const swallowed = (): void => this.#swallowing ? undefined : arrive();
     if (!latency) return swallowed();
     const now = clock.monotonic();
     this.#arrivesAt = Math.max(this.#arrivesAt, now + latency());
-    clock.timer(ms(this.#arrivesAt - now), swallowed);
+    this.network.later(ms(this.#arrivesAt - now), swallowed);
   }
 
   #arrive(frame: Frame, size: number): void {

@@ -83,6 +83,7 @@ class SocketConnection implements Connection {
   readonly #clock: Clock;
   readonly #resolveClosed: (closed: Closed) => void;
   #inbox: Frame[] = [];
+  #inboxBytes = 0;
   #reader: ((frame: Frame | undefined) => void) | undefined;
   #over = false;
 
@@ -125,7 +126,10 @@ class SocketConnection implements Connection {
 
   receive(): Promise<Frame | undefined> {
     const frame = this.#inbox.shift();
-    if (frame !== undefined) return Promise.resolve(frame);
+    if (frame !== undefined) {
+      this.#inboxBytes -= frame.length;
+      return Promise.resolve(frame);
+    }
     if (this.#over) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#reader = resolve);
   }
@@ -147,8 +151,12 @@ class SocketConnection implements Connection {
     }
     const reader = this.#reader;
     this.#reader = undefined;
-    if (reader) reader(frame);
-    else this.#inbox.push(frame);
+    if (reader) return reader(frame);
+    this.#inbox.push(frame);
+    this.#inboxBytes += frame.length;
+    if (this.#inboxBytes > LINK.unreadBytes) {
+      this.close(CLOSE.protocol, "more bytes than the windows allow");
+    }
   }
 
   #end(closed: Closed): void {

@@ -16,9 +16,6 @@ import {
 
 /** Bytes in the socket's buffer above which `send` waits. */
 const HIGH_WATER = 256 * 1024;
-/** Frames that may wait for the reader before we stop reading from the socket. */
-const INBOX = 64;
-
 /** Accepts WebSockets on a server that somebody else runs. */
 export interface WsAcceptor extends Acceptor {
   /**
@@ -75,6 +72,7 @@ class WsConnection implements Connection {
   readonly #socket: WebSocket;
   readonly #resolveClosed: (closed: Closed) => void;
   #inbox: Frame[] = [];
+  #inboxBytes = 0;
   #reader: ((frame: Frame | undefined) => void) | undefined;
   #over = false;
 
@@ -113,8 +111,10 @@ class WsConnection implements Connection {
 
   receive(): Promise<Frame | undefined> {
     const frame = this.#inbox.shift();
-    if (this.#inbox.length < INBOX / 2 && this.#socket.isPaused) this.#socket.resume();
-    if (frame !== undefined) return Promise.resolve(frame);
+    if (frame !== undefined) {
+      this.#inboxBytes -= frame.length;
+      return Promise.resolve(frame);
+    }
     if (this.#over) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#reader = resolve);
   }
@@ -122,7 +122,6 @@ class WsConnection implements Connection {
   close(code: number, reason: string): void {
     if (this.#over) return;
     this.#inbox = [];
-    this.#socket.resume();
     this.#socket.close(code, reason.slice(0, 120));
     this.#end({ code, reason });
   }
@@ -138,7 +137,12 @@ class WsConnection implements Connection {
       return reader(frame);
     }
     this.#inbox.push(frame);
-    if (this.#inbox.length >= INBOX) this.#socket.pause();
+    this.#inboxBytes += frame.length;
+    // Pausing would not help: a paused TLS socket goes on reading into memory (docs/protocol.md 6).
+    if (this.#inboxBytes > LINK.unreadBytes) {
+      this.close(CLOSE.protocol, "more bytes than the windows allow");
+      this.#socket.terminate();
+    }
   }
 
   #failed(error: Error & { code?: string }): void {

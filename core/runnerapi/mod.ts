@@ -1,0 +1,2 @@
+/** What agent, runner and tools share about the runner: its control protocol and its library. */
+export * from "./library.ts";

@@ -1,0 +1,2 @@
+/** Set-up of libwasmtime: fetches the pinned library. */
+export * from "./ensure.ts";

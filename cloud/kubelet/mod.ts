@@ -1,0 +1,2 @@
+/** The kubelet room of the hub: what kubectl asks of a pod's node, through the tunnel. */
+export * from "./pod_log.ts";

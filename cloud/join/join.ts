@@ -1,0 +1,104 @@
+import {
+  type Clock,
+  hours,
+  type Logger,
+  type NodeName,
+  type Random,
+  type Service,
+  sleep,
+} from "../../core/base/mod.ts";
+import type { Handler } from "../../core/http/mod.ts";
+import type { Credential } from "../../core/pki/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+import { ensureCa, type HubCa } from "./ca.ts";
+import { createJoinHandler } from "./handler.ts";
+import { Identities } from "./identities.ts";
+import { createNodeWatch } from "./node_watch.ts";
+import { issueServing, servingRenewal } from "./serving.ts";
+import { Tokens } from "./tokens.ts";
+
+/** Options of {@linkcode createJoin}. */
+export interface JoinOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Name of the cluster, shown to nodes and in the kubeconfig. @default {"skerry"} */
+  readonly cluster?: string;
+  /** Names and addresses beside the machine's own for the serving certificate. @default {none} */
+  readonly names?: readonly string[];
+  /** Told of every new serving certificate after the first. */
+  readonly onServing?: (credential: Credential) => void;
+  /** Told when a node's identity may have changed: call `identities.check` for its sessions. */
+  readonly onIdentity?: (node: NodeName) => void;
+}
+
+/** The join room of a running hub. */
+export interface Join {
+  readonly ca: HubCa;
+  readonly tokens: Tokens;
+  readonly identities: Identities;
+  /** Answers `POST /join`. */
+  readonly handle: Handler;
+  /** The serving certificate to start listeners with. */
+  readonly serving: Credential;
+  readonly services: readonly Service[];
+}
+
+/**
+ * Loads or makes the CA, makes the serving certificate, and ties the parts together.
+ * @throws {AppError} what the store throws, InternalError when the CA's Secret is damaged
+ */
+export async function createJoin(options: JoinOptions): Promise<Join> {
+  const { store, clock, log, cluster = "skerry", names = [] } = options;
+  const ca = await ensureCa({ store, clock });
+  const tokens = new Tokens({ store, clock, ca });
+  const identities = new Identities({ store, clock, ca });
+  let serving = await issueServing({ ca, clock, names });
+  const first = serving;
+  return {
+    ca,
+    tokens,
+    identities,
+    serving: first,
+    handle: createJoinHandler({ ca, tokens, identities, cluster, clock, log }),
+    services: [
+      ...createNodeWatch({
+        ...options,
+        identities,
+        ...(options.onIdentity ? { onChange: options.onIdentity } : {}),
+      }),
+      tokenSweep(tokens, clock),
+      servingRenewal({
+        ca,
+        clock,
+        names,
+        log,
+        current: () => serving,
+        install: (credential) => {
+          serving = credential;
+          options.onServing?.(credential);
+        },
+      }),
+    ],
+  };
+}
+
+/** Removes expired tokens once an hour. */
+function tokenSweep(tokens: Tokens, clock: Clock): Service {
+  return {
+    name: "token-sweep",
+    onFailure: "restart",
+    async run(signal, ready) {
+      ready();
+      while (!signal.aborted) {
+        await tokens.sweep();
+        try {
+          await sleep(clock, hours(1), signal);
+        } catch {
+          return;
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { type Node, RESOURCES, type Secret } from "../../core/api/mod.ts";
+import type { Clock, Logger, NodeName, Random, Service } from "../../core/base/mod.ts";
+import { Actor, createController, trigger, View } from "../../core/control/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+import { type Identities, IDENTITY_LABEL, IDENTITY_PREFIX } from "./identities.ts";
+import type { IdentityRecord } from "./records.ts";
+import { SYSTEM_NAMESPACE } from "./system.ts";
+
+/** Options of {@linkcode createNodeWatch}. */
+export interface NodeWatchOptions {
+  readonly store: Store;
+  readonly identities: Identities;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Told when a node's identity may have changed, from whichever hub: check its sessions again. */
+  readonly onChange?: (node: NodeName) => void;
+}
+
+/** What to do about an identity, given the Node object that there is. */
+export type NodeStep = "nothing" | "bind" | "revoke" | "revoke-and-remove";
+
+/**
+ * Whether an identity still fits its Node object. Pure. An identity is bound to the first Node that
+ * appears after the join; when that one is gone, somebody deleted it, and the node is shut out. One
+ * with another uid was made by the node itself between the deletion and the shutting out.
+ */
+export function decideNodeStep(identity: IdentityRecord, nodeUid: string | undefined): NodeStep {
+  if (identity.revoked) return "nothing";
+  if (identity.nodeUid === undefined) return nodeUid === undefined ? "nothing" : "bind";
+  if (nodeUid === undefined) return "revoke";
+  return nodeUid === identity.nodeUid ? "nothing" : "revoke-and-remove";
+}
+
+/**
+ * Services that shut a node out when its Node object is deleted, also when that happened while no
+ * hub ran.
+ */
+export function createNodeWatch(options: NodeWatchOptions): Service[] {
+  const { store, identities, onChange } = options;
+  const nodes = new View<Node>({ ...options, resource: RESOURCES.nodes });
+  const secrets = new View<Secret>({
+    ...options,
+    resource: RESOURCES.secrets,
+    selection: { namespace: SYSTEM_NAMESPACE, labelSelector: `${IDENTITY_LABEL}=true` },
+  });
+  const actor = new Actor(store);
+  const controller = createController({
+    ...options,
+    name: "join-nodes",
+    triggers: [
+      trigger(nodes, (node) => [node.metadata.name]),
+      trigger(secrets, (secret) => [secret.metadata.name.slice(IDENTITY_PREFIX.length)]),
+    ],
+    reconcile: async (key) => {
+      const name = key as NodeName;
+      onChange?.(name);
+      const identity = await identities.get(name);
+      if (!identity) return;
+      const node = nodes.get(name);
+      const uid = node?.metadata.uid;
+      const step = decideNodeStep(identity, uid);
+      if (step === "nothing") return;
+      if (step === "bind" && uid !== undefined) {
+        await identities.change(name, (record) => ({ ...record, nodeUid: uid }));
+        return;
+      }
+      options.log.info("node was deleted, shutting its identity out", { node: name });
+      await identities.revoke(name, "the node was deleted");
+      if (step === "revoke-and-remove" && node) {
+        await actor.run([{ do: "delete", resource: RESOURCES.nodes, object: node }]);
+      }
+    },
+  });
+  return [viewService("join-views", [nodes, secrets]), controller];
+}
+
+function viewService(
+  name: string,
+  views: readonly { run(signal: AbortSignal): Promise<void>; readonly synced: Promise<void> }[],
+): Service {
+  return {
+    name,
+    onFailure: "restart",
+    async run(signal, ready) {
+      const running = Promise.all(views.map((view) => view.run(signal)));
+      await Promise.race([Promise.all(views.map((view) => view.synced)), running]);
+      if (!signal.aborted) ready();
+      await running;
+    },
+  };
+}

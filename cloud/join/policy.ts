@@ -1,0 +1,96 @@
+import type { ErrorCode, Ms } from "../../core/base/mod.ts";
+import type { IdentityRecord, TokenRecord } from "./records.ts";
+
+/** Who asks to join, after the request has been read and its CSR checked. */
+export interface JoinAsk {
+  readonly node: string;
+  readonly keyId: string;
+  /** The request says that it means to take over the name. */
+  readonly replace: boolean;
+}
+
+/** Outcome of {@linkcode decideJoin}. */
+export type JoinVerdict =
+  /** `reserve`: a use of the token must be written down first. */
+  | { readonly allow: true; readonly reserve: boolean }
+  | { readonly allow: false; readonly code: ErrorCode; readonly message: string };
+
+/**
+ * Whether a token of which the secret was right lets `ask` in.
+ *
+ * The same node with the same key may ask again with a used token (its first answer may have been
+ * lost), unless it was shut out or its name was taken over since.
+ */
+export function decideJoin(
+  options: {
+    token: TokenRecord;
+    identity: IdentityRecord | undefined;
+    ask: JoinAsk;
+    now: Ms;
+  },
+): JoinVerdict {
+  const { token, identity, ask, now } = options;
+  const { id } = token;
+  const again = `make another with "skerry token create"`;
+  if (token.revoked) return refuse("Unauthorized", `token ${id} was revoked: ${again}`);
+  if (now >= token.expiresAt) return refuse("Unauthorized", `token ${id} has expired: ${again}`);
+  if (!matchesName(token.node, ask.node)) {
+    return refuse("Forbidden", `token ${id} is for node "${token.node}", not for "${ask.node}"`);
+  }
+  const use = token.joins.find((one) => one.node === ask.node && one.keyId === ask.keyId);
+  const usedUp = refuse("Unauthorized", `token ${id} was used already: ${again}`);
+  if (!use && token.joins.length >= token.uses) return usedUp;
+  if (use && identity && isOvertaken(use.at, identity, ask)) return usedUp;
+  if (isTaken(identity, ask) && !mayReplace(token, ask)) {
+    return refuse(
+      "AlreadyExists",
+      `node "${ask.node}" has joined with another key: choose another name, delete the node, or ` +
+        `ask for replacement with a token that has the right to it`,
+    );
+  }
+  return { allow: true, reserve: !use };
+}
+
+/** Whether a use of a token at `at` has been overtaken by what happened to the identity since. */
+function isOvertaken(at: number, identity: IdentityRecord, ask: JoinAsk): boolean {
+  if (identity.revoked && identity.revoked.at >= at) return true;
+  return identity.keyId !== ask.keyId && identity.joinedAt > at;
+}
+
+/** Whether somebody with another key holds the name now. */
+export function isTaken(identity: IdentityRecord | undefined, ask: JoinAsk): boolean {
+  return identity !== undefined && !identity.revoked && identity.keyId !== ask.keyId;
+}
+
+// A token for exactly this node with the right to replace says enough; one for many nodes must not
+// let a wrongly named gateway push out another by accident, so the request must say it as well.
+function mayReplace(token: TokenRecord, ask: JoinAsk): boolean {
+  return token.replace && (ask.replace || token.node === ask.node);
+}
+
+function refuse(code: ErrorCode, message: string): JoinVerdict {
+  return { allow: false, code, message };
+}
+
+/** Whether `name` fits `pattern`, in which `*` stands for any characters and `?` for one. */
+export function matchesName(pattern: string, name: string): boolean {
+  // Two positions and one way back: linear in practice, and no regular expression from outside.
+  let at = 0;
+  let star = -1;
+  let mark = 0;
+  for (let i = 0; i < name.length;) {
+    const want = pattern[at];
+    if (want === "*") {
+      star = at++;
+      mark = i;
+    } else if (want === "?" || want === name[i]) {
+      at++;
+      i++;
+    } else if (star >= 0) {
+      at = star + 1;
+      i = ++mark;
+    } else return false;
+  }
+  while (pattern[at] === "*") at++;
+  return at === pattern.length;
+}

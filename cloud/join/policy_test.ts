@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Ms } from "../../core/base/mod.ts";
+import { decideNodeStep } from "./node_watch.ts";
+import { decideJoin, matchesName } from "./policy.ts";
+import type { IdentityRecord, TokenRecord } from "./records.ts";
+
+const NOW = 1_000_000 as Ms;
+const TOKEN: TokenRecord = {
+  id: "abcdefghij",
+  hash: "0".repeat(64),
+  node: "gw-1",
+  createdAt: 0,
+  expiresAt: NOW + 1000,
+  uses: 1,
+  replace: false,
+  revoked: false,
+  joins: [],
+};
+const IDENTITY: IdentityRecord = {
+  node: "gw-1",
+  keyId: "key-1",
+  current: "cert-1",
+  joinedAt: NOW - 100,
+  token: "other",
+};
+const USED = [{ node: "gw-1", keyId: "key-1", at: NOW - 100 }];
+const ASK = { node: "gw-1", keyId: "key-1", replace: false };
+
+const CASES: {
+  name: string;
+  token?: Partial<TokenRecord>;
+  identity?: Partial<IdentityRecord>;
+  ask?: Partial<typeof ASK>;
+  want: string;
+}[] = [
+  { name: "a fresh token for a free name", want: "allow, reserve" },
+  { name: "a revoked token", token: { revoked: true }, want: "Unauthorized" },
+  { name: "an expired token", token: { expiresAt: NOW }, want: "Unauthorized" },
+  { name: "a token for another node", token: { node: "gw-2" }, want: "Forbidden" },
+  { name: "a pattern that fits", token: { node: "gw-*" }, want: "allow, reserve" },
+  { name: "a pattern that does not fit", token: { node: "site-*" }, want: "Forbidden" },
+  {
+    name: "a used token and another key",
+    token: { joins: USED },
+    identity: {},
+    ask: { keyId: "key-2" },
+    want: "Unauthorized",
+  },
+  {
+    name: "a used token and the same key",
+    token: { joins: USED },
+    identity: {},
+    want: "allow",
+  },
+  {
+    name: "a used token, same key, after a crash before the identity was written",
+    token: { joins: USED },
+    want: "allow",
+  },
+  {
+    name: "a used token, same key, of a node that was shut out since",
+    token: { joins: USED },
+    identity: { revoked: { at: NOW - 50, reason: "the node was deleted" } },
+    want: "Unauthorized",
+  },
+  {
+    name: "a used token, same key, after another key took the name",
+    token: { joins: USED, replace: true },
+    identity: { keyId: "key-2", joinedAt: NOW - 50 },
+    want: "Unauthorized",
+  },
+  {
+    name: "a used token, same key, whose take-over was not finished",
+    token: { joins: USED, replace: true },
+    identity: { keyId: "key-0", joinedAt: NOW - 500 },
+    want: "allow",
+  },
+  {
+    name: "a used token for many and a second node",
+    token: { joins: USED, uses: 2, node: "gw-*" },
+    ask: { node: "gw-2", keyId: "key-2" },
+    want: "allow, reserve",
+  },
+  {
+    name: "a taken name",
+    identity: {},
+    ask: { keyId: "key-2" },
+    want: "AlreadyExists",
+  },
+  {
+    name: "a taken name and only the request asks to replace",
+    identity: {},
+    ask: { keyId: "key-2", replace: true },
+    want: "AlreadyExists",
+  },
+  {
+    name: "a taken name and a token for this node with the right to replace",
+    token: { replace: true },
+    identity: {},
+    ask: { keyId: "key-2" },
+    want: "allow, reserve",
+  },
+  {
+    name: "a taken name and a token for many with the right, request silent",
+    token: { replace: true, node: "gw-*" },
+    identity: {},
+    ask: { keyId: "key-2" },
+    want: "AlreadyExists",
+  },
+  {
+    name: "a taken name, a token for many with the right, request asks",
+    token: { replace: true, node: "gw-*" },
+    identity: {},
+    ask: { keyId: "key-2", replace: true },
+    want: "allow, reserve",
+  },
+  {
+    name: "a name that was shut out",
+    identity: { revoked: { at: NOW - 1, reason: "the node was deleted" } },
+    ask: { keyId: "key-2" },
+    want: "allow, reserve",
+  },
+];
+
+for (const { name, token, identity, ask, want } of CASES) {
+  Deno.test(`decideJoin() says "${want}" to ${name}`, () => {
+    const verdict = decideJoin({
+      token: { ...TOKEN, ...token },
+      identity: identity && { ...IDENTITY, ...identity },
+      ask: { ...ASK, ...ask },
+      now: NOW,
+    });
+    const got = verdict.allow ? (verdict.reserve ? "allow, reserve" : "allow") : verdict.code;
+    assert.equal(got, want);
+  });
+}
+
+Deno.test("matchesName() agrees with a regular expression", () => {
+  const text = fc.string({ unit: fc.constantFrom("a", "b", "*", "?"), maxLength: 12 });
+  const name = fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 12 });
+  fc.assert(fc.property(text, name, (pattern, name) => {
+    const source = pattern.replaceAll("*", ".*").replaceAll("?", ".");
+    assert.equal(matchesName(pattern, name), new RegExp(`^${source}$`).test(name));
+  }));
+});
+
+Deno.test("decideNodeStep() shuts out exactly the identities whose Node was deleted", () => {
+  const step = (identity: Partial<IdentityRecord>, uid?: string) =>
+    decideNodeStep({ ...IDENTITY, ...identity }, uid);
+  assert.equal(step({}), "nothing");
+  assert.equal(step({}, "u1"), "bind");
+  assert.equal(step({ nodeUid: "u1" }, "u1"), "nothing");
+  assert.equal(step({ nodeUid: "u1" }), "revoke");
+  assert.equal(step({ nodeUid: "u1" }, "u2"), "revoke-and-remove");
+  assert.equal(step({ revoked: { at: 1, reason: "" } }, "u2"), "nothing");
+});

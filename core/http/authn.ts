@@ -11,8 +11,8 @@ export interface AuthenticateOptions {
 }
 
 /**
- * Client certificates (CN is the user, O the groups) and bearer tokens, in this order; a request
- * that has both is judged by its token, as kube-apiserver's union authenticator judges by the first that fits.
+ * Client certificates (CN is the user, O the groups) and bearer tokens. A request that has both is
+ * judged by its token, and a bad token is never forgiven for a good certificate.
  */
 export function createAuthenticate(options: AuthenticateOptions = {}): Authenticate {
   return async (request, info) => {

@@ -1,13 +1,12 @@
 import { groupResource } from "../api/mod.ts";
-import { AppError } from "../base/mod.ts";
+import { AppError, type NodeName } from "../base/mod.ts";
+import { MASTERS_GROUP, nodeNameOf } from "../pki/mod.ts";
 import type { Attributes, Authorize, Decision, User } from "./types.ts";
 
 /** Members may do everything. Kubernetes' own name for it. */
-export const ADMIN_GROUP = "system:masters";
+export const ADMIN_GROUP = MASTERS_GROUP;
 /** Members may read everything but Secrets. */
 export const VIEWER_GROUP = "skerry:viewers";
-/** Every node is a member; its user name is `system:node:NAME`. */
-export const NODES_GROUP = "system:nodes";
 /** Everybody with a good credential is a member. */
 export const AUTHENTICATED_GROUP = "system:authenticated";
 /** The user of requests without a credential, on public routes. */
@@ -22,7 +21,7 @@ export type Rule = (
 /** Options of {@linkcode rbacLike}. */
 export interface RbacOptions {
   /** What a node may do; `node` is the name from its certificate. Without it, nodes may do nothing. */
-  readonly nodes?: (node: string, attributes: Attributes) => Promise<Decision> | Decision;
+  readonly nodes?: (node: NodeName, attributes: Attributes) => Promise<Decision> | Decision;
   /** Asked after the built-in roles, in order. */
   readonly rules?: readonly Rule[];
 }
@@ -65,9 +64,9 @@ export function rbacLike(options: RbacOptions = {}): Authorize {
 }
 
 /** The node that a user is, by its certificate; `undefined` for everybody else. */
-export function nodeOf(user: User): string | undefined {
-  if (!user.groups.includes(NODES_GROUP) || !user.name.startsWith("system:node:")) return undefined;
-  return user.name.slice("system:node:".length) || undefined;
+export function nodeOf(user: User): NodeName | undefined {
+  const organizations = user.groups.filter((group) => group !== AUTHENTICATED_GROUP);
+  return nodeNameOf({ commonName: user.name, organizations });
 }
 
 function admin(user: User): Decision | undefined {

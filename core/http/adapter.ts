@@ -1,0 +1,113 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AppError } from "../base/mod.ts";
+
+/**
+ * Makes a `Request` of what node received. The body is read only as fast as the handler reads it.
+ * @throws {AppError} BadRequest, MethodNotAllowed for what no `Request` can carry
+ */
+export function toRequest(message: IncomingMessage, signal: AbortSignal): Request {
+  const { method = "GET", url = "/" } = message;
+  if (!url.startsWith("/")) {
+    throw new AppError("BadRequest", "the request target must be a path that starts with /");
+  }
+  const hasBody = method !== "GET" && method !== "HEAD" && declaresBody(message);
+  try {
+    const headers = new Headers();
+    for (let i = 0; i + 1 < message.rawHeaders.length; i += 2) {
+      headers.append(message.rawHeaders[i] ?? "", message.rawHeaders[i + 1] ?? "");
+    }
+    // The host is a constant: nothing may depend on what a client puts into `Host`.
+    return new Request(`https://localhost${url}`, {
+      method,
+      headers,
+      signal,
+      ...(hasBody ? { body: bodyOf(message), duplex: "half" } : {}),
+    });
+  } catch (cause) {
+    const known = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(method);
+    throw known
+      ? new AppError("BadRequest", "the request line or a header cannot be read", { cause })
+      : new AppError("MethodNotAllowed", `method ${method} is not served`, { cause });
+  }
+}
+
+function declaresBody(message: IncomingMessage): boolean {
+  const length = message.headers["content-length"];
+  return message.headers["transfer-encoding"] !== undefined ||
+    (length !== undefined && length !== "0");
+}
+
+function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array> {
+  let ended = false;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const fail = (): void => {
+        if (ended) return;
+        ended = true;
+        controller.error(new AppError("BadRequest", "the client went away inside the body"));
+      };
+      message.on("data", (chunk: Uint8Array) => {
+        if (ended) return;
+        controller.enqueue(new Uint8Array(chunk));
+        message.pause();
+      });
+      message.on("end", () => {
+        if (ended) return;
+        ended = true;
+        controller.close();
+      });
+      message.on("error", fail);
+      message.on("close", fail);
+      message.pause();
+    },
+    pull() {
+      message.resume();
+    },
+    cancel() {
+      ended = true;
+      // Reads on without keeping anything, up to the server's own time limit.
+      message.resume();
+    },
+  }, { highWaterMark: 0 });
+}
+
+/**
+ * Writes a `Response` out, no faster than the client takes it. Resolves when it is written or when
+ * the client has gone; the response's body is given up in that case.
+ */
+export async function writeResponse(
+  response: Response,
+  out: ServerResponse,
+  head: boolean,
+): Promise<void> {
+  const headers: [string, string][] = [...response.headers];
+  out.writeHead(response.status, headers.flat());
+  if (response.body === null || head) {
+    await response.body?.cancel();
+    out.end();
+    return;
+  }
+  // A watch that has nothing to say yet must still show the client that it is open.
+  out.flushHeaders();
+  const reader = response.body.getReader();
+  const gone = new Promise<"gone">((resolve) => out.once("close", () => resolve("gone")));
+  try {
+    for (;;) {
+      const part = await Promise.race([reader.read(), gone]);
+      if (part === "gone" || out.destroyed) return;
+      if (part.done) break;
+      if (!out.write(part.value)) {
+        const drained = new Promise<"drain">((resolve) =>
+          out.once("drain", () => resolve("drain"))
+        );
+        if (await Promise.race([drained, gone]) === "gone") return;
+      }
+    }
+    out.end();
+  } catch {
+    // The head is out already: only a cut connection tells the client that the answer is not whole.
+    out.destroy();
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,30 @@
+/** The HTTP room: the Kubernetes API over a Store, without a transport, and an HTTPS server for it. */
+export {
+  type Api,
+  type ApiOptions,
+  createApi,
+  DEFAULT_LIMITS,
+  type InventoryEntry,
+} from "./api.ts";
+export { type AuthenticateOptions, createAuthenticate, unauthorized } from "./authn.ts";
+export {
+  ADMIN_GROUP,
+  ANONYMOUS,
+  AUTHENTICATED_GROUP,
+  forbidden,
+  nodeOf,
+  rbacLike,
+  type RbacOptions,
+  type Rule,
+  VIEWER_GROUP,
+} from "./authz.ts";
+export { type JsonObject, parseJson, readBody, readJson } from "./body.ts";
+export { jsonResponse } from "./render.ts";
+export { errorResponse, type Status, statusOf, type Subject } from "./status.ts";
+export {
+  assertRefusesBareClients,
+  type HttpsServer,
+  type HttpsServerOptions,
+  serveHttps,
+} from "./server.ts";
+export type * from "./types.ts";

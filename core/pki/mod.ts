@@ -5,6 +5,7 @@
  */
 export * from "./certificate.ts";
 export * from "./issue.ts";
+export * from "./kubeconfig.ts";
 export * from "./names.ts";
 export * from "./pem.ts";
 export * from "./request.ts";

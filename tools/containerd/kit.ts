@@ -1,5 +1,7 @@
+import { createCriRuntime } from "../../agent/runtimes/mod.ts";
+import { deadline, ms, silentLogger, systemClock } from "../../core/base/mod.ts";
 import { buildTestImages } from "../images/mod.ts";
-import { cleanUp } from "./cleanup.ts";
+import { cleanUp, findShims } from "./cleanup.ts";
 import {
   bridgeNetwork,
   cniConfig,
@@ -201,18 +203,27 @@ class Daemon implements Containerd {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#removed) return;
     this.#removed = true;
-    await this.#removeContainers();
+    await this.#removePods().catch(() => {}); // cleanUp ends by force what this could not
     await this.stop();
     await cleanUp(this.paths, this.#network);
   }
 
-  /** Lets containerd take its own containers down, which also frees cgroups and shim sockets. */
-  async #removeContainers(): Promise<void> {
-    if ((await this.#pids()).length === 0) return;
-    const run = (...args: string[]): Promise<{ stdout: string }> =>
-      runCommand("ctr", ["-a", this.socket, "--timeout", "10s", "-n", "k8s.io", ...args]);
-    const { stdout } = await run("tasks", "ls", "-q");
-    const ids = stdout.split("\n").filter((id) => id !== "");
-    await Promise.all(ids.map((id) => run("tasks", "delete", "--force", id)));
+  /**
+   * Lets CRI take its own pods down: only it undoes their host ports and network leases. A containerd
+   * that was stopped while it had pods is started once more for that.
+   */
+  async #removePods(): Promise<void> {
+    if ((await this.#pids()).length === 0) {
+      if ((await findShims(this.socket)).length === 0) return;
+      await this.start();
+    }
+    const { socket: socketPath } = this;
+    await using runtime = createCriRuntime({ socketPath, clock: systemClock, log: silentLogger });
+    using limit = deadline(systemClock, ms(STOP_LIMIT), () => new Error("pods do not end"));
+    const { sandboxes } = await runtime.observe(limit.signal);
+    await Promise.all(sandboxes.map(async ({ id }) => {
+      await runtime.stopSandbox(id, limit.signal);
+      await runtime.removeSandbox(id, limit.signal);
+    }));
   }
 }

@@ -1,0 +1,59 @@
+import { AppError, type Metrics, type Service } from "../base/mod.ts";
+
+/** Options of {@linkcode metricsService}. */
+export interface MetricsServerOptions {
+  readonly port: number;
+  readonly metrics: Metrics;
+  /** Whether the process does its work: `/readyz`. */
+  readonly isReady: () => boolean;
+}
+
+/**
+ * Metrics and health on 127.0.0.1, without a credential: they hold no names of users' data and are
+ * for the machine's own monitoring. `/metrics`, `/healthz`, `/livez`, `/readyz`.
+ */
+export function metricsService(options: MetricsServerOptions): Service {
+  return {
+    name: "metrics",
+    onFailure: "restart",
+    async run(signal, ready) {
+      let server: Deno.HttpServer;
+      try {
+        server = Deno.serve({
+          hostname: "127.0.0.1",
+          port: options.port,
+          signal,
+          onListen: () => ready(),
+        }, (request) => answer(request, options));
+      } catch (cause) {
+        throw new AppError(
+          "ServiceUnavailable",
+          `Cannot listen on 127.0.0.1:${options.port} for metrics: is the port taken?`,
+          { cause },
+        );
+      }
+      await server.finished;
+    },
+  };
+}
+
+function answer(request: Request, options: MetricsServerOptions): Response {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return new Response("only GET\n", { status: 405 });
+  }
+  switch (new URL(request.url).pathname) {
+    case "/metrics":
+      return new Response(options.metrics.text(), {
+        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+      });
+    case "/healthz":
+    case "/livez":
+      return new Response("ok\n");
+    case "/readyz":
+      return options.isReady()
+        ? new Response("ok\n")
+        : new Response("not ready\n", { status: 503 });
+    default:
+      return new Response("there are /metrics, /healthz, /livez and /readyz\n", { status: 404 });
+  }
+}

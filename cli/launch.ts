@@ -21,6 +21,7 @@ import {
   parseReady,
   permissionFlags,
   type ReadyLine,
+  resolvePaths,
   RUNNER_OPTIONS,
   type RunnerOptions,
   runnerPermissions,
@@ -36,7 +37,8 @@ export type PartSpec =
 const SMALL_HEAP = "--v8-flags=--max-semi-space-size=1,--optimize-for-size";
 
 /** The arguments for the Deno binary that start a part with its own permission set. */
-export function partArgs(spec: PartSpec): string[] {
+export function partArgs(given: PartSpec): string[] {
+  const spec = withAbsolutePaths(given);
   const run = ["run", "--no-prompt", "--quiet", "--cached-only"];
   switch (spec.part) {
     case "hub":
@@ -66,6 +68,20 @@ export function partArgs(spec: PartSpec): string[] {
         entry("runner/main.ts"),
         ...formatOptions(RUNNER_OPTIONS, spec.options),
       ];
+  }
+}
+
+/** The folder of this project; relative paths count from here, as `deno task` runs here. */
+const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+function withAbsolutePaths(spec: PartSpec): PartSpec {
+  switch (spec.part) {
+    case "hub":
+      return { ...spec, options: resolvePaths(HUB_OPTIONS, spec.options, ROOT) };
+    case "agent":
+      return { ...spec, options: resolvePaths(AGENT_OPTIONS, spec.options, ROOT) };
+    case "runner":
+      return { ...spec, options: resolvePaths(RUNNER_OPTIONS, spec.options, ROOT) };
   }
 }
 
@@ -185,5 +201,5 @@ export function stopSignal(): AbortSignal {
 }
 
 function entry(path: string): string {
-  return new URL(`../${path}`, import.meta.url).pathname;
+  return `${ROOT}/${path}`;
 }

@@ -6,6 +6,8 @@ export interface OptionDef<T extends OptionValue = OptionValue> {
   readonly help: string;
   /** Word for the value in `--help`; absent for switches. */
   readonly value?: string;
+  /** Whether the value is a path; the launcher makes it absolute. */
+  readonly path?: boolean;
   /** Value when the option is not given. `""` and `[]` mean "none". */
   readonly fallback: T;
 }
@@ -80,6 +82,23 @@ export function formatOptions<T extends OptionTable>(
     else out.push(`--${name}=${value}`);
   }
   return out;
+}
+
+/** Makes the path options absolute: relative ones count from `root`. `none` stays a word. */
+export function resolvePaths<V extends Readonly<Record<string, OptionValue>>>(
+  table: OptionTable,
+  values: V,
+  root: string,
+): V {
+  const out: Record<string, OptionValue> = { ...values };
+  for (const [name, def] of Object.entries(table)) {
+    const value = out[name];
+    const relative = typeof value === "string" && value !== "" && !value.startsWith("/");
+    if (def.path && relative && value !== "none") {
+      out[name] = `${root}/${value.replace(/^\.\//, "")}`;
+    }
+  }
+  return out as V;
 }
 
 /** The text of `--help`. */

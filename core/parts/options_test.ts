@@ -1,5 +1,5 @@
 import { deepStrictEqual, match, strictEqual, throws } from "node:assert/strict";
-import { formatOptions, optionsHelp, parseOptions } from "./options.ts";
+import { formatOptions, optionsHelp, parseOptions, resolvePaths } from "./options.ts";
 
 const TABLE = {
   "name": { help: "its name", value: "NAME", fallback: "x" },
@@ -59,4 +59,19 @@ Deno.test("formatOptions() gives arguments that parse to the same values", () =>
 Deno.test("optionsHelp() names every option", () => {
   const text = optionsHelp("prog", TABLE);
   for (const name of Object.keys(TABLE)) match(text, new RegExp(`--${name}`));
+});
+
+Deno.test("resolvePaths() makes relative paths absolute and leaves words alone", () => {
+  const table = {
+    "dir": { help: "", path: true, fallback: "a" },
+    "sock": { help: "", path: true, fallback: "none" },
+    "name": { help: "", fallback: "b" },
+  };
+  deepStrictEqual(resolvePaths(table, parseOptions(table, []), "/root"), {
+    dir: "/root/a",
+    sock: "none",
+    name: "b",
+  });
+  strictEqual(resolvePaths(table, parseOptions(table, ["--dir=./x"]), "/root").dir, "/root/x");
+  strictEqual(resolvePaths(table, parseOptions(table, ["--dir=/x"]), "/root").dir, "/x");
 });

@@ -7,7 +7,12 @@ const CRI_SOCKET = "/run/containerd/containerd.sock";
 
 /** Options of the hub, `deno task hub`. */
 export const HUB_OPTIONS = {
-  "state-dir": { help: "folder of the hub's store", value: "DIR", fallback: `${STATE_ROOT}/hub` },
+  "state-dir": {
+    help: "folder of the hub's store",
+    value: "DIR",
+    path: true,
+    fallback: `${STATE_ROOT}/hub`,
+  },
   "node-address": { help: "address that nodes connect to", value: "IP", fallback: "0.0.0.0" },
   "node-port": { help: "port that nodes connect to (mTLS)", value: "PORT", fallback: 10000 },
   "api-address": { help: "address of the Kubernetes API", value: "IP", fallback: "127.0.0.1" },
@@ -32,6 +37,7 @@ export const AGENT_OPTIONS = {
   "state-dir": {
     help: "folder of the node's store, keys and volumes",
     value: "DIR",
+    path: true,
     fallback: `${STATE_ROOT}/agent`,
   },
   "hub": {
@@ -40,7 +46,7 @@ export const AGENT_OPTIONS = {
     fallback: "",
   },
   "token": { help: "join token, needed once", value: "TOKEN", fallback: "" },
-  "token-file": { help: "file that holds the join token", value: "FILE", fallback: "" },
+  "token-file": { help: "file that holds the join token", value: "FILE", path: true, fallback: "" },
   "name": { help: "node name (default: the host name)", value: "NAME", fallback: "" },
   "node-ip": { help: "address of this node (default: found)", value: "IP", fallback: "" },
   "labels": {
@@ -51,24 +57,33 @@ export const AGENT_OPTIONS = {
   "cri-socket": {
     help: "socket of the container runtime; 'none' for functions only",
     value: "PATH",
+    path: true,
     fallback: CRI_SOCKET,
   },
   "runner-socket": {
     help: "control socket of the runner",
     value: "PATH",
+    path: true,
     fallback: `${STATE_ROOT}/runner/control.sock`,
   },
   "manifests": {
     help: "folder of static pods and functions",
     value: "DIR",
+    path: true,
     fallback: `${STATE_ROOT}/manifests`,
   },
   "function-files": {
     help: "folder that functions with a file source may name",
     value: "DIR",
+    path: true,
     fallback: `${STATE_ROOT}/functions`,
   },
-  "pod-logs": { help: "folder of container logs", value: "DIR", fallback: "/var/log/pods" },
+  "pod-logs": {
+    help: "folder of container logs",
+    value: "DIR",
+    path: true,
+    fallback: "/var/log/pods",
+  },
   "pod-cidr": {
     help: "range of pod addresses on this node",
     value: "CIDR",
@@ -96,11 +111,13 @@ export const RUNNER_OPTIONS = {
   "state-dir": {
     help: "folder of compiled modules",
     value: "DIR",
+    path: true,
     fallback: `${STATE_ROOT}/runner`,
   },
   "control-socket": {
     help: "socket that the agent controls this runner by",
     value: "PATH",
+    path: true,
     fallback: `${STATE_ROOT}/runner/control.sock`,
   },
   "gateway-address": {
@@ -112,6 +129,7 @@ export const RUNNER_OPTIONS = {
   "libwasmtime": {
     help: "path of libwasmtime.so (default: the one that set-up fetched)",
     value: "FILE",
+    path: true,
     fallback: "",
   },
   "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "info" },

@@ -36,11 +36,22 @@ export function copyObject(object: KubeObject): KubeObject {
     throw new AppError("BadRequest", "the object cannot be written as JSON", { cause });
   }
   const metadata = (copy as { metadata?: unknown } | null)?.metadata;
+  if (isDeeper(copy, MAX_DEPTH)) {
+    throw new AppError("BadRequest", `the object is nested more than ${MAX_DEPTH} levels deep`);
+  }
   if (!isPlain(copy) || (metadata !== undefined && !isPlain(metadata))) {
     throw new AppError("BadRequest", "an object must be a JSON object with an object as metadata");
   }
   copy.metadata ??= {};
   return copy as KubeObject;
+}
+
+/** Deeper objects would end recursive readers on a small stack; no Kubernetes kind comes near. */
+const MAX_DEPTH = 200;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {

@@ -205,6 +205,7 @@ export class SqliteStore implements LocalStore {
       this.#commit(tx, result);
     } catch (error) {
       this.#rollback();
+      if (tx.failure) this.#reclaim();
       throw error;
     } finally {
       tx.close();
@@ -244,6 +245,15 @@ export class SqliteStore implements LocalStore {
       this.#sql.rollback.run();
     } catch (error) {
       this.#log.error("a transaction could not be rolled back", { error });
+    }
+  }
+
+  /** Gives the space of a grown log file back after a failed write, so that a full disk is less full. */
+  #reclaim(): void {
+    try {
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      this.#log.warn("the store's log could not be checkpointed", { error });
     }
   }
 

@@ -6,14 +6,7 @@ import { table } from "./table.ts";
 interface HubStatus {
   readonly version: string;
   readonly services: { name: string; phase: string; restarts: number; lastError?: string }[];
-  readonly nodes: {
-    name: string;
-    connected: boolean;
-    since: string;
-    agent: string;
-    outOfSync: number;
-    services: { name: string; phase: string; restarts: number }[];
-  }[];
+  readonly nodes: { name: string; connected: boolean; since: string; agent: string }[];
 }
 
 /** `skerry status`: the hub's services and every node's link. */

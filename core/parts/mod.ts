@@ -4,3 +4,4 @@ export * from "./parts.ts";
 export * from "./permissions.ts";
 export * from "./ready.ts";
 export * from "./process.ts";
+export * from "./version.ts";

@@ -1,0 +1,103 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { AppError, type Clock, type Logger, type Service } from "../../core/base/mod.ts";
+import {
+  assertRefusesBareClients,
+  type ConnectionInfo,
+  errorResponse,
+  type Handler,
+  type HttpsServer,
+  serveHttps,
+} from "../../core/http/mod.ts";
+import type { WsAcceptor } from "../../core/link/mod.ts";
+import { type Credential, nodeNameOf } from "../../core/pki/mod.ts";
+
+/** Options of {@linkcode nodeListenerService}. */
+export interface NodeListenerOptions {
+  readonly hostname: string;
+  readonly port: number;
+  /** PEM of the hub's CA: signs the nodes and stands in the chain that a joining node hashes. */
+  readonly ca: string;
+  /** The serving certificate to use now. */
+  readonly serving: () => Credential;
+  readonly join: Handler;
+  readonly acceptor: WsAcceptor;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of the running server, to hand it new certificates. */
+  readonly onServer: (server: HttpsServer) => void;
+}
+
+/** Connections that the port takes at once; each node holds one, and one for each stream. */
+const MAX_CONNECTIONS = 65_536;
+
+/**
+ * The port that nodes connect to (docs/protocol.md 1): `POST /join` for anybody with a token, and
+ * the link for peers whose certificate verifies. Everything else is refused.
+ */
+export function nodeListenerService(options: NodeListenerOptions): Service {
+  return {
+    name: "node-listener",
+    onFailure: "restart",
+    async run(signal, ready) {
+      const serving = options.serving();
+      const server = await serveHttps({
+        hostname: options.hostname,
+        port: options.port,
+        cert: `${serving.certificate}${options.ca}`,
+        key: serving.key,
+        clientCa: options.ca,
+        clock: options.clock,
+        log: options.log,
+        signal,
+        maxConnections: MAX_CONNECTIONS,
+        handler: (request, info) => answer(options, request, info),
+        onUpgrade: (message, socket, head, info) => upgrade(options, message, socket, head, info),
+      });
+      await assertRefusesBareClients(server, "/v1/link");
+      options.onServer({
+        ...server,
+        setCertificate: ({ cert, key }) =>
+          server.setCertificate({ cert: `${cert}${options.ca}`, key }),
+      });
+      ready();
+      await server.finished;
+      if (!signal.aborted) throw new AppError("ServiceUnavailable", "the node port has stopped");
+    },
+  };
+}
+
+/** Plain requests: only `POST /join`; the rest is 401 without a certificate, 404 with one. */
+function answer(
+  options: NodeListenerOptions,
+  request: Request,
+  info: ConnectionInfo,
+): Promise<Response> {
+  if (new URL(request.url).pathname === "/join") return options.join(request, info);
+  const refused = info.peer
+    ? new AppError("NotFound", "this port serves POST /join and the link of nodes")
+    : new AppError("Unauthorized", "this port needs a node's certificate: join first");
+  return Promise.resolve(errorResponse(refused));
+}
+
+function upgrade(
+  options: NodeListenerOptions,
+  message: IncomingMessage,
+  socket: Duplex,
+  head: Uint8Array,
+  info: ConnectionInfo,
+): void {
+  const { peer } = info;
+  const node = peer &&
+    nodeNameOf({ commonName: peer.commonName, organizations: peer.organizations });
+  if (!node || !/^\/v1\/(link|stream\/[A-Za-z0-9_-]+)$/.test(message.url ?? "")) {
+    const [code, text] = node ? [404, "Not Found"] : [401, "Unauthorized"];
+    socket.end(`HTTP/1.1 ${code} ${text}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    return;
+  }
+  options.acceptor.upgrade(message, socket, head, {
+    name: node,
+    fingerprint: peer.fingerprint,
+    remote: info.remote ?? "",
+  });
+}

@@ -81,15 +81,23 @@ export class Session {
   }
 
   /**
-   * Sends one message; resolves when there is room for more.
+   * Sends one message; resolves with its size when there is room for more. Messages go out in the
+   * order of the calls.
    *
    * @throws {AppError} ServiceUnavailable when the session is over, RequestEntityTooLarge
    */
-  async send(message: Message): Promise<void> {
+  async send(message: Message): Promise<number> {
+    let size = 0;
+    let last: Promise<void> | undefined;
     for (const frame of encodeMessage(message, () => this.#nextId++)) {
       this.#heartbeat.sent();
-      await this.#connection.send(frame);
+      size += frame.length;
+      last?.catch(() => {});
+      // All parts go to the connection in this turn: another message's parts must not come between.
+      last = this.#connection.send(frame);
     }
+    await last;
+    return size;
   }
 
   /** The next message, or `undefined` when the session is over. One reader at a time. */

@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { AppError, isAppError, type Ms, toTime } from "../base/mod.ts";
+import { type Condition, type Node, RESOURCES } from "../api/mod.ts";
+import type { IntentContext } from "./intents.ts";
+
+/** `node`: the Node object as the node sees itself. */
+export const NodeBody = z.object({
+  node: z.custom<Node>((value) => {
+    const node = value as Partial<Node> | null;
+    return typeof node?.metadata?.name === "string" && typeof node.status === "object";
+  }, "no Node with name and status"),
+});
+
+/** The labels that a node keeps up to date; all others it sets only when it registers. */
+const OWN_LABELS = ["kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch"];
+/** Kubernetes' NodeRestriction: of the project's own prefixes a node may set only these. */
+const ALLOWED_SYSTEM_LABELS = [
+  ...OWN_LABELS,
+  "node.kubernetes.io/instance-type",
+  "topology.kubernetes.io/region",
+  "topology.kubernetes.io/zone",
+];
+const ALLOWED_SYSTEM_PREFIXES = ["kubelet.kubernetes.io", "node.kubernetes.io"];
+/** What marks a node as one of ours (KubeEdge's words). */
+const ROLE_LABELS = { "node-role.kubernetes.io/edge": "", "node-role.kubernetes.io/agent": "" };
+
+/** Registers the node, or brings its status up to date. */
+export async function applyNode(
+  context: IntentContext,
+  { node }: z.infer<typeof NodeBody>,
+): Promise<void> {
+  if (node.metadata.name !== context.node) {
+    throw new AppError(
+      "Forbidden",
+      `node ${context.node} may not write node ${node.metadata.name}`,
+    );
+  }
+  try {
+    await writeNode(context, node);
+  } catch (error) {
+    if (!isAppError(error, "NotFound")) throw error;
+    await context.checkIdentity();
+    await context.store.create(RESOURCES.nodes, registered(context.node, node));
+    await writeNode(context, node);
+  }
+}
+
+async function writeNode(
+  { node: name, store, now, nodeDefaults }: IntentContext,
+  node: Node,
+): Promise<void> {
+  const ref = { resource: RESOURCES.nodes, name };
+  const labels = allowedLabels(node.metadata.labels ?? {});
+  const own = Object.entries(labels).filter(([key]) => OWN_LABELS.includes(key));
+  await store.update(ref, (current) => ({
+    ...current,
+    metadata: {
+      ...current.metadata,
+      labels: { ...current.metadata.labels, ...Object.fromEntries(own) },
+    },
+  }));
+  const port = nodeDefaults?.kubeletPort;
+  await store.update(ref, (current) => ({
+    ...current,
+    status: mergeNodeStatus((current as Node).status ?? {}, node.status ?? {}, now, port),
+  }), { subresource: "status" });
+}
+
+function registered(name: string, node: Node): Node {
+  const taints = Array.isArray(node.spec?.taints) ? { taints: node.spec.taints } : {};
+  const unschedulable = node.spec?.unschedulable === true ? { unschedulable: true } : {};
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, labels: { ...allowedLabels(node.metadata.labels ?? {}), ...ROLE_LABELS } },
+    spec: { ...taints, ...unschedulable },
+  };
+}
+
+/** The labels that a node may set on itself (KEP-279, NodeRestriction). Pure. */
+export function allowedLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(labels).filter(([key, value]) => {
+      if (typeof value !== "string") return false;
+      const slash = key.indexOf("/");
+      const prefix = slash < 0 ? "" : key.slice(0, slash);
+      const within = (domain: string): boolean =>
+        prefix === domain || prefix.endsWith(`.${domain}`);
+      if (within("node-restriction.kubernetes.io")) return false;
+      if (!within("kubernetes.io") && !within("k8s.io")) return true;
+      return ALLOWED_SYSTEM_LABELS.includes(key) || ALLOWED_SYSTEM_PREFIXES.some(within);
+    }),
+  );
+}
+
+/**
+ * The node's own status over the hub's: conditions of other types stay, transition times move only
+ * with the status of a condition. Pure.
+ */
+export function mergeNodeStatus(
+  current: NonNullable<Node["status"]>,
+  theirs: NonNullable<Node["status"]>,
+  now: Ms,
+  kubeletPort?: number,
+): NonNullable<Node["status"]> {
+  const time = toTime(now);
+  const reported = (theirs.conditions ?? []).map((condition: Condition): Condition => {
+    const before = current.conditions?.find(({ type }) => type === condition.type);
+    const same = before?.status === condition.status && before.lastTransitionTime !== undefined;
+    return {
+      ...condition,
+      lastHeartbeatTime: time,
+      lastTransitionTime: (same ? before.lastTransitionTime : undefined) ?? time,
+    };
+  });
+  const types = new Set(reported.map(({ type }) => type));
+  const kept = (current.conditions ?? []).filter(({ type }) => !types.has(type));
+  const daemonEndpoints = kubeletPort === undefined
+    ? current.daemonEndpoints
+    : { kubeletEndpoint: { Port: kubeletPort } };
+  const { daemonEndpoints: _, ...status } = theirs;
+  return {
+    ...status,
+    ...(daemonEndpoints ? { daemonEndpoints } : {}),
+    conditions: [...kept, ...reported],
+  };
+}

@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { AppError, type Ms } from "../base/mod.ts";
+import type { Store } from "../store/mod.ts";
+import { applyEvent, EventBody } from "./intent_event.ts";
+import { applyFunctionStatus, FunctionStatusBody } from "./intent_function.ts";
+import { applyNode, NodeBody } from "./intent_node.ts";
+import {
+  applyPodGone,
+  applyPodMirror,
+  applyPodStatus,
+  PodGoneBody,
+  PodMirrorBody,
+  PodStatusBody,
+} from "./intent_pod.ts";
+import type { ObjectKey } from "./interest.ts";
+import type { Intent } from "./messages.ts";
+
+/** Whose intent it is, and what it is applied to. */
+export interface IntentContext {
+  /** From the certificate. */
+  readonly node: string;
+  readonly store: Store;
+  readonly now: Ms;
+  /** Whether the node may see this: the same answer that filters replication. */
+  readonly mayHave: (key: ObjectKey) => boolean;
+  /** Throws when the node is shut out (it must not make its deleted Node object again). */
+  readonly checkIdentity: () => Promise<void>;
+  /** Set by the hub in every Node that registers, e.g. the kubelet port. @default {nothing} */
+  readonly nodeDefaults?: { readonly kubeletPort?: number };
+}
+
+interface IntentKind<T> {
+  readonly body: z.ZodType<T>;
+  /** What the key must be; keys of others would let one row hide another. */
+  key(body: T): string;
+  apply(context: IntentContext, body: T): Promise<void>;
+}
+
+function kind<T>(
+  body: z.ZodType<T>,
+  key: (body: T) => string,
+  apply: (context: IntentContext, body: T) => Promise<void>,
+): IntentKind<unknown> {
+  return { body, key, apply } as IntentKind<unknown>;
+}
+
+/** Every kind of intent (docs/protocol.md 5). Unknown ones are refused, not retried. */
+const KINDS: Readonly<Record<string, IntentKind<unknown>>> = {
+  "node": kind(NodeBody, () => "node", applyNode),
+  "pod-status": kind(PodStatusBody, (body) => `pod-status/${body.uid}`, applyPodStatus),
+  "pod-gone": kind(PodGoneBody, (body) => `pod-gone/${body.uid}`, applyPodGone),
+  "pod-mirror": kind(
+    PodMirrorBody,
+    (body) => `pod-mirror/${body.pod.metadata.uid ?? ""}`,
+    applyPodMirror,
+  ),
+  "event": kind(
+    EventBody,
+    ({ event: { metadata } }) => `event/${metadata.namespace ?? ""}/${metadata.name}`,
+    applyEvent,
+  ),
+  "function-status": kind(
+    FunctionStatusBody,
+    (body) => `function-status/${body.uid}`,
+    applyFunctionStatus,
+  ),
+};
+
+/** The kinds of intents. */
+export const INTENT_KINDS: readonly string[] = Object.keys(KINDS);
+
+/**
+ * Applies one intent of a node. Idempotent in effect.
+ *
+ * @throws {AppError} Unsupported for an unknown kind, BadRequest for a body that cannot be read,
+ * Forbidden or NotFound for what is not (any more) the node's, and what the store throws
+ */
+export async function applyIntent(
+  context: IntentContext,
+  intent: Pick<Intent, "key" | "kind" | "body">,
+): Promise<void> {
+  const handler = Object.hasOwn(KINDS, intent.kind) ? KINDS[intent.kind] : undefined;
+  if (!handler) {
+    throw new AppError("Unsupported", `this hub does not know intents of kind "${intent.kind}"`);
+  }
+  const parsed = handler.body.safeParse(intent.body);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join(".") ?? "";
+    throw new AppError("BadRequest", `intent ${intent.kind}: ${field} ${issue?.message ?? ""}`);
+  }
+  const key = handler.key(parsed.data);
+  if (key !== intent.key) {
+    throw new AppError("BadRequest", `intent ${intent.kind} has key ${intent.key}, not ${key}`);
+  }
+  await handler.apply(context, parsed.data);
+}

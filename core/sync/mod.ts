@@ -1,0 +1,12 @@
+/** The sync room: what the messages between hub and node mean, on either side. */
+export * from "./intent_node.ts";
+export { mergePodStatus } from "./intent_pod.ts";
+export * from "./intents.ts";
+export * from "./interest.ts";
+export * from "./messages.ts";
+export * from "./outbox.ts";
+export * from "./replica.ts";
+export * from "./results.ts";
+export * from "./sender.ts";
+export * from "./version.ts";
+export * from "./view.ts";

@@ -1,0 +1,165 @@
+import { findResource, type KubeObject, type ResourceDef } from "../api/mod.ts";
+import type { Row, Tx } from "../store/mod.ts";
+import type { Del, Have, Put, Snap } from "./messages.ts";
+import { digestOf, type ReplicaEntry } from "./version.ts";
+
+/** Side rows: one per replicated object, by uid. */
+export const REPLICA_SPACE = "replica";
+/** Side rows: `epoch` and `prune`. */
+export const SYNC_SPACE = "sync";
+
+/** A replicated object as its side row tells it. */
+export interface ReplicaRow extends ReplicaEntry {
+  /** The hub history that it came from. */
+  readonly epoch: string;
+}
+
+/** What a node says of its replica in `hello`. */
+export interface ReplicaState {
+  readonly epoch?: string;
+  readonly digest?: string;
+}
+
+/** The replicated objects, of all epochs. */
+export function replicaRows(tx: Tx): ReplicaRow[] {
+  return tx.rows(REPLICA_SPACE).map(readRow);
+}
+
+/** The epoch and digest of the replica. */
+export function replicaState(tx: Tx): ReplicaState {
+  const epoch = tx.row(SYNC_SPACE, "epoch")?.value;
+  if (epoch === undefined) return {};
+  return { epoch, digest: digestOf(replicaRows(tx).filter((row) => row.epoch === epoch)) };
+}
+
+/** The items of `have`: what came from the present epoch, and nothing of an older one (4.6). */
+export function replicaItems(tx: Tx): Have["items"] {
+  const epoch = tx.row(SYNC_SPACE, "epoch")?.value;
+  return replicaRows(tx).filter((row) => row.epoch === epoch)
+    .map((
+      { uid, resource, namespace, name, version },
+    ) => [uid, resource, namespace, name, version]);
+}
+
+/**
+ * Takes over the hub's epoch. What came from an older one stays, and nothing removes it but a `put`
+ * under the same name or {@linkcode allowPrune}. Returns whether the epoch is another one.
+ */
+export function adoptEpoch(tx: Tx, epoch: string): boolean {
+  const before = tx.row(SYNC_SPACE, "epoch")?.value;
+  if (before === epoch) return false;
+  tx.putRow(SYNC_SPACE, "epoch", epoch);
+  return before !== undefined;
+}
+
+/**
+ * Says that this node was joined anew: the next complete snapshot removes what it does not name of
+ * older epochs. Call it in the command by which a person joins the node.
+ */
+export function allowPrune(tx: Tx): void {
+  tx.putRow(SYNC_SPACE, "prune", "next-snapshot");
+}
+
+/**
+ * Applies one message of the hub to the node's store. Idempotent. `node` is this node's name.
+ * The caller commits and then acks.
+ */
+export function applyMessage(tx: Tx, message: Put | Del | Snap, node: string): void {
+  switch (message.t) {
+    case "put":
+      return applyPut(tx, message, node);
+    case "del":
+      return applyDel(tx, message);
+    case "snap":
+      return applySnap(tx);
+  }
+}
+
+function applyPut(tx: Tx, put: Put, node: string): void {
+  const resource = findResource(put.resource);
+  const { uid, namespace, name } = put.object.metadata;
+  // A kind that only a newer hub knows; it means nothing to this agent.
+  if (!resource || !uid) return;
+  const epoch = tx.row(SYNC_SPACE, "epoch")?.value ?? "";
+  const current = tx.get(refOf(resource, namespace, name));
+  const known = tx.row(REPLICA_SPACE, uid);
+  const same = current?.metadata.uid === uid;
+  const value = writeRow({
+    resource: put.resource,
+    namespace: namespace ?? "",
+    name,
+    version: put.version,
+    epoch,
+  });
+  if (same && known?.value === value) return;
+  const replaced = current?.metadata.uid;
+  if (replaced !== undefined && !same) tx.deleteRow(REPLICA_SPACE, replaced);
+  tx.put(resource, same ? keepOwnStatus(put.resource, put.object, current, node) : put.object);
+  tx.putRow(REPLICA_SPACE, uid, value);
+}
+
+/** One writer per field (4.5): what the node writes of an object, the hub's copy does not undo. */
+function keepOwnStatus(
+  resource: string,
+  theirs: KubeObject,
+  ours: KubeObject,
+  node: string,
+): KubeObject {
+  if (resource === "pods" || resource === "nodes") {
+    const { status: _, ...rest } = theirs;
+    return ours["status"] === undefined
+      ? theirs
+      : { ...rest, status: ours["status"] } as KubeObject;
+  }
+  if (resource === "wasmfunctions.skerry.dev") {
+    const own = entriesOf(ours).filter((entry) => entry.name === node);
+    if (own.length === 0) return theirs;
+    const others = entriesOf(theirs).filter((entry) => entry.name !== node);
+    return { ...theirs, status: { ...theirs["status"], nodes: [...others, ...own] } };
+  }
+  return theirs;
+}
+
+function entriesOf(object: KubeObject): { name?: string }[] {
+  const nodes = object["status"]?.nodes;
+  return Array.isArray(nodes) ? nodes : [];
+}
+
+function applyDel(tx: Tx, del: Del): void {
+  const row = tx.row(REPLICA_SPACE, del.uid);
+  const { resource: resourceName, namespace, name } = row ? readRow(row) : del;
+  const resource = findResource(resourceName);
+  if (resource) tx.purge(refOf(resource, namespace, name), { uid: del.uid });
+  tx.deleteRow(REPLICA_SPACE, del.uid);
+}
+
+function applySnap(tx: Tx): void {
+  if (!tx.row(SYNC_SPACE, "prune")) return;
+  const epoch = tx.row(SYNC_SPACE, "epoch")?.value;
+  for (const row of replicaRows(tx)) {
+    if (row.epoch === epoch) continue;
+    const resource = findResource(row.resource);
+    if (resource) tx.purge(refOf(resource, row.namespace, row.name), { uid: row.uid });
+    tx.deleteRow(REPLICA_SPACE, row.uid);
+  }
+  tx.deleteRow(SYNC_SPACE, "prune");
+}
+
+function refOf(resource: ResourceDef, namespace: string | undefined, name: string) {
+  return { resource, ...(namespace ? { namespace } : {}), name };
+}
+
+function writeRow(row: Omit<ReplicaRow, "uid">): string {
+  return JSON.stringify([row.resource, row.namespace, row.name, row.version, row.epoch]);
+}
+
+function readRow({ key, value }: Row): ReplicaRow {
+  const [resource, namespace, name, version, epoch] = JSON.parse(value) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  return { uid: key, resource, namespace, name, version, epoch };
+}

@@ -1,0 +1,263 @@
+import { type Clock, errorText, isAppError, type Logger, ms } from "../base/mod.ts";
+import { findResource, type KubeObject } from "../api/mod.ts";
+import { LINK, type Message } from "../link/mod.ts";
+import type { Store } from "../store/mod.ts";
+import type { ObjectKey } from "./interest.ts";
+import { keyOf } from "./interest.ts";
+import type { Del, Have } from "./messages.ts";
+import { digestOf, versionOf } from "./version.ts";
+import type { NodeView } from "./view.ts";
+
+/** Options of {@linkcode Sender}. */
+export interface SenderOptions {
+  readonly view: NodeView;
+  /** Asked before a `del`: a view may be behind, and absence from it is no evidence. */
+  readonly store: Pick<Store, "get">;
+  /** Sends one message; resolves with its size when there is room for more. */
+  readonly send: (message: Message) => Promise<number>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Held {
+  readonly uid: string;
+  readonly version: string;
+}
+
+/** Wait before an object that could not be read is looked at again. */
+const AGAIN = ms(1000);
+
+/**
+ * Brings a node's replica to what its view says: level-triggered by key, coalescing, at most
+ * `LINK.windowMessages` and `LINK.windowBytes` unacknowledged. One per session.
+ */
+export class Sender {
+  readonly #options: SenderOptions;
+  /** What the node has once everything on the way is committed there. */
+  readonly #held = new Map<ObjectKey, Held>();
+  readonly #dirty = new Set<ObjectKey>();
+  /** Keys that the snapshot still has to look at; `undefined` when none runs. */
+  #snapshot: Set<ObjectKey> | undefined;
+  #unacked: { readonly seq: number; readonly size: number }[] = [];
+  #unackedBytes = 0;
+  #seq = 0;
+  #started = false;
+  #pumping = false;
+  /** Keys whose object could not be read in the store just now. */
+  readonly #later = new Set<ObjectKey>();
+  #timer: Disposable | undefined;
+  #stopped = false;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /** Digest of the node's view now (docs/protocol.md 4.2). */
+  digest(): string {
+    const { view } = this.#options;
+    return digestOf(
+      view.existing().flatMap((key) => {
+        const object = view.object(key);
+        const [resource = "", namespace = "", name = ""] = key.split("/");
+        const uid = object?.metadata.uid;
+        if (!object || uid === undefined) return [];
+        return [{ uid, resource, namespace, name, version: versionOf(resource, object) }];
+      }),
+    );
+  }
+
+  /** The node has exactly the view: only changes follow. Call in the turn of {@linkcode digest}. */
+  startSame(): void {
+    const { view } = this.#options;
+    for (const key of view.existing()) {
+      const object = view.object(key);
+      if (object) this.#hold(key, object);
+    }
+    this.#started = true;
+    this.#kick();
+  }
+
+  /** The node has `items`: the differences follow, then `snap`. */
+  startHave(items: Have["items"]): void {
+    for (const [uid, resource, namespace, name, version] of items) {
+      this.#held.set(keyOf(resource, namespace, name), { uid, version });
+    }
+    this.#snapshot = new Set([...this.#options.view.existing(), ...this.#held.keys()]);
+    for (const key of this.#snapshot) this.#dirty.add(key);
+    this.#started = true;
+    this.#kick();
+  }
+
+  /** Objects that may have changed, entered or left. */
+  changed(keys: readonly ObjectKey[]): void {
+    // Before the start everything is looked at anyway (`have`) or is the view of that turn (`same`).
+    for (const key of keys) this.#dirty.add(key);
+    this.#kick();
+  }
+
+  /** The node has committed all up to `seq`. Returns false when that was never sent. */
+  ack(seq: number): boolean {
+    if (seq > this.#seq) return false;
+    let done = 0;
+    for (const sent of this.#unacked) {
+      if (sent.seq > seq) break;
+      this.#unackedBytes -= sent.size;
+      done++;
+    }
+    if (done > 0) this.#unacked.splice(0, done);
+    this.#kick();
+    return true;
+  }
+
+  /** Whether all has been sent and acknowledged. */
+  get idle(): boolean {
+    return this.#dirty.size === 0 && this.#unacked.length === 0;
+  }
+
+  /** Ends it; nothing is sent any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  #kick(): void {
+    if (!this.#started || this.#pumping || this.#stopped) return;
+    if (this.#dirty.size === 0 && !this.#snapshot) return;
+    this.#pumping = true;
+    void this.#pump();
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      while (!this.#stopped && !this.#windowFull()) {
+        const key = this.#dirty.values().next().value;
+        if (key === undefined) {
+          if (!this.#snapshot || this.#later.size > 0) break;
+          await this.#endSnapshot();
+          continue;
+        }
+        this.#dirty.delete(key);
+        if (!await this.#bring(key)) {
+          this.#againLater(key);
+          continue;
+        }
+        this.#snapshot?.delete(key);
+        if (this.#snapshot?.size === 0) await this.#endSnapshot();
+      }
+    } catch (error) {
+      // The session is over; the next one starts from the node's `have`.
+      this.stop();
+      if (!isAppError(error, "ServiceUnavailable")) {
+        this.#options.log.error("sender failed", { error: errorText(error) });
+        throw error;
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #windowFull(): boolean {
+    return this.#unacked.length >= LINK.windowMessages || this.#unackedBytes >= LINK.windowBytes;
+  }
+
+  async #endSnapshot(): Promise<void> {
+    this.#snapshot = undefined;
+    await this.#send({ t: "snap", count: this.#held.size });
+  }
+
+  /** Returns false when the store could not be asked. */
+  async #bring(key: ObjectKey): Promise<boolean> {
+    const { view } = this.#options;
+    const held = this.#held.get(key);
+    if (held && held.uid !== view.object(key)?.metadata.uid) {
+      const reason = await this.#reasonToDelete(key, held.uid);
+      if (reason === "unknown") return false;
+      if (reason === "lives") return true;
+      const [resource = "", namespace = "", name = ""] = key.split("/");
+      this.#held.delete(key);
+      const where = namespace ? { namespace } : {};
+      await this.#send({ t: "del", resource, uid: held.uid, ...where, name, reason });
+    }
+    const object = view.object(key);
+    if (!object) return true;
+    const [resource = ""] = key.split("/");
+    const version = versionOf(resource, object);
+    if (this.#held.get(key)?.version === version) return true;
+    this.#hold(key, object);
+    try {
+      await this.#send({ t: "put", resource, version, object: trim(object) });
+    } catch (error) {
+      if (!isAppError(error, "RequestEntityTooLarge")) throw error;
+      this.#options.log.error("object is too large for the link: the node does not get it", {
+        node: view.node,
+        key,
+        error: errorText(error),
+      });
+    }
+    return true;
+  }
+
+  /** `lives`: the view is behind, what the store has will come as a change. */
+  async #reasonToDelete(
+    key: ObjectKey,
+    uid: string,
+  ): Promise<Del["reason"] | "lives" | "unknown"> {
+    const { store, view } = this.#options;
+    const [resourceName = "", namespace = "", name = ""] = key.split("/");
+    const resource = findResource(resourceName);
+    if (!resource) return "lives";
+    let live: KubeObject;
+    try {
+      live = await store.get({ resource, ...(namespace ? { namespace } : {}), name });
+    } catch (error) {
+      return isAppError(error, "NotFound") ? "deleted" : "unknown";
+    }
+    if (live.metadata.uid !== uid) return "deleted";
+    if (view.object(key)?.metadata.uid === uid) return "lives";
+    if (resourceName === "pods") {
+      return live["spec"]?.nodeName === view.node ? "lives" : "out-of-interest";
+    }
+    return view.has(key) ? "lives" : "out-of-interest";
+  }
+
+  #againLater(key: ObjectKey): void {
+    this.#later.add(key);
+    this.#timer ??= this.#options.clock.timer(AGAIN, () => {
+      this.#timer = undefined;
+      const keys = [...this.#later];
+      this.#later.clear();
+      this.changed(keys);
+    });
+  }
+
+  #hold(key: ObjectKey, object: KubeObject): void {
+    const [resource = ""] = key.split("/");
+    this.#held.set(key, {
+      uid: object.metadata.uid ?? "",
+      version: versionOf(resource, object),
+    });
+  }
+
+  async #send(message: Message): Promise<void> {
+    const seq = ++this.#seq;
+    // Counted before it goes out: the ack may come back before `send` resolves.
+    const entry = { seq, size: 0 };
+    this.#unacked.push(entry);
+    try {
+      const size = await this.#options.send({ ...message, seq });
+      if (!this.#unacked.includes(entry)) return;
+      entry.size = size;
+      this.#unackedBytes += size;
+    } catch (error) {
+      this.#unacked = this.#unacked.filter((other) => other !== entry);
+      throw error;
+    }
+  }
+}
+
+/** What the node has no use for. */
+function trim(object: KubeObject): KubeObject {
+  if (object.metadata.managedFields === undefined) return object;
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}

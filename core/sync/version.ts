@@ -1,0 +1,45 @@
+import { createHash } from "node:crypto";
+import type { KubeObject } from "../api/mod.ts";
+
+/** Resources whose `status` belongs to nodes: a change of it alone is not sent down again. */
+const STATUS_FROM_NODES: ReadonlySet<string> = new Set([
+  "pods",
+  "nodes",
+  "wasmfunctions.skerry.dev",
+]);
+
+const known = new WeakMap<KubeObject, string>();
+
+/**
+ * What a replica must have of an object, as one word: equal words, nothing to send. For resources
+ * whose status the nodes write it is a hash of the rest, so that no node gets its own status
+ * echoed; for others it is the `resourceVersion`. Objects of a store are frozen, so it is computed once.
+ */
+export function versionOf(resource: string, object: KubeObject): string {
+  if (!STATUS_FROM_NODES.has(resource)) return object.metadata.resourceVersion ?? "";
+  const cached = known.get(object);
+  if (cached !== undefined) return cached;
+  const { status: _status, metadata, ...rest } = object;
+  const { resourceVersion: _version, managedFields: _fields, ...meta } = metadata;
+  const text = JSON.stringify([meta, rest]);
+  const version = createHash("sha256").update(text).digest("hex").slice(0, 24);
+  known.set(object, version);
+  return version;
+}
+
+/** One object of a replica. */
+export interface ReplicaEntry {
+  readonly uid: string;
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+/** SHA-256 of a replica (docs/protocol.md 4.2): equal digests, equal views. */
+export function digestOf(entries: Iterable<ReplicaEntry>): string {
+  const lines = [...entries].map((entry) => `${entry.uid} ${entry.resource} ${entry.version}\n`);
+  const hash = createHash("sha256");
+  for (const line of lines.sort()) hash.update(line);
+  return hash.digest("hex");
+}

@@ -1,0 +1,322 @@
+import type { Container, Pod } from "../../core/api/mod.ts";
+import {
+  AppError,
+  type Clock,
+  deadline,
+  errorText,
+  isAppError,
+  minutes,
+  type Ms,
+} from "../../core/base/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
+import { containerConfig, TERMINATION_LOG } from "./container_config.ts";
+import { resolveEnv } from "./env.ts";
+import type { DownwardFacts } from "./field_ref.ts";
+import { hostsFile } from "./hosts.ts";
+import { type ImageKeeper, pullPolicy } from "./image_keeper.ts";
+import type { PodConfig } from "./options.ts";
+import type { PodPaths } from "./paths.ts";
+import type { Action, Outcome, PodEvent, PodObjects } from "./plan.ts";
+import { pullAuth } from "./pull_auth.ts";
+import { sandboxConfig } from "./sandbox_config.ts";
+import type { Stops } from "./stops.ts";
+import { containerMounts, ensureVolumes } from "./volumes.ts";
+
+/** What an action is about. */
+export interface ActContext {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Absent when only what is left of a pod is ended. */
+  readonly pod?: Pod;
+  readonly objects: PodObjects;
+  readonly facts: DownwardFacts;
+  /** Sandbox attempt that containers are started in, for its config. */
+  readonly attempt: number;
+}
+
+/** How an action went: `moved` when another look is worth while at once. */
+export interface Acted {
+  readonly action: Action;
+  readonly moved: boolean;
+  readonly failure?: Outcome;
+  readonly events: readonly PodEvent[];
+}
+
+/** Options of {@linkcode Actor}. */
+export interface ActorOptions {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly config: PodConfig;
+  readonly paths: PodPaths;
+  readonly images: ImageKeeper;
+  readonly stops: Stops;
+  readonly signal: AbortSignal;
+  /** Told when a pod's volumes were written. */
+  readonly mounted: (uid: string) => void;
+}
+
+/** A sandbox sets up a network, which may take long on a loaded machine. */
+const SANDBOX_TIMEOUT = minutes(4);
+const CALL_TIMEOUT = minutes(2);
+
+/** Does what a plan says: the thin rim between policy and runtime, files and pulls. */
+export class Actor {
+  readonly #options: ActorOptions;
+
+  constructor(options: ActorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Does all actions side by side, starts of containers one after the other. Failures that belong
+   * to the pod come back as outcomes.
+   *
+   * @throws {AppError} ServiceUnavailable when the runtime is away
+   */
+  async act(actions: readonly Action[], context: ActContext): Promise<Acted[]> {
+    const starts = actions.filter((action) => action.type === "start");
+    const others = actions.filter((action) => action.type !== "start");
+    const inOrder = async (): Promise<Acted[]> => {
+      const out: Acted[] = [];
+      for (const action of starts) out.push(await this.#one(action, context));
+      return out;
+    };
+    const settled = await Promise.allSettled([
+      inOrder(),
+      ...others.map(async (action) => [await this.#one(action, context)]),
+    ]);
+    const out: Acted[] = [];
+    for (const one of settled) {
+      if (one.status === "rejected") throw one.reason;
+      out.push(...one.value);
+    }
+    return out;
+  }
+
+  async #one(action: Action, context: ActContext): Promise<Acted> {
+    const events: PodEvent[] = [];
+    try {
+      const moved = await this.#do(action, context, events);
+      return { action, moved, events };
+    } catch (error) {
+      if (this.#options.signal.aborted || away(error)) throw error;
+      const soft = isAppError(error, "AlreadyExists") ? { soft: true } : {};
+      const failure: Outcome = {
+        action,
+        reason: reasonOf(action, error, events),
+        message: errorText(error),
+        ...soft,
+      };
+      return { action, moved: true, failure, events };
+    }
+  }
+
+  async #do(action: Action, context: ActContext, events: PodEvent[]): Promise<boolean> {
+    const { runtime, paths, stops } = this.#options;
+    switch (action.type) {
+      case "image":
+        return await this.#image(action.container, context);
+      case "mount":
+        await ensureVolumes(paths, { ...context, pod: podOf(context) });
+        this.#options.mounted(context.uid);
+        return true;
+      case "run-sandbox":
+        await this.#runSandbox(action.attempt, podOf(context));
+        return true;
+      case "start":
+        await this.#start(action, context, events);
+        return true;
+      case "stop":
+        stops.begin(context.uid, action);
+        return false;
+      case "stop-sandbox":
+        await this.#call(CALL_TIMEOUT, (signal) => runtime.stopSandbox(action.sandboxId, signal));
+        return true;
+      case "remove-sandbox":
+        await this.#call(CALL_TIMEOUT, (signal) => runtime.stopSandbox(action.sandboxId, signal));
+        await this.#call(CALL_TIMEOUT, (signal) => runtime.removeSandbox(action.sandboxId, signal));
+        return true;
+      case "remove-container":
+        await this.#call(
+          CALL_TIMEOUT,
+          (signal) => runtime.removeContainer(action.containerId, signal),
+        );
+        if (action.logPath) await this.#removeLog(action.logPath, context);
+        return true;
+      case "clean":
+        await this.#clean(context);
+        return true;
+    }
+  }
+
+  async #image(name: string, context: ActContext): Promise<boolean> {
+    const pod = podOf(context);
+    const container = containerOf(pod, name);
+    const view = await this.#options.images.ensure({
+      uid: context.uid,
+      container: name,
+      image: container.image,
+      policy: pullPolicy(container),
+      auth: pullAuth(pod, context.objects, container.image),
+    });
+    return view.state !== "pulling";
+  }
+
+  async #runSandbox(attempt: number, pod: Pod): Promise<void> {
+    const { paths, config, runtime } = this.#options;
+    const sandbox = sandboxConfig(pod, attempt, { node: config, paths });
+    await Deno.mkdir(sandbox.logDirectory, { recursive: true, mode: 0o755 });
+    await this.#call(SANDBOX_TIMEOUT, (signal) => runtime.runSandbox(sandbox, signal));
+  }
+
+  async #start(
+    action: Action & { type: "start" },
+    context: ActContext,
+    events: PodEvent[],
+  ): Promise<void> {
+    const { runtime, images } = this.#options;
+    const fieldPath = `spec.containers{${action.container}}`;
+    const id = action.containerId ?? await this.#create(action, context);
+    if (!action.containerId) {
+      const message = `Created container: ${action.container}`;
+      events.push({ type: "Normal", reason: "Created", message, fieldPath });
+    }
+    images.forget(context.uid, action.container);
+    await this.#call(CALL_TIMEOUT, (signal) => runtime.startContainer(id, signal));
+    const message = `Started container ${action.container}`;
+    events.push({ type: "Normal", reason: "Started", message, fieldPath });
+  }
+
+  async #create(action: Action & { type: "start" }, context: ActContext): Promise<string> {
+    const { config, paths, runtime, images } = this.#options;
+    const pod = podOf(context);
+    const container = containerOf(pod, action.container);
+    const image = images.view(context.uid, container.name);
+    if (image.state !== "present") {
+      throw new AppError("Conflict", `image ${container.image} is no longer known to be there`);
+    }
+    const env = resolveEnv(pod, container, context.objects, context.facts);
+    const mounts = await containerMounts(paths, { pod, container, env });
+    const made = containerConfig({
+      pod,
+      container,
+      attempt: action.attempt,
+      image: image.ref,
+      env,
+      mounts: [...mounts, ...await this.#ownMounts(action, context, mounts)],
+      paths,
+      nodeName: config.nodeName,
+      memoryCapacity: config.memoryCapacity,
+    });
+    const sandbox = sandboxConfig(pod, context.attempt, { node: config, paths });
+    await Deno.mkdir(`${sandbox.logDirectory}/${container.name}`, { recursive: true, mode: 0o755 });
+    return await this.#call(
+      CALL_TIMEOUT,
+      (signal) => runtime.createContainer(action.sandboxId, made, sandbox, signal),
+    );
+  }
+
+  /** The hosts file and the termination message file, unless the pod mounts something there. */
+  async #ownMounts(
+    action: Action & { type: "start" },
+    context: ActContext,
+    taken: readonly { containerPath: string }[],
+  ): Promise<
+    { containerPath: string; hostPath: string; readonly: boolean; propagation: "private" }[]
+  > {
+    const { paths, config } = this.#options;
+    const pod = podOf(context);
+    const out: ReturnType<typeof bind>[] = [];
+    const free = (path: string): boolean => !taken.some((one) => one.containerPath === path);
+    await Deno.mkdir(paths.pod(context.uid), { recursive: true, mode: 0o750 });
+    // With host network and nothing to add, the runtime's copy of the node's own file is right.
+    if (free("/etc/hosts") && (!pod.spec.hostNetwork || pod.spec.hostAliases)) {
+      const file = paths.hosts(context.uid);
+      const nodeHosts = pod.spec.hostNetwork ? await Deno.readTextFile("/etc/hosts") : undefined;
+      const text = hostsFile(pod, {
+        ips: context.facts.podIPs,
+        clusterDomain: config.clusterDomain,
+        ...(nodeHosts === undefined ? {} : { nodeHosts }),
+      });
+      await Deno.writeTextFile(file, text, { mode: 0o644 });
+      out.push(bind("/etc/hosts", file));
+    }
+    const container = containerOf(pod, action.container);
+    const target = container.terminationMessagePath || TERMINATION_LOG;
+    if (free(target)) {
+      const file = paths.message(context.uid, container.name, action.attempt);
+      await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+      await Deno.writeTextFile(file, "");
+      await Deno.chmod(file, 0o666);
+      out.push(bind(target, file));
+    }
+    return out;
+  }
+
+  async #removeLog(logPath: string, context: ActContext): Promise<void> {
+    const path = logPath.startsWith("/")
+      ? logPath
+      : `${this.#options.paths.logs(context)}/${logPath}`;
+    if (path.startsWith(`${this.#options.paths.logs(context)}/`)) await removeTree(path);
+  }
+
+  async #clean(context: ActContext): Promise<void> {
+    const { paths } = this.#options;
+    const memory = paths.memoryPod(context.uid);
+    await Promise.all([
+      removeTree(paths.pod(context.uid)),
+      memory ? removeTree(memory) : undefined,
+      removeTree(paths.logs(context)),
+    ]);
+  }
+
+  async #call<T>(limit: Ms, fn: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, signal } = this.#options;
+    const late = (): AppError =>
+      new AppError("Timeout", `The container runtime did not answer within ${limit / 1000} s`);
+    using limited = deadline(clock, limit, late, signal);
+    return await fn(limited.signal);
+  }
+}
+
+function bind(
+  containerPath: string,
+  hostPath: string,
+): { containerPath: string; hostPath: string; readonly: boolean; propagation: "private" } {
+  return { containerPath, hostPath, readonly: false, propagation: "private" };
+}
+
+function away(error: unknown): boolean {
+  return isAppError(error, "ServiceUnavailable");
+}
+
+function reasonOf(action: Action, error: unknown, events: readonly PodEvent[]): string {
+  if (action.type !== "start") return "Failed";
+  const created = action.containerId || events.some((event) => event.reason === "Created");
+  if (created) return "RunContainerError";
+  if (isAppError(error, "NotFound", "Invalid", "Forbidden", "Unsupported")) {
+    return "CreateContainerConfigError";
+  }
+  return "CreateContainerError";
+}
+
+function podOf(context: ActContext): Pod {
+  if (context.pod) return context.pod;
+  throw new AppError("InternalError", `Pod ${context.uid} is to be changed but its object is gone`);
+}
+
+function containerOf(pod: Pod, name: string): Container {
+  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const found = all.find((one) => one.name === name);
+  if (found) return found;
+  throw new AppError("InternalError", `Pod ${pod.metadata.name} has no container ${name}`);
+}
+
+async function removeTree(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,255 @@
+import { type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import {
+  AppError,
+  errorText,
+  isAppError,
+  ms,
+  seconds,
+  type Service,
+  sleep,
+  WorkQueue,
+} from "../../core/base/mod.ts";
+import type { ResourceDef } from "../../core/api/mod.ts";
+import { LABEL } from "../runtimes/mod.ts";
+import { Actor } from "./actor.ts";
+import { ImageKeeper } from "./image_keeper.ts";
+import { Observer } from "./observer.ts";
+import type { PodManagerOptions } from "./options.ts";
+import { PodPaths } from "./paths.ts";
+import { PodIndex, type PodName } from "./pod_index.ts";
+import { PodRecords } from "./records.ts";
+import { Stops } from "./stops.ts";
+import { PodWorker } from "./worker.ts";
+
+/** Back-off of a pod whose step could not be done at all, e.g. while the runtime is away. */
+const BACKOFF = { base: ms(200), cap: seconds(10) };
+/** The runtime's hints are read again after this when their stream failed. */
+const EVENTS_RETRY = seconds(1);
+
+/**
+ * Runs the pods of this node: what a kubelet does. Watches the store for pods and for what they
+ * read, the runtime for what happened, and works on each pod by its UID.
+ */
+export class PodManager implements Service {
+  readonly name = "pods";
+  readonly onFailure = "restart";
+  readonly #options: PodManagerOptions;
+  readonly #records: PodRecords;
+  readonly #paths: PodPaths;
+  #queue: WorkQueue | undefined;
+  #index = new PodIndex();
+  #observer: Observer | undefined;
+
+  constructor(options: PodManagerOptions) {
+    this.#options = options;
+    const { stateDir, logDir = "/var/log/pods", memoryDir } = options.config;
+    this.#paths = new PodPaths({ stateDir, logDir, memoryDir });
+    this.#records = new PodRecords(options.store, options.report);
+  }
+
+  /** Where the files of pods are. */
+  get paths(): PodPaths {
+    return this.#paths;
+  }
+
+  /** Looks at every pod again, e.g. after the store has synced. */
+  lookAgain(): void {
+    this.#addAll();
+    this.#findOrphans().catch((error) => this.#warn("orphans could not be looked for", error));
+  }
+
+  /**
+   * Ends a pod that the hub has explicitly deleted and whose object is gone. The order is kept
+   * when the agent restarts.
+   */
+  remove(uid: string, graceSeconds?: number): void {
+    this.#records.bury(uid, graceSeconds);
+    this.#add(uid);
+  }
+
+  /** See {@linkcode Service}. Ready when all pods are known and the first looks have begun. */
+  async run(signal: AbortSignal, ready: () => void): Promise<void> {
+    const { clock, random, runtime, config, log } = this.#options;
+    const stop = new AbortController();
+    const all = AbortSignal.any([signal, stop.signal]);
+    const queue = new WorkQueue({ clock, random, backoff: BACKOFF });
+    this.#queue = queue;
+    this.#index = new PodIndex();
+    const observer = this.#observer = new Observer(runtime, all);
+    const images = new ImageKeeper({
+      runtime,
+      clock,
+      signal: all,
+      pulls: config.pulls ?? 3,
+      changed: (uid) => queue.add(uid),
+      event: (uid, event) => this.#event(uid, event),
+    });
+    const stops = new Stops({
+      runtime,
+      clock,
+      log,
+      signal: all,
+      changed: (uid, after) => queue.addAfter(uid, after),
+    });
+    const worker: PodWorker = new PodWorker({
+      ...this.#options,
+      records: this.#records,
+      observer,
+      paths: this.#paths,
+      images,
+      stops,
+      actor: new Actor({
+        runtime,
+        clock,
+        config,
+        paths: this.#paths,
+        images,
+        stops,
+        signal: all,
+        mounted: (uid) => worker.mounted(uid),
+      }),
+      predecessor: (uid) => this.#hasPredecessor(uid),
+      ended: (uid) => this.#ended(uid),
+    });
+    for (const memory of this.#records.memories()) {
+      this.#index.addName(memory.uid, memory);
+      queue.add(memory.uid);
+    }
+    const parts = [
+      this.#follow(RESOURCES.pods, all, (pod, deleted) => this.#onPod(pod as Pod, deleted)),
+      this.#follow(RESOURCES.configmaps, all, (one) => this.#onObject("configmap", one)),
+      this.#follow(RESOURCES.secrets, all, (one) => this.#onObject("secret", one)),
+      this.#followRuntime(all),
+      queue.run((uid) => this.#work(worker, uid), {
+        workers: config.workers ?? 16,
+        signal: all,
+        onError: (uid, error) => this.#warn("a pod could not be worked on", error, uid),
+      }),
+    ];
+    ready();
+    try {
+      await Promise.all(parts);
+    } finally {
+      stop.abort(signal.reason ?? new AppError("ServiceUnavailable", "The pods service stops"));
+      await Promise.allSettled([...parts, images.settled(), stops.settled()]);
+      this.#queue = undefined;
+    }
+  }
+
+  async #work(worker: PodWorker, uid: string): Promise<ReturnType<typeof ms> | void> {
+    const name = this.#index.name(uid);
+    if (!name) return;
+    return await worker.work(uid, name);
+  }
+
+  #onPod(pod: Pod, deleted: boolean): void {
+    const { uid = "", namespace = "default", name } = pod.metadata;
+    if (pod.spec.nodeName !== this.#options.config.nodeName) return;
+    // The older pod of this name, if there is one, now has evidence that it is to go.
+    if (deleted) this.#index.addName(uid, { namespace, name });
+    else this.#index.add(pod);
+    for (const other of this.#index.others(uid)) this.#add(other);
+    this.#add(uid);
+  }
+
+  #onObject(kind: "configmap" | "secret", object: KubeObject): void {
+    const { namespace = "default", name } = object.metadata;
+    for (const uid of this.#index.readers(kind, { namespace, name })) this.#add(uid);
+  }
+
+  /** Follows a kind for as long as the service runs; a watch that was cut starts again. */
+  async #follow(
+    resource: ResourceDef,
+    signal: AbortSignal,
+    told: (object: KubeObject, deleted: boolean) => void,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      using watch = await this.#options.store.watch(resource);
+      const onAbort = (): void => watch.abort();
+      if (signal.aborted) return;
+      signal.addEventListener("abort", onAbort, { once: true });
+      try {
+        for await (const event of watch) {
+          if (event.type !== "BOOKMARK") told(event.object, event.type === "DELETED");
+        }
+      } catch (error) {
+        if (!isAppError(error, "Expired")) throw error;
+      } finally {
+        signal.removeEventListener("abort", onAbort);
+      }
+    }
+  }
+
+  async #followRuntime(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#findOrphans();
+        for await (const event of this.#options.runtime.events(signal)) {
+          if (event.podUid !== undefined) this.#add(event.podUid);
+          else {
+            this.#addAll();
+            await this.#findOrphans();
+          }
+        }
+      } catch (error) {
+        if (!signal.aborted) this.#warn("the runtime's events cannot be read", error);
+      }
+      if (!signal.aborted) await sleep(this.#options.clock, EVENTS_RETRY, signal).catch(() => {});
+    }
+  }
+
+  /**
+   * Finds pods of ours that run without being known here (the state folder was lost). They are
+   * only ended with evidence; the worker asks for it.
+   */
+  async #findOrphans(): Promise<void> {
+    const { config, synced } = this.#options;
+    if (!this.#observer || !synced()) return;
+    const all = await this.#observer.all();
+    for (const one of [...all.sandboxes, ...all.containers]) {
+      const { labels, podUid: uid } = one;
+      if (labels[LABEL.node] !== config.nodeName || this.#index.name(uid)) continue;
+      const name = {
+        namespace: labels[LABEL.podNamespace] ?? "default",
+        name: labels[LABEL.podName] ?? "",
+      };
+      if (!this.#records.isGone(uid, name)) continue;
+      this.#index.addName(uid, name);
+      this.#add(uid);
+    }
+  }
+
+  #hasPredecessor(uid: string): boolean {
+    return this.#index.others(uid).some((other) => {
+      const name = this.#index.name(other);
+      const memory = name && this.#records.read(other, name).memory;
+      return memory !== undefined && !memory.gone;
+    });
+  }
+
+  #ended(uid: string): void {
+    const others = this.#index.others(uid);
+    this.#index.delete(uid);
+    for (const other of others) this.#add(other);
+  }
+
+  #event(uid: string, event: Parameters<PodRecords["event"]>[1]): void {
+    const name = this.#index.name(uid);
+    const pod = name && this.#records.read(uid, name).pod;
+    if (pod) this.#records.event(pod, event);
+  }
+
+  #add(uid: string): void {
+    this.#queue?.add(uid);
+  }
+
+  #addAll(): void {
+    for (const uid of this.#index.uids()) this.#add(uid);
+  }
+
+  #warn(message: string, error: unknown, uid?: string): void {
+    this.#options.log.warn(message, { ...(uid ? { uid } : {}), error: errorText(error) });
+  }
+}
+
+export type { PodName };

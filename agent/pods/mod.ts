@@ -1,0 +1,12 @@
+/** The pods room: runs the pods of this node, as a kubelet does. */
+export { PodManager } from "./manager.ts";
+export {
+  GONE_SPACE,
+  isStaticPod,
+  type PodConfig,
+  type PodManagerOptions,
+  type PodReports,
+} from "./options.ts";
+export { decide } from "./decide.ts";
+export type { Plan, PodEvent } from "./plan.ts";
+export { POD_FIELDS } from "./support_table.ts";

@@ -1,0 +1,81 @@
+import type { Observation, Runtime } from "../runtimes/mod.ts";
+import type { PodView } from "./plan.ts";
+
+interface Waiting {
+  readonly uid: string;
+  readonly resolve: (view: PodView) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** From this many on, one look at everything is cheaper than a look at each. */
+const SHARE_FROM = 4;
+
+/**
+ * Looks at pods through the runtime, one answer for all who ask at the same time. A look always
+ * begins after it was asked for, so it shows whatever the asker did before.
+ */
+export class Observer {
+  readonly #runtime: Runtime;
+  readonly #signal: AbortSignal;
+  #waiting: Waiting[] = [];
+  #looking = false;
+
+  constructor(runtime: Runtime, signal: AbortSignal) {
+    this.#runtime = runtime;
+    this.#signal = signal;
+  }
+
+  /** What runs of one pod. @throws {AppError} ServiceUnavailable when the runtime is away */
+  look(uid: string): Promise<PodView> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ uid, resolve, reject });
+      if (!this.#looking) this.#flush();
+    });
+  }
+
+  /** Everything that runs. */
+  all(): Promise<Observation> {
+    return this.#runtime.observe(this.#signal);
+  }
+
+  async #flush(): Promise<void> {
+    this.#looking = true;
+    // One turn, so that workers which were woken together share the first look as well.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      if (batch.length < SHARE_FROM) {
+        await Promise.all(batch.map((one) => this.#single(one)));
+      } else {
+        await this.#shared(batch);
+      }
+    }
+    this.#looking = false;
+  }
+
+  async #single(one: Waiting): Promise<void> {
+    try {
+      one.resolve(viewOf(await this.#runtime.observe(this.#signal, one.uid), one.uid));
+    } catch (error) {
+      one.reject(error);
+    }
+  }
+
+  async #shared(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const all = await this.#runtime.observe(this.#signal);
+      for (const one of batch) one.resolve(viewOf(all, one.uid));
+    } catch (error) {
+      for (const one of batch) one.reject(error);
+    }
+  }
+}
+
+/** The part of an observation that belongs to one pod. */
+export function viewOf(all: Observation, uid: string): PodView {
+  return {
+    sandboxes: all.sandboxes.filter((one) => one.podUid === uid),
+    containers: all.containers.filter((one) => one.podUid === uid),
+  };
+}

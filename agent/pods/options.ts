@@ -1,0 +1,66 @@
+import type { Pod, PodStatus } from "../../core/api/mod.ts";
+import type { Bytes, Clock, Logger, Random } from "../../core/base/mod.ts";
+import type { LocalStore, Tx } from "../../core/store/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
+import type { PodEvent } from "./plan.ts";
+import type { SandboxNode } from "./sandbox_config.ts";
+
+/** Where the manager says what happened. Each is called inside the transaction that wrote it. */
+export interface PodReports {
+  /** The status of a pod has changed. */
+  status(tx: Tx, pod: Pod, status: PodStatus): void;
+  /** Users should see this. */
+  event(tx: Tx, pod: Pod, event: PodEvent): void;
+  /** Everything of the pod is stopped and cleaned: the hub may delete the object with this UID. */
+  gone(tx: Tx, pod: Pod): void;
+}
+
+/** What the operator sets for pods. */
+export interface PodConfig extends SandboxNode {
+  /** Absolute folder for `pods/`. */
+  readonly stateDir: string;
+  /** @default {"/var/log/pods"} */
+  readonly logDir?: string;
+  /** A folder on a tmpfs for secrets and memory volumes; without it secrets lie in `stateDir`. */
+  readonly memoryDir?: string;
+  /** @default {false} */
+  readonly allowPrivileged?: boolean;
+  /** Pods that are worked on at once. @default {16} */
+  readonly workers?: number;
+  /** Images that are pulled at once. @default {3} */
+  readonly pulls?: number;
+  /** The node's cores, for the downward API. */
+  readonly cpuCapacity: number;
+  /** The node's memory, for the downward API and OOM scores. */
+  readonly memoryCapacity: Bytes;
+}
+
+/** Options of `PodManager`. */
+export interface PodManagerOptions {
+  readonly store: LocalStore;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly config: PodConfig;
+  /** The node's addresses, primary first. */
+  readonly hostIPs: () => readonly string[];
+  /** Whether the store shows what the hub wants; before that nothing without a pod object is removed. */
+  readonly synced: () => boolean;
+  readonly report: PodReports;
+}
+
+/** Space of the rows that remember pods, keyed by UID. */
+export const MEMORY_SPACE = "pods";
+/**
+ * Space of the tombstones: a row keyed by UID says that the hub deleted this pod explicitly. Its
+ * value is JSON, `{}` or `{"graceSeconds": n}`. The manager removes the row when the pod has gone.
+ */
+export const GONE_SPACE = "pod-gone";
+/** Annotation of pods that come from a manifest on this node. */
+export const SOURCE_ANNOTATION = "kubernetes.io/config.source";
+
+/** Whether a pod comes from a manifest on this node, and not from the hub. */
+export function isStaticPod(pod: Pod): boolean {
+  return pod.metadata.annotations?.[SOURCE_ANNOTATION] === "file";
+}

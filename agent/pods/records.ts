@@ -1,0 +1,176 @@
+import { type KubeObject, type Pod, type PodStatus, RESOURCES } from "../../core/api/mod.ts";
+import { isAppError } from "../../core/base/mod.ts";
+import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
+import { parseMemory, type PodMemory } from "./memory.ts";
+import { GONE_SPACE, isStaticPod, MEMORY_SPACE, type PodReports } from "./options.ts";
+import type { ConfigData, PodEvent, PodObjects } from "./plan.ts";
+import { podRefs } from "./refs.ts";
+
+/** What the store holds of one pod. */
+export interface PodRecord {
+  readonly pod?: Pod;
+  readonly memory?: PodMemory;
+  /** The hub has said that the pod is gone. */
+  readonly tombstone?: { readonly graceSeconds?: number };
+  /** Another pod has its name now. */
+  readonly replaced: boolean;
+  readonly objects: PodObjects;
+  /** Changes whenever what the volumes are made of changes. */
+  readonly version: string;
+}
+
+/** Reads and writes pods, their memory and their reports; every write is one transaction. */
+export class PodRecords {
+  readonly #store: LocalStore;
+  readonly #report: PodReports;
+
+  constructor(store: LocalStore, report: PodReports) {
+    this.#store = store;
+    this.#report = report;
+  }
+
+  /** All memories, for the start. */
+  memories(): PodMemory[] {
+    return this.#store.transact((tx) => tx.rows(MEMORY_SPACE).map((row) => parseMemory(row.value)));
+  }
+
+  /** Everything about the pod with this UID that has or had this name. */
+  read(uid: string, name: { namespace: string; name: string }): PodRecord {
+    return this.#store.transact((tx) => {
+      const found = tx.get({ resource: RESOURCES.pods, ...name }) as Pod | undefined;
+      const pod = found?.metadata.uid === uid ? found : undefined;
+      const row = tx.row(MEMORY_SPACE, uid);
+      const gone = tx.row(GONE_SPACE, uid);
+      return {
+        ...(pod ? { pod } : {}),
+        ...(row ? { memory: parseMemory(row.value) } : {}),
+        ...(gone ? { tombstone: parseTombstone(gone.value) } : {}),
+        replaced: found !== undefined && !pod,
+        ...readObjects(tx, pod),
+      };
+    });
+  }
+
+  /** Whether there is evidence that a pod is gone. */
+  isGone(uid: string, name: { namespace: string; name: string }): boolean {
+    return this.#store.transact((tx) => {
+      if (tx.row(GONE_SPACE, uid)) return true;
+      const found = tx.get({ resource: RESOURCES.pods, ...name });
+      return found !== undefined && found.metadata.uid !== uid;
+    });
+  }
+
+  /** Notes that the hub has deleted a pod. */
+  bury(uid: string, graceSeconds?: number): void {
+    const value = JSON.stringify(graceSeconds === undefined ? {} : { graceSeconds });
+    this.#store.transact((tx) => tx.putRow(GONE_SPACE, uid, value));
+  }
+
+  /** Writes one step: memory, status, events, and the end; nothing when nothing is new. */
+  commit(
+    before: PodRecord,
+    step: {
+      readonly memory: PodMemory;
+      readonly status?: PodStatus;
+      readonly events: readonly PodEvent[];
+      readonly gone: boolean;
+    },
+  ): void {
+    const { pod } = before;
+    const news = step.status !== undefined && !deepEqual(pod?.status, step.status);
+    const memory = step.gone ? { ...step.memory, gone: true as const } : step.memory;
+    const changed = !deepEqual(before.memory, memory);
+    if (!news && !changed && step.events.length === 0 && !step.gone) return;
+    this.#store.transact((tx) => {
+      if (changed) tx.putRow(MEMORY_SPACE, memory.uid, JSON.stringify(memory));
+      if (pod && step.status && news) this.#writeStatus(tx, pod, step.status);
+      for (const event of pod ? step.events : []) this.#report.event(tx, pod as Pod, event);
+      if (step.gone) this.#end(tx, pod, memory.uid);
+    });
+  }
+
+  /** Emits an event by itself. */
+  event(pod: Pod, event: PodEvent): void {
+    this.#store.transact((tx) => this.#report.event(tx, pod, event));
+  }
+
+  /** Forgets a pod of which nothing is left. */
+  forget(uid: string): void {
+    this.#store.transact((tx) => {
+      tx.deleteRow(MEMORY_SPACE, uid);
+      tx.deleteRow(GONE_SPACE, uid);
+    });
+  }
+
+  #writeStatus(tx: Tx, pod: Pod, status: PodStatus): void {
+    const ref = refOf(pod);
+    try {
+      const written = tx.update(
+        ref,
+        (current) => ({ ...current, status }),
+        { subresource: "status", preconditions: { uid: pod.metadata.uid ?? "" } },
+      ) as Pod;
+      if (!isStaticPod(pod)) this.#report.status(tx, written, status);
+    } catch (error) {
+      // The pod was removed or replaced since it was read: the next look sees that.
+      if (!isAppError(error, "NotFound", "Conflict")) throw error;
+    }
+  }
+
+  #end(tx: Tx, pod: Pod | undefined, uid: string): void {
+    if (!pod) {
+      tx.deleteRow(MEMORY_SPACE, uid);
+      tx.deleteRow(GONE_SPACE, uid);
+    } else if (isStaticPod(pod)) {
+      tx.purge(refOf(pod), { uid });
+      tx.deleteRow(MEMORY_SPACE, uid);
+    } else {
+      this.#report.gone(tx, pod);
+    }
+  }
+}
+
+function refOf(pod: Pod): { resource: typeof RESOURCES.pods; namespace: string; name: string } {
+  const { namespace = "default", name } = pod.metadata;
+  return { resource: RESOURCES.pods, namespace, name };
+}
+
+function parseTombstone(value: string): { graceSeconds?: number } {
+  try {
+    const { graceSeconds } = JSON.parse(value) as { graceSeconds?: unknown };
+    return typeof graceSeconds === "number" && graceSeconds >= 0 ? { graceSeconds } : {};
+  } catch {
+    // The row is the evidence; what stands in it is only the grace.
+    return {};
+  }
+}
+
+function readObjects(tx: Tx, pod: Pod | undefined): Pick<PodRecord, "objects" | "version"> {
+  const objects = {
+    configMaps: {} as Record<string, ConfigData>,
+    secrets: {} as Record<string, ConfigData>,
+  };
+  if (!pod) return { objects, version: "" };
+  const version: unknown[] = [pod.metadata.labels, pod.metadata.annotations];
+  const namespace = pod.metadata.namespace ?? "default";
+  const refs = podRefs(pod);
+  for (const name of refs.configMaps) {
+    const found = tx.get({ resource: RESOURCES.configmaps, namespace, name });
+    version.push(name, found?.metadata.uid, found?.metadata.resourceVersion);
+    if (found) objects.configMaps[name] = configMapData(found);
+  }
+  for (const name of refs.secrets) {
+    const found = tx.get({ resource: RESOURCES.secrets, namespace, name });
+    version.push(name, found?.metadata.uid, found?.metadata.resourceVersion);
+    if (found) objects.secrets[name] = secretData(found);
+  }
+  return { objects, version: JSON.stringify(version) };
+}
+
+function configMapData(object: KubeObject): ConfigData {
+  return { data: object.data ?? {}, binary: object.binaryData ?? {} };
+}
+
+function secretData(object: KubeObject): ConfigData {
+  return { data: object.stringData ?? {}, binary: object.data ?? {} };
+}

@@ -1,0 +1,193 @@
+import { type Pod, type PodSpec, RESOURCES } from "../../core/api/mod.ts";
+import {
+  bytes,
+  type Clock,
+  type Logger,
+  seededRandom,
+  silentLogger,
+  systemClock,
+} from "../../core/base/mod.ts";
+import { openSqliteStore, type SqliteStore } from "../../core/store/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
+import { PodManager } from "./manager.ts";
+import type { PodConfig } from "./options.ts";
+import type { PodEvent } from "./plan.ts";
+
+/** The node of tests. */
+export const TEST_NODE = "n1";
+
+/** A pod manager in a test: its store, its folders, what it reported; restartable like a process. */
+export interface PodBench extends AsyncDisposable {
+  readonly store: SqliteStore;
+  readonly dir: string;
+  readonly events: { readonly uid: string; readonly event: PodEvent }[];
+  /** UIDs whose end was reported. */
+  readonly gone: string[];
+  readonly manager: PodManager;
+  /** What `synced` answers. */
+  synced: boolean;
+  /** Ends the manager as a crash would, and starts another on the same store and runtime. */
+  restart(): Promise<void>;
+  /** Ends the manager. */
+  stop(): Promise<void>;
+  /** Writes a pod as the hub's replica does, and returns it. */
+  put(pod: Pod): Pod;
+  /** The pod as the store has it. */
+  pod(name: string): Pod | undefined;
+  /** Marks a pod as deleted by the hub. */
+  remove(name: string, graceSeconds?: number): void;
+  /** Waits until `check` answers something; checks after every change of the store. */
+  until<T>(
+    what: string,
+    check: () => T | undefined | false | Promise<T | undefined | false>,
+  ): Promise<T>;
+}
+
+/** Options of {@linkcode startBench}. */
+export interface BenchOptions {
+  readonly connect: () => Runtime;
+  readonly clock?: Clock;
+  readonly config?: Partial<PodConfig>;
+  readonly log?: Logger;
+  /** Longest wait of `until`, in milliseconds of real time. @default {10000} */
+  readonly limit?: number;
+}
+
+/** A pod with one container, to be changed by the test. */
+export function testPod(name: string, spec: Partial<PodSpec> = {}, uid = `uid-${name}`): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "default", uid },
+    spec: {
+      nodeName: TEST_NODE,
+      containers: [{ name: "main", image: "app:1", imagePullPolicy: "IfNotPresent" }],
+      ...spec,
+    },
+  };
+}
+
+/** Starts a manager on a store of its own. */
+export async function startBench(options: BenchOptions): Promise<PodBench> {
+  const dir = await Deno.makeTempDir({ prefix: "skerry-pods-" });
+  const clock = options.clock ?? systemClock;
+  const store = openSqliteStore({ path: `${dir}/store.db`, clock });
+  const bench = new Bench(dir, store, clock, options);
+  await bench.start();
+  return bench;
+}
+
+class Bench implements PodBench {
+  readonly events: { readonly uid: string; readonly event: PodEvent }[] = [];
+  readonly gone: string[] = [];
+  synced = true;
+  #manager: PodManager | undefined;
+  #stop: AbortController | undefined;
+  #runtime: Runtime | undefined;
+  #ended: Promise<unknown> = Promise.resolve();
+
+  readonly dir: string;
+  readonly store: SqliteStore;
+  readonly clock: Clock;
+  readonly options: BenchOptions;
+
+  constructor(dir: string, store: SqliteStore, clock: Clock, options: BenchOptions) {
+    this.dir = dir;
+    this.store = store;
+    this.clock = clock;
+    this.options = options;
+  }
+
+  get manager(): PodManager {
+    if (!this.#manager) throw new Error("the manager does not run");
+    return this.#manager;
+  }
+
+  async start(): Promise<void> {
+    const runtime = this.#runtime = this.options.connect();
+    const stop = this.#stop = new AbortController();
+    const manager = this.#manager = new PodManager({
+      store: this.store,
+      runtime,
+      clock: this.clock,
+      random: seededRandom(1),
+      log: this.options.log ?? silentLogger,
+      config: {
+        nodeName: TEST_NODE,
+        clusterDns: [],
+        clusterDomain: "cluster.local",
+        nodeDns: { servers: [], searches: [] },
+        stateDir: `${this.dir}/state`,
+        logDir: `${this.dir}/logs`,
+        cpuCapacity: 4,
+        memoryCapacity: bytes(2 ** 32),
+        ...this.options.config,
+      },
+      hostIPs: () => ["192.0.2.1"],
+      synced: () => this.synced,
+      report: {
+        status: () => {},
+        event: (_, pod, event) => void this.events.push({ uid: pod.metadata.uid ?? "", event }),
+        gone: (tx, pod) => {
+          const { uid = "", namespace = "default", name } = pod.metadata;
+          this.gone.push(uid);
+          tx.purge({ resource: RESOURCES.pods, namespace, name }, { uid });
+        },
+      },
+    });
+    const ready = Promise.withResolvers<void>();
+    this.#ended = manager.run(stop.signal, ready.resolve).catch((error) => {
+      ready.resolve();
+      if (!stop.signal.aborted) throw error;
+    });
+    await ready.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop?.abort(new Error("the test ends the manager"));
+    await this.#ended;
+    await this.#runtime?.[Symbol.asyncDispose]();
+    this.#manager = undefined;
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  put(pod: Pod): Pod {
+    return this.store.transact((tx) => tx.put(RESOURCES.pods, structuredClone(pod))) as Pod;
+  }
+
+  pod(name: string): Pod | undefined {
+    const ref = { resource: RESOURCES.pods, namespace: "default", name };
+    return this.store.transact((tx) => tx.get(ref)) as Pod | undefined;
+  }
+
+  remove(name: string, graceSeconds = 30): void {
+    const pod = structuredClone(this.pod(name));
+    if (!pod) throw new Error(`no pod ${name}`);
+    pod.metadata.deletionTimestamp = new Date(this.clock.now()).toISOString();
+    pod.metadata.deletionGracePeriodSeconds = graceSeconds;
+    this.put(pod);
+  }
+
+  async until<T>(
+    what: string,
+    check: () => T | undefined | false | Promise<T | undefined | false>,
+  ): Promise<T> {
+    const end = performance.now() + (this.options.limit ?? 10_000);
+    for (;;) {
+      const found = await check();
+      if (found) return found;
+      if (performance.now() > end) throw new Error(`waited too long: ${what}`);
+      await new Promise<void>((resolve) => systemClock.timer(10 as never, resolve));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    this.store[Symbol.dispose]();
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}

@@ -1,0 +1,212 @@
+import { type Clock, type Ms, ms } from "../../core/base/mod.ts";
+import type { ActContext, Acted, Actor } from "./actor.ts";
+import { decide, decideRemoval } from "./decide.ts";
+import type { ImageKeeper } from "./image_keeper.ts";
+import { newMemory, type PodMemory } from "./memory.ts";
+import { terminationMessages } from "./messages.ts";
+import type { Observer } from "./observer.ts";
+import type { PodConfig } from "./options.ts";
+import { recordDone, recordFailure } from "./outcomes.ts";
+import type { PodPaths } from "./paths.ts";
+import type { ImageView, NodePolicy, Plan, PodEvent, PodView } from "./plan.ts";
+import type { PodName } from "./pod_index.ts";
+import type { PodRecord, PodRecords } from "./records.ts";
+import type { Stops } from "./stops.ts";
+import { readySandbox } from "./view.ts";
+
+/** Options of {@linkcode PodWorker}. */
+export interface PodWorkerOptions {
+  readonly clock: Clock;
+  readonly config: PodConfig;
+  readonly hostIPs: () => readonly string[];
+  readonly records: PodRecords;
+  readonly observer: Observer;
+  readonly actor: Actor;
+  readonly images: ImageKeeper;
+  readonly stops: Stops;
+  readonly paths: PodPaths;
+  readonly synced: () => boolean;
+  /** Whether an older pod of this name has not ended. */
+  readonly predecessor: (uid: string) => boolean;
+  /** Told when nothing of a pod is left. */
+  readonly ended: (uid: string) => void;
+}
+
+/** Rounds of one look after another before others get their turn. */
+const MAX_ROUNDS = 16;
+/** Events are hints, so every pod is looked at now and then without one. */
+const SAFETY = ms(5 * 60_000);
+
+/** What is carried from one round to the next without a write of its own. */
+interface Carry {
+  readonly memory: PodMemory;
+  readonly events: readonly PodEvent[];
+}
+
+/**
+ * Works on one pod: read, observe, decide, write, act, and again until nothing is to be done.
+ * Never two at once for one UID (the queue sees to that).
+ */
+export class PodWorker {
+  readonly #options: PodWorkerOptions;
+  /** For which version of their sources the volumes were written, by UID. */
+  readonly #mounted = new Map<string, string>();
+  readonly #mounting = new Map<string, string>();
+
+  constructor(options: PodWorkerOptions) {
+    this.#options = options;
+  }
+
+  /** Notes that the volumes of a pod were written. */
+  mounted(uid: string): void {
+    const version = this.#mounting.get(uid);
+    if (version !== undefined) this.#mounted.set(uid, version);
+  }
+
+  /**
+   * Brings one pod as far as it goes now. Returns after what time to come again.
+   *
+   * @throws {AppError} ServiceUnavailable when the runtime is away
+   */
+  async work(uid: string, name: PodName): Promise<Ms | undefined> {
+    let carry: Carry | undefined;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const record = this.#options.records.read(uid, name);
+      const memory = carry?.memory ?? record.memory;
+      if (record.memory?.gone) return this.#leave(uid, record);
+      const view = await this.#options.observer.look(uid);
+      const plan = record.pod
+        ? await this.#decide(record, memory, view)
+        : this.#remove(uid, { name, record, memory, view });
+      if (!plan) return undefined;
+      this.#options.records.commit(record, {
+        ...plan,
+        events: [...carry?.events ?? [], ...plan.events],
+      });
+      if (plan.gone) return this.#finish(uid);
+      if (plan.actions.length === 0) return this.#wait(plan);
+      const acted = await this.#act(record, { uid, name, view, plan });
+      carry = this.#fold(plan.memory, acted);
+      const rested = !acted.some((one) => one.moved) && carry.events.length === 0;
+      if (rested) return this.#wait(plan);
+    }
+    return ms(1);
+  }
+
+  async #decide(
+    record: PodRecord,
+    memory: PodMemory | undefined,
+    view: PodView,
+  ): Promise<Plan | undefined> {
+    const { clock, images, stops, paths } = this.#options;
+    const { pod } = record;
+    if (!pod) return undefined;
+    const uid = pod.metadata.uid ?? "";
+    const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+    const byName: Record<string, ImageView> = {};
+    for (const one of containers) byName[one.name] = images.view(uid, one.name);
+    if (pod.metadata.deletionTimestamp) images.drop(uid);
+    const messages = await terminationMessages({ pod, view, memory, paths });
+    const volumes = pod.spec.volumes ?? [];
+    this.#mounting.set(uid, record.version);
+    return decide(pod, view, memory, clock.now(), {
+      node: this.#policy(),
+      objects: record.objects,
+      images: byName,
+      mounted: volumes.length === 0 || this.#mounted.get(uid) === record.version,
+      stopping: stops.of(uid),
+      messages,
+      predecessor: this.#options.predecessor(uid),
+    });
+  }
+
+  /** Plans the end of a pod without an object; `undefined` without evidence that it is to end. */
+  #remove(
+    uid: string,
+    input: { name: PodName; record: PodRecord; memory: PodMemory | undefined; view: PodView },
+  ): Plan | undefined {
+    const { clock, stops, synced } = this.#options;
+    const { record, view, name } = input;
+    const nothing = view.sandboxes.length === 0 && view.containers.length === 0;
+    if (nothing && !input.memory && !record.tombstone) return this.#finish(uid);
+    if (!record.tombstone && !record.replaced) return undefined;
+    if (!synced()) return undefined;
+    const now = clock.now();
+    const memory = input.memory ?? newMemory({ uid, ...name }, { now, grace: ms(30_000) });
+    const { graceSeconds } = record.tombstone ?? {};
+    const grace = graceSeconds === undefined ? memory.grace : ms(graceSeconds * 1000);
+    this.#options.images.drop(uid);
+    return decideRemoval(view, memory, { now, grace, stopping: stops.of(uid) });
+  }
+
+  async #act(
+    record: PodRecord,
+    input: { uid: string; name: PodName; view: PodView; plan: Plan },
+  ): Promise<Acted[]> {
+    const { config, hostIPs, actor } = this.#options;
+    const { uid, name, view, plan } = input;
+    const podIPs = record.pod?.spec.hostNetwork ? hostIPs() : plan.memory.ips;
+    const context: ActContext = {
+      uid,
+      ...name,
+      ...(record.pod ? { pod: record.pod } : {}),
+      objects: record.objects,
+      facts: {
+        nodeName: config.nodeName,
+        hostIPs: hostIPs(),
+        podIPs,
+        cpuCapacity: config.cpuCapacity,
+        memoryCapacity: config.memoryCapacity,
+      },
+      attempt: readySandbox(view)?.attempt ?? 0,
+    };
+    return await actor.act(plan.actions, context);
+  }
+
+  #fold(memory: PodMemory, acted: readonly Acted[]): Carry {
+    const now = this.#options.clock.now();
+    let next = memory;
+    const events: PodEvent[] = [];
+    for (const { action, failure, events: own } of acted) {
+      events.push(...own);
+      if (!failure) {
+        next = recordDone(next, action);
+        continue;
+      }
+      const recorded = recordFailure(next, failure, now);
+      next = recorded.memory;
+      events.push(...recorded.events);
+    }
+    return { memory: next, events };
+  }
+
+  #policy(): NodePolicy {
+    const { config, hostIPs } = this.#options;
+    return {
+      nodeName: config.nodeName,
+      hostIPs: hostIPs(),
+      allowPrivileged: config.allowPrivileged ?? false,
+      memoryVolumes: config.memoryDir !== undefined,
+    };
+  }
+
+  #wait(plan: Plan): Ms {
+    const { clock } = this.#options;
+    const until = plan.next === undefined ? SAFETY : plan.next - clock.now();
+    return ms(Math.min(SAFETY, Math.max(1, until)));
+  }
+
+  /** The end was reported before: what is left is to forget the pod when its object has gone. */
+  #leave(uid: string, record: PodRecord): undefined {
+    if (record.pod) return;
+    this.#options.records.forget(uid);
+    this.#finish(uid);
+  }
+
+  #finish(uid: string): undefined {
+    this.#mounted.delete(uid);
+    this.#mounting.delete(uid);
+    this.#options.images.drop(uid);
+    this.#options.ended(uid);
+  }
+}

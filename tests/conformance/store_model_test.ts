@@ -395,7 +395,7 @@ function outcome(fn: () => unknown): string {
 
 Deno.test("SqliteStore behaves like a map of objects in any history, also for its watches and after reopening", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
       await using world = new World(await Deno.makeTempFile());
       for (const step of steps) await world.run(step);
       await world.check();

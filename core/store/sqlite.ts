@@ -16,9 +16,10 @@ import type { LocalStore, Tx } from "./local.ts";
 import { expired, notFound } from "./messages.ts";
 import { compileSelection } from "./selection.ts";
 import { storageNamespace } from "./semantics.ts";
-import { guarded, storeError } from "./sqlite_errors.ts";
+import { DamagedStoreError, guarded, storeError } from "./sqlite_errors.ts";
 import { fileIdentity, openDatabase } from "./sqlite_file.ts";
 import { listObjects } from "./sqlite_list.ts";
+import { findDamage } from "./sqlite_schema.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { prepareStatements, type Statements } from "./sqlite_statements.ts";
 import { type Counters, SqliteTx } from "./sqlite_tx.ts";
@@ -124,6 +125,18 @@ export class SqliteStore implements LocalStore {
   /** How many watches run. */
   get watches(): number {
     return this.#hub.size;
+  }
+
+  /**
+   * Checks the whole file, indexes too; blocks for as long as reading it takes.
+   *
+   * @throws {AppError} InternalError (`DamagedStoreError`) with what is wrong
+   */
+  checkIntegrity(): void {
+    this.#assertIdle();
+    const { path } = this.#options;
+    const damage = guarded(path, () => findDamage(this.#db, "full"));
+    if (damage) throw new DamagedStoreError(path, damage);
   }
 
   // deno-lint-ignore require-await -- Store's methods are asynchronous, SQLite is not

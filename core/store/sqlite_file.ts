@@ -24,7 +24,7 @@ export function openDatabase(path: string, busyTimeout: Ms, maxSize?: Bytes): Da
   const db = guarded(path, () => new DatabaseSync(path, { timeout: busyTimeout }));
   try {
     prepareDatabase(db, path);
-    const damage = size > 0 && size <= CHECK_UP_TO_BYTES ? findDamage(db) : undefined;
+    const damage = size > 0 && size <= CHECK_UP_TO_BYTES ? findDamage(db, "quick") : undefined;
     if (damage) throw new DamagedStoreError(path, damage);
     if (maxSize !== undefined) limitSize(db, maxSize);
     return db;

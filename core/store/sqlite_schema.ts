@@ -56,8 +56,12 @@ export function prepareDatabase(db: DatabaseSync, path: string): void {
   }
 }
 
-/** What `PRAGMA quick_check` finds wrong; `undefined` when all is well. Reads the whole file. */
-export function findDamage(db: DatabaseSync): string | undefined {
-  const found = db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
+/**
+ * What SQLite finds wrong with the file; `undefined` when all is well. Reads the whole file;
+ * `quick` leaves out whether indexes agree with their tables.
+ */
+export function findDamage(db: DatabaseSync, depth: "quick" | "full"): string | undefined {
+  const pragma = depth === "quick" ? "quick_check" : "integrity_check";
+  const found = db.prepare(`PRAGMA ${pragma}(1)`).get()?.[pragma];
   return found === "ok" ? undefined : String(found);
 }

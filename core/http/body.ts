@@ -6,10 +6,13 @@ import type { Limits } from "./types.ts";
 export type JsonObject = Record<string, any>;
 
 /**
- * Reads a request's body as text, never holding more than `limits.bodyBytes`.
- * @throws {AppError} RequestEntityTooLarge, UnsupportedMediaType when it is compressed, BadRequest when it is no UTF-8
+ * Reads a request's body, never holding more than `limits.bodyBytes`.
+ * @throws {AppError} RequestEntityTooLarge, UnsupportedMediaType when it is compressed
  */
-export async function readBody(request: Request, limits: Limits): Promise<string> {
+export async function readBytes(
+  request: Request,
+  limits: Pick<Limits, "bodyBytes">,
+): Promise<Uint8Array> {
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding !== "identity") {
     await request.body?.cancel();
@@ -23,7 +26,7 @@ export async function readBody(request: Request, limits: Limits): Promise<string
     await request.body?.cancel();
     throw tooLarge(limits);
   }
-  if (request.body === null) return "";
+  if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request.body) {
@@ -31,31 +34,41 @@ export async function readBody(request: Request, limits: Limits): Promise<string
     if (size > limits.bodyBytes) throw tooLarge(limits);
     chunks.push(chunk);
   }
-  return decode(chunks, size);
+  return concat(chunks, size);
 }
 
-function tooLarge(limits: Limits): AppError {
+function tooLarge(limits: Pick<Limits, "bodyBytes">): AppError {
   return new AppError(
     "RequestEntityTooLarge",
     `Request entity is too large: limit is ${limits.bodyBytes} bytes`,
   );
 }
 
-function decode(chunks: readonly Uint8Array[], size: number): string {
+function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
   const all = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
     all.set(chunk, at);
     at += chunk.byteLength;
   }
+  return all;
+}
+
+/**
+ * Reads a request's body as text.
+ * @throws {AppError} as {@linkcode readBytes}; BadRequest when it is no UTF-8
+ */
+export async function readBody(request: Request, limits: Limits): Promise<string> {
+  const bytes = await readBytes(request, limits);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(all);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new AppError("BadRequest", "the body is not valid UTF-8", { cause });
   }
 }
 
 const JSON_TYPES = new Set(["application/json", "text/json", ""]);
+const PROTOBUF = "application/vnd.kubernetes.protobuf";
 
 /** The media type of a request without parameters, in lower case. */
 export function mediaType(request: Request): string {
@@ -63,7 +76,7 @@ export function mediaType(request: Request): string {
 }
 
 /**
- * Reads a request's body as a JSON object; an absent body is `undefined`.
+ * Reads a request's body, JSON or Kubernetes' protobuf, as a JSON object; an absent body is `undefined`.
  * @throws {AppError} as {@linkcode readBody} and {@linkcode parseJson}
  */
 export async function readJson(
@@ -71,12 +84,18 @@ export async function readJson(
   limits: Limits,
 ): Promise<JsonObject | undefined> {
   const type = mediaType(request);
+  if (type === PROTOBUF) {
+    // kubectl's create verbs send it; loaded when the first one does.
+    const { decodeKubeProtobuf } = await import("../api/schema/mod.ts");
+    const bytes = await readBytes(request, limits);
+    return bytes.length === 0 ? undefined : decodeKubeProtobuf(bytes);
+  }
   if (request.body !== null && !JSON_TYPES.has(type)) {
     await request.body.cancel();
     throw new AppError(
       "UnsupportedMediaType",
       `the body of the request was in an unknown format - accepted media types include: ` +
-        `application/json (got ${type})`,
+        `application/json, ${PROTOBUF} (got ${type})`,
     );
   }
   const text = await readBody(request, limits);

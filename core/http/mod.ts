@@ -19,6 +19,7 @@ export {
   VIEWER_GROUP,
 } from "./authz.ts";
 export { type JsonObject, parseJson, readBody, readJson } from "./body.ts";
+export { type MetricsServerOptions, metricsService } from "./metrics_server.ts";
 export { jsonResponse } from "./render.ts";
 export { errorResponse, type Status, statusOf, type Subject } from "./status.ts";
 export {

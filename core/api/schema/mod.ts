@@ -1,13 +1,8 @@
-import type { KubeObject, ResourceDef } from "../object.ts";
-
-/** What a check of an object's fields found. */
-export interface FieldReport {
-  /** Paths of fields that the kind does not have. */
-  readonly unknown: string[];
-  /** Fields with a value of the wrong type, as sentences. */
-  readonly wrong: string[];
-}
-
-export function checkFields(_resource: ResourceDef, _object: KubeObject): FieldReport {
-  return { unknown: [], wrong: [] };
-}
+/**
+ * Schemas of Kubernetes' own kinds: field checks, protobuf and OpenAPI are made from them. Not
+ * exported by `core/api/mod.ts`: import it where it is used, so that readers never load it.
+ */
+export { checkFields, type FieldReport } from "./check.ts";
+export type { FieldSchema, TypeRef, TypeSchema } from "./parse.ts";
+export { decodeKubeProtobuf } from "./protobuf.ts";
+export { schemaTypes, typeOfKind } from "./types.ts";

@@ -10,6 +10,7 @@ import {
 } from "./kinds.ts";
 import { metadataProblems } from "./metadata.ts";
 import { podProblems } from "./pod.ts";
+import { validateWasmFunction } from "../wasm_function.ts";
 import { workloadProblems } from "./workloads.ts";
 
 export { setDefaults } from "./defaults.ts";
@@ -31,7 +32,19 @@ const VALIDATORS: Readonly<Record<string, Validator>> = {
   "apps/ReplicaSet": workloadProblems,
   "apps/DaemonSet": workloadProblems,
   "coordination.k8s.io/Lease": leaseProblems,
+  "skerry.dev/WasmFunction": wasmFunctionProblems,
 };
+
+/** Its own messages begin with the field, which Kubernetes' sentence adds by itself. */
+function wasmFunctionProblems(object: KubeObject): Problems {
+  return validateWasmFunction(object).map((cause) => {
+    const lead = `${cause.field}: `;
+    const message = cause.message.startsWith(lead)
+      ? cause.message.slice(lead.length)
+      : cause.message;
+    return { ...cause, message };
+  });
+}
 
 /**
  * Finds what is wrong with an object that a client wants to create, or to change from `old`.

@@ -112,7 +112,7 @@ export const wasmFunctionTable: KindTable = {
     column("Ready", "Whether the newest revision answers."),
     column("Reason", "Why it is ready or not."),
     column("Digest", "Start of the SHA-256 of the module that runs."),
-    column("Invocations", "Calls since the function was made, over all nodes.", "integer"),
+    column("Invocations", "Calls since the runners started, over all nodes.", "integer"),
     column("Nodes", "Nodes on which it is ready, of those that should run it."),
     AGE,
     column("Message", "What the Ready condition says.", "wide"),
@@ -123,14 +123,14 @@ export const wasmFunctionTable: KindTable = {
     const nodes = listOf(status?.nodes);
     const readyNodes = typeof status?.readyNodes === "number"
       ? status.readyNodes
-      : nodes.filter((one) => one.ready === true || one.state === "Ready").length;
+      : nodes.filter((one) => one.ready === true).length;
     const digest = String(status?.digest ?? "").replace(/^sha256:/, "").slice(0, 12);
     return [
       metadata.name,
       ready?.status ?? "Unknown",
       ready?.reason ?? "<none>",
       digest === "" ? "<none>" : digest,
-      count(status?.invocations?.total ?? status?.invocations),
+      count(status?.invocations?.requests),
       `${readyNodes}/${count(status?.desiredNodes ?? nodes.length)}`,
       ageOf(metadata.creationTimestamp, now),
       ready?.message ?? "<none>",

@@ -106,8 +106,10 @@ export interface Store {
   /** @throws {AppError} Expired for a continue token whose snapshot is gone */
   list(resource: ResourceDef, options?: ListOptions): Promise<ListResult>;
   /**
-   * Creates; `generateName` is honoured when `name` is empty. `status` is dropped for kinds with
-   * `hasStatus`. @throws {AppError} AlreadyExists, NotFound (namespace), Forbidden (namespace terminating)
+   * Creates; `generateName` is honoured when `name` is empty. For kinds with `hasStatus` the given
+   * `status` is dropped; pods start as Pending, namespaces as Active.
+   *
+   * @throws {AppError} AlreadyExists, NotFound (namespace), Forbidden (namespace terminating)
    */
   create(resource: ResourceDef, object: KubeObject, options?: WriteOptions): Promise<KubeObject>;
   /**
@@ -121,7 +123,12 @@ export interface Store {
     change: (current: KubeObject) => KubeObject,
     options?: UpdateOptions,
   ): Promise<KubeObject>;
-  /** Returns the object as it is after the call (with deletionTimestamp, or as last seen). @throws {AppError} NotFound, Conflict */
+  /**
+   * Returns the object as it is after the call: with deletionTimestamp, or as last seen, with the
+   * version of the deletion. Finalizers of `metadata`, and of a namespace's `spec`, hold it back.
+   *
+   * @throws {AppError} NotFound, Conflict
+   */
   delete(ref: ObjectRef, options?: DeleteOptions): Promise<KubeObject>;
   /** The watch is subscribed when this resolves. */
   watch(resource: ResourceDef, options?: WatchOptions): Promise<Watch>;

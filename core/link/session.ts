@@ -143,6 +143,17 @@ export class Session {
     }
   }
 
+  /** Ends the session (4408) unless the peer is heard within `limit`: for when the network changed. */
+  probe(limit: Ms): void {
+    const { clock } = this.#options;
+    const asked = clock.monotonic();
+    this.#sendNow({ t: "ping", n: this.#nextId++ });
+    clock.timer(limit, () => {
+      if (this.#over || this.lastHeard > asked) return;
+      this.close(CLOSE.heartbeat, "no sign of life after the network changed");
+    });
+  }
+
   /** Ends the session; idempotent. */
   close(code: number, reason: string): void {
     this.#connection.close(code, reason.slice(0, 120));

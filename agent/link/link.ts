@@ -1,0 +1,170 @@
+import {
+  AppError,
+  backoffDelay,
+  errorText,
+  isAppError,
+  type Logger,
+  type Ms,
+  ms,
+  seconds,
+  sleep,
+} from "../../core/base/mod.ts";
+import { CLOSE, type Closed, LINK, Session } from "../../core/link/mod.ts";
+import { Outbox } from "../../core/sync/mod.ts";
+import { IncomingStreams } from "./incoming.ts";
+import type { Link, LinkOptions, LinkState } from "./options.ts";
+import { runSession } from "./session_run.ts";
+
+/** Makes the agent's side of the link. Nothing runs before `run`. */
+export function createLink(options: LinkOptions): Link {
+  return new AgentLink(options);
+}
+
+/** How long a hub has to show a sign of life after the network changed. */
+const PROBE = seconds(2);
+
+class AgentLink implements Link {
+  readonly outbox: Outbox;
+  readonly #options: LinkOptions;
+  readonly #log: Logger;
+  readonly #streams: IncomingStreams;
+  #session: Session | undefined;
+  #state: LinkState;
+  #wake: (() => void) | undefined;
+  /** Failed tries since the last welcome. */
+  #failures = 0;
+  #welcomed = false;
+
+  constructor(options: LinkOptions) {
+    const { clock, dialer, handlers, heartbeat, log, random, store } = options;
+    this.#options = options;
+    this.#log = log;
+    this.#state = { connected: false, since: clock.now() };
+    this.outbox = new Outbox({
+      store,
+      clock,
+      random,
+      onRefused: (intent, error) => {
+        const { key, kind } = intent;
+        log.warn("hub refused an intent", { key, kind, code: error.code, error: error.message });
+        handlers?.onRefused?.(intent, error);
+      },
+    });
+    this.#streams = new IncomingStreams({
+      dialer,
+      clock,
+      log,
+      ...(heartbeat ? { heartbeat } : {}),
+      onOpen: handlers?.onOpen?.bind(handlers),
+    });
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  async run(signal: AbortSignal, ready: () => void): Promise<void> {
+    ready();
+    while (!signal.aborted) {
+      const wait = await this.#once(signal);
+      if (signal.aborted) break;
+      await this.#pause(wait, signal);
+    }
+    await this.#streams.drained();
+  }
+
+  kick(): void {
+    this.#failures = 0;
+    this.#wake?.();
+    this.#session?.probe(PROBE);
+  }
+
+  async call(method: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
+    if (!this.#session || !this.#state.connected) {
+      throw new AppError("ServiceUnavailable", `cannot ask the hub to ${method}: not connected`);
+    }
+    return await this.#session.call(method, body, signal);
+  }
+
+  /** One session from dial to end. Returns how long to wait before the next. */
+  async #once(signal: AbortSignal): Promise<Ms> {
+    this.#welcomed = false;
+    let failure: unknown;
+    let closed: Closed | undefined;
+    try {
+      closed = await this.#runSession(signal);
+    } catch (error) {
+      failure = error;
+    }
+    if (signal.aborted) return ms(0);
+    const code = closed?.code;
+    const text = closed ? `session over: ${code} ${closed.reason}` : errorText(failure);
+    this.#setState({ connected: false, lastError: text, ...(code ? { closeCode: code } : {}) });
+    const wait = this.#delay(code, isAppError(failure, "Forbidden"));
+    this.#log.info("link is down", { error: text, wait: Math.round(wait) });
+    return wait;
+  }
+
+  #delay(code: number | undefined, forbidden: boolean): Ms {
+    if (code === CLOSE.shutOut || forbidden) return LINK.shutOutDelay;
+    if (this.#welcomed) {
+      this.#failures = 0;
+      // The hub said so itself; another one may be there already.
+      if (code === CLOSE.stopping) return ms(0);
+    }
+    const backoff = { base: LINK.redialBase, cap: LINK.redialCap };
+    return backoffDelay(backoff, this.#failures++, this.#options.random);
+  }
+
+  /** @throws what ended the session, unless the connection's end did; that is returned */
+  async #runSession(signal: AbortSignal): Promise<Closed> {
+    const { clock, dialer, heartbeat, handlers } = this.#options;
+    const connection = await dialer.dial("/v1/link", signal);
+    const session = this.#session = new Session({
+      connection,
+      clock,
+      log: this.#log,
+      heartbeat: heartbeat ?? LINK.heartbeat,
+    });
+    const onAbort = (): void => session.close(CLOSE.bye, "the agent is stopping");
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      await runSession({
+        options: this.#options,
+        session,
+        outbox: this.outbox,
+        log: this.#log,
+        onWelcome: () => {
+          this.#welcomed = true;
+          this.#setState({ connected: true });
+          this.#log.info("link is up");
+        },
+        onSynced: (synced) => handlers?.onSynced?.(synced),
+        onOpen: (open) => this.#streams.open(open, signal),
+      });
+    } catch (error) {
+      const broke = isAppError(error, "BadRequest", "RequestEntityTooLarge");
+      session.close(broke ? CLOSE.protocol : CLOSE.bye, errorText(error).slice(0, 100));
+      // When the connection is the reason, how it ended says more.
+      if (!isAppError(error, "ServiceUnavailable")) throw error;
+    } finally {
+      this.#session = undefined;
+      signal.removeEventListener("abort", onAbort);
+    }
+    return await session.closed;
+  }
+
+  #setState(change: Omit<LinkState, "since">): void {
+    this.#state = { ...change, since: this.#options.clock.now() };
+    this.#options.handlers?.onState?.(this.#state);
+  }
+
+  async #pause(wait: Ms, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    const either = AbortSignal.any([signal, woken.signal]);
+    await sleep(this.#options.clock, wait, either).catch(() => {/* stopped, or kicked */});
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import type { AppError, Clock, Logger, Ms, Random } from "../../core/base/mod.ts";
+import type { Dialer, Stream } from "../../core/link/mod.ts";
+import type { LocalStore } from "../../core/store/mod.ts";
+import type { NewIntent, Outbox, Result } from "../../core/sync/mod.ts";
+
+/** A stream that the hub asks for. Exactly one of `accept` and `refuse` is called. */
+export interface IncomingStream {
+  /** Says yes; the bytes begin. @throws {AppError} ServiceUnavailable when the hub has left */
+  accept(): Promise<Stream>;
+  /** Says no; the hub's caller gets this error. */
+  refuse(error: AppError): void;
+}
+
+/** What a stream is for; `kind` is `logs`, `exec`, ... (docs/protocol.md 6). */
+export interface StreamHeader {
+  readonly kind: string;
+  readonly [field: string]: unknown;
+}
+
+/** What the agent's rooms do when the link tells them something. */
+export interface LinkHandlers {
+  /**
+   * Serves a stream; resolves when it is done. A throw before `accept` is the answer, after it ends
+   * the stream.
+   */
+  onOpen?(header: StreamHeader, incoming: IncomingStream, signal: AbortSignal): Promise<void>;
+  /** The replica is complete: what it lacks does not exist for this node, as far as the hub knows. */
+  onSynced?(how: Synced): void;
+  onState?(state: LinkState): void;
+  /** The hub refused an intent for good. */
+  onRefused?(intent: NewIntent, error: NonNullable<Result["error"]>): void;
+}
+
+/** How the replica came to be complete. */
+export interface Synced {
+  readonly epoch: string;
+  /**
+   * The hub's history is another one than the replica's was: what came from the old one is kept,
+   * and absence from the new one is no reason to stop anything (docs/protocol.md 4.6).
+   */
+  readonly newEpoch: boolean;
+}
+
+/** How the link stands. */
+export interface LinkState {
+  readonly connected: boolean;
+  /** Wall clock; since when it is so. */
+  readonly since: Ms;
+  /** Why it is not connected. */
+  readonly lastError?: string;
+  /** Close code of the last session. */
+  readonly closeCode?: number;
+}
+
+/** Options of `createLink`. */
+export interface LinkOptions {
+  readonly dialer: Dialer;
+  readonly store: LocalStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** This node's name. */
+  readonly node: string;
+  /** This agent's version. */
+  readonly version: string;
+  /** Changes with every start of the agent. */
+  readonly bootId: string;
+  readonly handlers?: LinkHandlers;
+  /** Before the hub has said its own. @default {LINK.heartbeat} */
+  readonly heartbeat?: Ms;
+}
+
+/** The agent's side of the link. */
+export interface Link {
+  /** Keeps the link up until `signal` aborts. `ready` is called at once: a node works without a hub. */
+  run(signal: AbortSignal, ready: () => void): Promise<void>;
+  /** The network changed: redial at once, or make sure that the session still lives. */
+  kick(): void;
+  /** What the node has to tell the hub. */
+  readonly outbox: Outbox;
+  readonly state: LinkState;
+  /**
+   * Calls the hub (`renew`).
+   * @throws {AppError} ServiceUnavailable when not connected, and the hub's answer
+   */
+  call(method: string, body: unknown, signal?: AbortSignal): Promise<unknown>;
+}

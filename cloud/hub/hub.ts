@@ -1,0 +1,139 @@
+import { AppError, errorText, type Logger } from "../../core/base/mod.ts";
+import { CLOSE, type Connection, type Stream } from "../../core/link/mod.ts";
+import { HubView } from "../../core/sync/mod.ts";
+import { NodeSession, type SessionHost } from "./node_session.ts";
+import type { Hub, HubOptions, NodeLink, StreamHeader } from "./options.ts";
+import { Streams } from "./streams.ts";
+
+/** Makes the hub's side of all links. Nothing runs before `run`. */
+export function createHub(options: HubOptions): Hub {
+  return new HubLinks(options);
+}
+
+const STREAM_PATH = /^\/v1\/stream\/([0-9a-f]{16,64})$/;
+
+class HubLinks implements Hub, SessionHost {
+  readonly options: HubOptions;
+  readonly view: HubView;
+  readonly newId: () => string;
+  epoch = "";
+  readonly #streams: Streams;
+  readonly #log: Logger;
+  /** Newest session of each node that has said hello, connected or waiting for its turn. */
+  readonly #newest = new Map<string, NodeSession>();
+  /** Sessions that are up. */
+  readonly #up = new Map<string, NodeSession>();
+  /** Ends of all sessions that have not ended. */
+  readonly #ends = new Map<NodeSession, Promise<void>>();
+  readonly #ready = Promise.withResolvers<void>();
+  #stopping = false;
+
+  constructor(options: HubOptions) {
+    this.options = options;
+    this.view = new HubView(options);
+    this.newId = options.newId ?? randomId;
+    this.#log = options.log;
+    this.#streams = new Streams({ ...options, newId: this.newId });
+    this.#ready.promise.catch(() => {});
+  }
+
+  async run(signal: AbortSignal, ready: () => void): Promise<void> {
+    const running = this.view.run(signal);
+    try {
+      // Before the view is complete, absence from it means nothing: sessions wait for this.
+      await Promise.race([this.view.synced, running]);
+      this.epoch = await this.options.store.epoch();
+      if (!signal.aborted) {
+        this.#ready.resolve();
+        ready();
+      }
+      await running;
+    } finally {
+      this.#stopping = true;
+      this.#ready.reject(new AppError("ServiceUnavailable", "the hub is stopping"));
+      for (const session of this.#ends.keys()) session.link.close(CLOSE.stopping, "hub stopping");
+      await Promise.all(this.#ends.values());
+      await running.catch(() => {});
+    }
+  }
+
+  accept(connection: Connection, path: string): void {
+    this.#accept(connection, path).catch((error) => {
+      this.#log.error("connection failed", { node: connection.peer.name, error: errorText(error) });
+      connection.close(CLOSE.stopping, "the hub cannot serve it now");
+    });
+  }
+
+  nodes(): NodeLink[] {
+    return [...this.#up.values()].map((session) => session.info());
+  }
+
+  node(name: string): NodeLink | undefined {
+    return this.#up.get(name)?.info();
+  }
+
+  async recheck(node: string): Promise<void> {
+    const session = this.#newest.get(node);
+    if (!session) return;
+    const verdict = await this.options.identities.check(session.link.peer);
+    if (!verdict.ok) session.link.close(CLOSE.shutOut, verdict.reason);
+  }
+
+  async openStream(node: string, header: StreamHeader, signal: AbortSignal): Promise<Stream> {
+    const session = this.#up.get(node);
+    if (!session) throw new AppError("ServiceUnavailable", `node ${node} is not connected`);
+    const gone = new AbortController();
+    void session.link.closed.then(() =>
+      gone.abort(new AppError("ServiceUnavailable", `node ${node} went away`))
+    );
+    const ask = (id: string): Promise<unknown> =>
+      session.link.send({ t: "open", stream: id, header });
+    return await this.#streams.open(node, ask, AbortSignal.any([signal, gone.signal]));
+  }
+
+  async takeTurn(session: NodeSession): Promise<void> {
+    const older = this.#newest.get(session.node);
+    this.#newest.set(session.node, session);
+    if (older) {
+      older.link.close(CLOSE.replaced, "a newer session of this node");
+      await this.#ends.get(older);
+    }
+  }
+
+  up(session: NodeSession): void {
+    this.#up.set(session.node, session);
+    this.options.onLink?.(session.node);
+  }
+
+  async #accept(connection: Connection, path: string): Promise<void> {
+    const stream = STREAM_PATH.exec(path)?.[1];
+    if (path !== "/v1/link" && stream === undefined) {
+      return connection.close(CLOSE.protocol, "no such path");
+    }
+    if (this.#stopping) return connection.close(CLOSE.stopping, "hub stopping");
+    const verdict = await this.options.identities.check(connection.peer);
+    if (!verdict.ok) return connection.close(CLOSE.shutOut, verdict.reason);
+    if (stream !== undefined) {
+      if (this.#streams.take(connection, stream)) return;
+      return connection.close(CLOSE.protocol, "nobody waits for this stream");
+    }
+    await Promise.race([this.#ready.promise, connection.closed]);
+    if (this.#stopping) return connection.close(CLOSE.stopping, "hub stopping");
+    const session = new NodeSession(this, connection);
+    const end = session.run().then(() => this.#ended(session));
+    this.#ends.set(session, end);
+    await end;
+  }
+
+  #ended(session: NodeSession): void {
+    this.#ends.delete(session);
+    if (this.#newest.get(session.node) === session) this.#newest.delete(session.node);
+    if (this.#up.get(session.node) !== session) return;
+    this.#up.delete(session.node);
+    this.options.onLink?.(session.node);
+  }
+}
+
+function randomId(): string {
+  return crypto.getRandomValues(new Uint8Array(16)).toHex();
+}

@@ -1,0 +1,86 @@
+import { errorText, isAppError, type Logger } from "../../core/base/mod.ts";
+import { LINK } from "../../core/link/mod.ts";
+import {
+  applyIntent,
+  failedResult,
+  type Intent,
+  type IntentContext,
+  type Result,
+} from "../../core/sync/mod.ts";
+
+/** Keys whose last applied `seq` is remembered, to answer a repeated intent without effect. */
+const REMEMBERED = 512;
+
+/** Options of {@linkcode IntentQueue}. */
+export interface IntentQueueOptions {
+  readonly context: () => IntentContext;
+  readonly answer: (result: Result) => Promise<unknown>;
+  readonly log: Logger;
+}
+
+/** Applies the intents of one session, one after the other, and answers each after its commit. */
+export class IntentQueue {
+  readonly #options: IntentQueueOptions;
+  readonly #applied = new Map<string, number>();
+  #waiting: Intent[] = [];
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: IntentQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Takes an intent. Returns false when the node ignores the window. */
+  add(intent: Intent): boolean {
+    // Twice the window: repeated ones may be among them.
+    if (this.#waiting.length >= 2 * LINK.intentWindow) return false;
+    this.#waiting.push(intent);
+    this.#running ??= this.#run();
+    return true;
+  }
+
+  /** Drops what waits; resolves when what is in progress has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#waiting = [];
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Not in the turn of add(): it may be called while `#running` is being set.
+    await Promise.resolve();
+    for (let intent = this.#waiting.shift(); intent; intent = this.#waiting.shift()) {
+      const result = await this.#apply(intent);
+      if (this.#closed) break;
+      // A lost answer is no harm: the node sends the intent again.
+      this.#options.answer(result).catch(() => {});
+    }
+    this.#running = undefined;
+  }
+
+  async #apply(intent: Intent): Promise<Result> {
+    const { seq, key, kind } = intent;
+    if ((this.#applied.get(key) ?? -1) >= seq) return { t: "result", seq, ok: true };
+    const { log, context } = this.#options;
+    try {
+      await applyIntent(context(), intent);
+      this.#remember(key, seq);
+      return { t: "result", seq, ok: true };
+    } catch (error) {
+      const result = failedResult(seq, error);
+      if (!isAppError(error)) log.error("intent failed", { kind, key, error: errorText(error) });
+      else if (result.error?.retry) log.warn("intent not applied yet", { kind, key, error });
+      else log.info("intent refused", { kind, key, error });
+      if (!result.error?.retry) this.#remember(key, seq);
+      return result;
+    }
+  }
+
+  #remember(key: string, seq: number): void {
+    this.#applied.delete(key);
+    this.#applied.set(key, seq);
+    if (this.#applied.size <= REMEMBERED) return;
+    const oldest = this.#applied.keys().next().value;
+    if (oldest !== undefined) this.#applied.delete(oldest);
+  }
+}

@@ -1,0 +1,198 @@
+import {
+  AppError,
+  deadline,
+  errorText,
+  isAppError,
+  type Logger,
+  type Ms,
+} from "../../core/base/mod.ts";
+import { CLOSE, type Connection, LINK, Session } from "../../core/link/mod.ts";
+import {
+  FromNode,
+  type Hello,
+  type HubView,
+  type NodeView,
+  readMessage,
+  Sender,
+} from "../../core/sync/mod.ts";
+import { IntentQueue } from "./intent_queue.ts";
+import type { HubOptions, NodeLink } from "./options.ts";
+
+/** What a {@linkcode NodeSession} needs of its hub. */
+export interface SessionHost {
+  readonly options: HubOptions;
+  readonly view: HubView;
+  readonly epoch: string;
+  readonly newId: () => string;
+  /** Waits until the node's older session has ended; call `release` at the end. */
+  takeTurn(session: NodeSession): Promise<void>;
+  /** The session is up: the node counts as connected. */
+  up(session: NodeSession): void;
+}
+
+/** One session of one node, from `hello` to its end. */
+export class NodeSession {
+  readonly node: string;
+  readonly id: string;
+  readonly link: Session;
+  readonly #host: SessionHost;
+  readonly #connectedAt: Ms;
+  readonly #log: Logger;
+  #hello: Hello | undefined;
+  #sender: Sender | undefined;
+  #intents: IntentQueue | undefined;
+
+  constructor(host: SessionHost, connection: Connection) {
+    const { clock, heartbeat, log, onCall } = host.options;
+    this.#host = host;
+    this.node = connection.peer.name;
+    this.id = host.newId();
+    this.#connectedAt = clock.now();
+    this.#log = log.with({ node: this.node, session: this.id });
+    this.link = new Session({
+      connection,
+      clock,
+      log: this.#log,
+      heartbeat: heartbeat ?? LINK.heartbeat,
+      ...(onCall
+        ? { onCall: (method, body, signal) => onCall(connection.peer, method, body, signal) }
+        : {}),
+    });
+  }
+
+  /** What the hub shows of it. */
+  info(): NodeLink {
+    const { clock } = this.#host.options;
+    return {
+      node: this.node,
+      session: this.id,
+      connectedAt: this.#connectedAt,
+      lastSeen: (clock.now() - (clock.monotonic() - this.link.lastHeard)) as Ms,
+      bootId: this.#hello?.bootId ?? "",
+      agent: this.#hello?.agent ?? "",
+      peer: this.link.peer,
+    };
+  }
+
+  /** Runs until the session is over and its intents in progress have ended. Never throws. */
+  async run(): Promise<void> {
+    const { view } = this.#host;
+    let nodeView: NodeView | undefined;
+    try {
+      const hello = await this.#readHello();
+      await this.#host.takeTurn(this);
+      nodeView = view.attach(this.node, (keys) => this.#sender?.changed(keys));
+      await this.#serve(hello, nodeView);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#sender?.stop();
+      nodeView?.[Symbol.dispose]();
+      await this.#intents?.close();
+    }
+    const { code, reason } = await this.link.closed;
+    this.#log.info("session over", { code, reason });
+  }
+
+  async #readHello(): Promise<Hello> {
+    const { clock } = this.#host.options;
+    using _limit = deadline(clock, LINK.helloTimeout, () => {
+      this.link.close(CLOSE.protocol, "no hello");
+    });
+    const first = await this.link.receive();
+    if (!first) throw new AppError("ServiceUnavailable", "the session ended before hello");
+    const hello = readMessage(FromNode, first);
+    if (hello.t !== "hello") throw new AppError("BadRequest", "the first message must be hello");
+    if (hello.protocol < LINK.protocol - 1) {
+      this.link.close(CLOSE.version, `this hub speaks ${LINK.protocol} and one version before`);
+      throw new AppError("ServiceUnavailable", `node speaks protocol ${hello.protocol}`);
+    }
+    return this.#hello = hello;
+  }
+
+  async #serve(hello: Hello, view: NodeView): Promise<void> {
+    const { epoch, options } = this.#host;
+    const { clock, store } = options;
+    const sender = this.#sender = new Sender({
+      view,
+      store,
+      send: (message) => this.link.send(message),
+      clock,
+      log: this.#log,
+    });
+    const same = hello.epoch === epoch && hello.digest === sender.digest();
+    const welcome = this.link.send({
+      t: "welcome",
+      protocol: Math.min(hello.protocol, LINK.protocol),
+      hub: options.version,
+      session: this.id,
+      epoch,
+      heartbeatMs: options.heartbeat ?? LINK.heartbeat,
+      sync: same ? "same" : "have",
+      serverTime: clock.now(),
+    });
+    // In the turn of the digest, and after the welcome has gone out.
+    if (same) sender.startSame();
+    await welcome;
+    this.#host.up(this);
+    this.#log.info("session up", { agent: hello.agent, sync: same ? "same" : "have" });
+    await this.#loop(sender, same, view);
+  }
+
+  async #loop(sender: Sender, same: boolean, view: NodeView): Promise<void> {
+    let started = same;
+    const intents = this.#intents = new IntentQueue({
+      context: () => this.#context(view),
+      answer: (result) => this.link.send(result),
+      log: this.#log,
+    });
+    for (;;) {
+      const message = await this.link.receive();
+      if (!message) return;
+      const read = readMessage(FromNode, message);
+      switch (read.t) {
+        case "hello":
+          throw new AppError("BadRequest", "a second hello");
+        case "have":
+          // A repeated one changes nothing: what it said is known.
+          if (!started) sender.startHave(read.items);
+          started = true;
+          break;
+        case "ack":
+          if (!sender.ack(read.seq)) throw new AppError("BadRequest", `ack of ${read.seq}`);
+          break;
+        case "intent":
+          if (!intents.add(read)) throw new AppError("BadRequest", "more intents than the window");
+      }
+    }
+  }
+
+  #context(view: NodeView) {
+    const { identities, kubeletPort, store, clock } = this.#host.options;
+    return {
+      node: this.node,
+      store,
+      now: clock.now(),
+      mayHave: (key: string) => view.has(key),
+      checkIdentity: async () => {
+        const verdict = await identities.check(this.link.peer);
+        if (verdict.ok) return;
+        this.link.close(CLOSE.shutOut, verdict.reason);
+        throw new AppError("Forbidden", verdict.reason);
+      },
+      ...(kubeletPort === undefined ? {} : { nodeDefaults: { kubeletPort } }),
+    };
+  }
+
+  #fail(error: unknown): void {
+    if (isAppError(error, "ServiceUnavailable")) {
+      return this.link.close(CLOSE.stopping, "the hub cannot serve it now");
+    }
+    if (isAppError(error, "BadRequest", "RequestEntityTooLarge")) {
+      this.#log.warn("node broke the protocol", { error: errorText(error) });
+      return this.link.close(CLOSE.protocol, error.message);
+    }
+    this.#log.error("session failed", { error: errorText(error) });
+    this.link.close(CLOSE.stopping, "the hub failed");
+  }
+}

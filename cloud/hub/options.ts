@@ -1,0 +1,75 @@
+import type { Clock, Logger, Ms, Random } from "../../core/base/mod.ts";
+import type { Connection, Peer, Stream } from "../../core/link/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+
+/** Whether a node's certificate is still its identity. */
+export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+/** Options of `createHub`. */
+export interface HubOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** This hub's version, told to the nodes. */
+  readonly version: string;
+  /** Asked for each session, each stream and before a Node object is made. */
+  readonly identities: { check(peer: Peer): Promise<Verdict> };
+  /** Answers calls of nodes (`renew`). Absent: all are refused. */
+  readonly onCall?: (
+    peer: Peer,
+    method: string,
+    body: unknown,
+    signal: AbortSignal,
+  ) => Promise<unknown>;
+  /** Told when a node's session begins or has ended; look it up with `node(name)`. */
+  readonly onLink?: (node: string) => void;
+  /** @default {LINK.heartbeat} */
+  readonly heartbeat?: Ms;
+  /** Port of the kubelet door, written into every Node. @default {left as it is} */
+  readonly kubeletPort?: number;
+  /** Makes unguessable ids, 32 hex digits. @default {128 bits from `crypto`} */
+  readonly newId?: () => string;
+}
+
+/** A node that is connected now. */
+export interface NodeLink {
+  readonly node: string;
+  /** Id of the session. */
+  readonly session: string;
+  /** Wall clock. */
+  readonly connectedAt: Ms;
+  /** Wall clock; when anything was last heard of it. */
+  readonly lastSeen: Ms;
+  /** Changes when the agent restarts. */
+  readonly bootId: string;
+  /** Version of the agent. */
+  readonly agent: string;
+  readonly peer: Peer;
+}
+
+/** What a stream is for; `kind` is `logs`, `exec`, ... (docs/protocol.md 6). */
+export interface StreamHeader {
+  readonly kind: string;
+  readonly [field: string]: unknown;
+}
+
+/** The hub's side of all links. */
+export interface Hub {
+  /** Runs until `signal` aborts, then ends all sessions with 4503 and waits for their intents. */
+  run(signal: AbortSignal, ready: () => void): Promise<void>;
+  /** Takes a connection of a verified peer; never throws, whatever the peer does. */
+  accept(connection: Connection, path: string): void;
+  /** The nodes that are connected now. */
+  nodes(): NodeLink[];
+  node(name: string): NodeLink | undefined;
+  /** The identity of this node may have changed: its session ends with 4403 when it is shut out. */
+  recheck(node: string): Promise<void>;
+  /**
+   * Opens a stream to a node, within 10 s.
+   *
+   * @throws {AppError} ServiceUnavailable when the node is not connected or goes away, Timeout when
+   * it does not dial, TooManyRequests, and what the node answers
+   */
+  openStream(node: string, header: StreamHeader, signal: AbortSignal): Promise<Stream>;
+}

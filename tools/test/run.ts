@@ -68,7 +68,7 @@ async function runSuite(suite: Suite, options: RunSuitesOptions): Promise<Verdic
       signal,
     });
     signal.throwIfAborted();
-    const verdict = judge(suite.name, ended, suite.limit, ci);
+    const verdict = judge(suite, ended, ci);
     if (verdict.failed > 0) say(`\n${failureText(ended.output)}\n`);
     return told(verdict, seconds(), say);
   } finally {

@@ -14,7 +14,7 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 function suite(name: string, rest: Partial<Suite> = {}): Suite {
-  return { name, paths: [name], needs: [], limit: 60, alone: false, ...rest };
+  return { name, paths: [name], needs: [], limit: 60, alone: false, never: [], ...rest };
 }
 
 async function run(

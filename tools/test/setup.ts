@@ -17,7 +17,11 @@ const STEPS: readonly Step[] = [
     args: ["run", "-A", "tools/libwasmtime/fetch.ts"],
     gives: "libwasmtime",
   },
-  { title: "kubectl", args: ["run", "-A", "tools/kubectl.ts"], gives: "kubectl" },
+  {
+    title: "kubectl",
+    args: ["eval", 'console.log(await (await import("./tools/kubectl.ts")).findKubectl())'],
+    gives: "kubectl",
+  },
   {
     title: "containerd and what it needs",
     args: ["run", "-A", "tools/containerd/install.ts"],

@@ -1,4 +1,5 @@
 import type { Ended } from "./process.ts";
+import type { Suite } from "./suites.ts";
 import { ignoredTests, parseSummary } from "./summary.ts";
 
 /** What a suite (or a step of the set-up) adds to the sum, and why. */
@@ -12,7 +13,11 @@ export interface Verdict {
 }
 
 /** Judges how a suite ended. In CI a test that did not run counts as failed. */
-export function judge(name: string, ended: Ended, limit: number, ci: boolean): Verdict {
+export function judge(
+  { name, limit, never }: Pick<Suite, "name" | "limit" | "never">,
+  ended: Ended,
+  ci: boolean,
+): Verdict {
   const summary = parseSummary(ended.output);
   const reasons: string[] = [];
   if (ended.timedOut) reasons.push(`hung: ended after its limit of ${limit} s`);
@@ -30,13 +35,16 @@ export function judge(name: string, ended: Ended, limit: number, ci: boolean): V
     reasons.push("ran no test");
     if (ci) failed++;
   }
-  const ignored = ignoredTests(ended.output).map((test) => `not run: ${test}`);
+  const named = ignoredTests(ended.output);
+  const ignored = named.filter((test) => !never.includes(test));
+  // The closing line counts; the names only explain. What is ignored without a name still counts.
+  const count = Math.max(ignored.length, summary.ignored - (named.length - ignored.length));
   return {
     name,
     passed: summary.passed,
-    failed: ci ? failed + summary.ignored : failed,
-    skipped: ci ? 0 : summary.ignored,
-    reasons: [...reasons, ...ignored],
+    failed: ci ? failed + count : failed,
+    skipped: ci ? 0 : count,
+    reasons: [...reasons, ...ignored.map((test) => `not run: ${test}`)],
   };
 }
 

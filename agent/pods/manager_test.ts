@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../core/base/mod.ts";
 import { FakeMachine } from "../runtimes/fake/mod.ts";
-import { startBench, testPod } from "./testing.ts";
+import { startBench, testPod } from "./testing/mod.ts";
 
 function machine(): FakeMachine {
   const made = new FakeMachine({ clock: systemClock });

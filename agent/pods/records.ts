@@ -1,5 +1,4 @@
 import { type KubeObject, type Pod, type PodStatus, RESOURCES } from "../../core/api/mod.ts";
-import { isAppError } from "../../core/base/mod.ts";
 import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
 import { parseMemory, type PodMemory } from "./memory.ts";
 import { GONE_SPACE, isStaticPod, MEMORY_SPACE, type PodReports } from "./options.ts";
@@ -102,19 +101,16 @@ export class PodRecords {
     });
   }
 
+  /**
+   * Writes the status into the object as it is now. By `put`, as an update would remove an object
+   * that is being deleted with no grace, and only the end of the pod may do that.
+   */
   #writeStatus(tx: Tx, pod: Pod, status: PodStatus): void {
-    const ref = refOf(pod);
-    try {
-      const written = tx.update(
-        ref,
-        (current) => ({ ...current, status }),
-        { subresource: "status", preconditions: { uid: pod.metadata.uid ?? "" } },
-      ) as Pod;
-      if (!isStaticPod(pod)) this.#report.status(tx, written, status);
-    } catch (error) {
-      // The pod was removed or replaced since it was read: the next look sees that.
-      if (!isAppError(error, "NotFound", "Conflict")) throw error;
-    }
+    const current = tx.get(refOf(pod)) as Pod | undefined;
+    // Removed or replaced since it was read: the next look sees that.
+    if (!current || current.metadata.uid !== pod.metadata.uid) return;
+    const written = tx.put(RESOURCES.pods, { ...current, status }) as Pod;
+    if (!isStaticPod(pod)) this.#report.status(tx, written, status);
   }
 
   #end(tx: Tx, pod: Pod | undefined, uid: string): void {

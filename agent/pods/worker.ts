@@ -129,7 +129,9 @@ export class PodWorker {
     const { record, view, name } = input;
     const nothing = view.sandboxes.length === 0 && view.containers.length === 0;
     if (nothing && !input.memory && !record.tombstone) return this.#finish(uid);
-    if (!record.tombstone && !record.replaced) return undefined;
+    // An end that was asked for while the object was there is evidence as well.
+    const evidence = record.tombstone || record.replaced || input.memory?.ending;
+    if (!evidence) return undefined;
     if (!synced()) return undefined;
     const now = clock.now();
     const memory = input.memory ?? newMemory({ uid, ...name }, { now, grace: ms(30_000) });

@@ -1,17 +1,18 @@
-import { type Pod, type PodSpec, RESOURCES } from "../../core/api/mod.ts";
+import { type Pod, type PodSpec, RESOURCES } from "../../../core/api/mod.ts";
 import {
   bytes,
   type Clock,
   type Logger,
+  ms,
   seededRandom,
   silentLogger,
   systemClock,
-} from "../../core/base/mod.ts";
-import { openSqliteStore, type SqliteStore } from "../../core/store/mod.ts";
-import type { Runtime } from "../runtimes/mod.ts";
-import { PodManager } from "./manager.ts";
-import type { PodConfig } from "./options.ts";
-import type { PodEvent } from "./plan.ts";
+} from "../../../core/base/mod.ts";
+import { openSqliteStore, type SqliteStore } from "../../../core/store/mod.ts";
+import type { Runtime } from "../../runtimes/mod.ts";
+import { PodManager } from "../manager.ts";
+import type { PodConfig } from "../options.ts";
+import type { PodEvent } from "../plan.ts";
 
 /** The node of tests. */
 export const TEST_NODE = "n1";
@@ -176,12 +177,12 @@ class Bench implements PodBench {
     what: string,
     check: () => T | undefined | false | Promise<T | undefined | false>,
   ): Promise<T> {
-    const end = performance.now() + (this.options.limit ?? 10_000);
+    const end = systemClock.monotonic() + (this.options.limit ?? 10_000);
     for (;;) {
       const found = await check();
       if (found) return found;
-      if (performance.now() > end) throw new Error(`waited too long: ${what}`);
-      await new Promise<void>((resolve) => systemClock.timer(10 as never, resolve));
+      if (systemClock.monotonic() > end) throw new Error(`waited too long: ${what}`);
+      await new Promise<void>((resolve) => systemClock.timer(ms(10), resolve));
     }
   }
 

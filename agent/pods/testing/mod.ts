@@ -1,0 +1,2 @@
+/** A bench for tests of the pods room, on any runtime. */
+export { type BenchOptions, type PodBench, startBench, TEST_NODE, testPod } from "./bench.ts";

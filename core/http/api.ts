@@ -189,6 +189,7 @@ class ApiServer {
     }
     const context: ResourceContext = {
       ...this.#context(request, info, url, user, attributes),
+      subject,
       resource,
       name: path.name,
       ...(path.namespace === undefined ? {} : { namespace: path.namespace }),

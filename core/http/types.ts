@@ -87,6 +87,8 @@ export interface RequestContext {
 
 /** A context of a request to a resource that is served. */
 export interface ResourceContext extends RequestContext {
+  /** What a failure is about; a handler that learns the name of a new object writes it here. */
+  readonly subject: { resource?: ResourceDef; name?: string };
   readonly resource: ResourceDef;
   /** Absent for cluster-scoped kinds and for requests over all namespaces. */
   readonly namespace?: string;

@@ -17,6 +17,7 @@ import type { ResourceContext } from "./types.ts";
  */
 export async function admitNew(context: ResourceContext, body: JsonObject): Promise<KubeObject> {
   const object = await checkIncoming(context, body);
+  context.subject.name = object.metadata.name;
   setDefaults(context.resource, object);
   throwProblems(context.resource, object);
   return object;

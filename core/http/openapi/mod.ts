@@ -1,5 +1,64 @@
+import { apiVersionOf, type ResourceDef } from "../../api/mod.ts";
+import { AppError } from "../../base/mod.ts";
+import { parseAccept } from "../negotiate.ts";
+import { jsonResponse } from "../render.ts";
 import { noSuchPath } from "../status.ts";
 import type { RequestContext } from "../types.ts";
-export function openApi(_context: RequestContext): Response {
-  throw noSuchPath();
+import { pathsOf } from "./paths.ts";
+import { type JsonSchema, schemasOf } from "./schemas.ts";
+
+/** Answers `/openapi/v2`, `/openapi/v3` and the documents below it. Nothing is kept between requests. */
+export async function openApi({ url, api, request }: RequestContext): Promise<Response> {
+  const path = url.pathname.replace(/\/$/, "");
+  if (path === "/openapi/v2") {
+    refuseProtobuf(request);
+    return jsonResponse(documentV2(api.resources, api.version));
+  }
+  if (path === "/openapi/v3") return jsonResponse(await index(api.resources, api.version));
+  const wanted = /^\/openapi\/v3\/(api\/v1|apis\/[^/]+\/[^/]+)$/.exec(path)?.[1];
+  const resources = api.resources.filter((one) => rootOf(one) === wanted);
+  if (wanted === undefined || resources.length === 0) throw noSuchPath();
+  refuseProtobuf(request);
+  return jsonResponse(documentV3(resources, api.version));
+}
+
+/** Only JSON documents are made; clients that take both are given JSON. */
+function refuseProtobuf(request: Request): void {
+  const accepted = parseAccept(request.headers.get("accept"));
+  if (accepted.length > 0 && accepted.every(({ type }) => type.includes("protobuf"))) {
+    throw new AppError("UnsupportedMediaType", "OpenAPI documents are served as JSON only");
+  }
+}
+
+function rootOf(resource: ResourceDef): string {
+  return resource.group === "" ? "api/v1" : `apis/${apiVersionOf(resource)}`;
+}
+
+async function index(resources: readonly ResourceDef[], version: string): Promise<unknown> {
+  const paths: Record<string, unknown> = {};
+  for (const root of new Set(resources.map(rootOf))) {
+    const document = documentV3(resources.filter((one) => rootOf(one) === root), version);
+    const data = new TextEncoder().encode(JSON.stringify(document));
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", data)).toHex();
+    paths[root] = { serverRelativeURL: `/openapi/v3/${root}?hash=${hash.toUpperCase()}` };
+  }
+  return { paths };
+}
+
+function documentV3(resources: readonly ResourceDef[], version: string): JsonSchema {
+  return {
+    openapi: "3.0.0",
+    info: { title: "Skerry", version },
+    paths: pathsOf(resources),
+    components: { schemas: schemasOf(resources, "#/components/schemas/") },
+  };
+}
+
+function documentV2(resources: readonly ResourceDef[], version: string): JsonSchema {
+  return {
+    swagger: "2.0",
+    info: { title: "Skerry", version },
+    paths: {},
+    definitions: schemasOf(resources, "#/definitions/"),
+  };
 }

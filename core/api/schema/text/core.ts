@@ -14,7 +14,7 @@ NodeStatus = capacity:1:map:Quantity allocatable:2:map:Quantity phase:3:string
   conditions:4:[]NodeCondition addresses:5:[]NodeAddress daemonEndpoints:6:NodeDaemonEndpoints
   nodeInfo:7:NodeSystemInfo images:8:[]ContainerImage volumesInUse:9:[]string
   volumesAttached:10:[]AttachedVolume config:11:any runtimeHandlers:12:[]any
-  features:13:NodeFeatures
+  features:13:NodeFeatures skerry:0:any
 NodeCondition = type*:1:string status*:2:string lastHeartbeatTime:3:Time lastTransitionTime:4:Time
   reason:5:string message:6:string
 NodeAddress = type*:1:string address*:2:string

@@ -1,0 +1,192 @@
+import { MERGE_FIELDS, type ResourceDef, WasmFunctionSpec } from "../../api/mod.ts";
+import {
+  type FieldSchema,
+  schemaTypes,
+  typeOfKind,
+  type TypeRef,
+  type TypeSchema,
+} from "../../api/schema/mod.ts";
+import { z } from "zod";
+import { DESCRIPTIONS } from "./descriptions.ts";
+
+/** A schema of OpenAPI 3.0 (or 2.0: they are the same as far as they go here). */
+export type JsonSchema = Record<string, unknown>;
+
+/** The schemas of the kinds of one group and version and of all types inside them, by name. */
+export function schemasOf(resources: readonly ResourceDef[], refBase: string): JsonSchema {
+  const texts = descriptions();
+  const out: JsonSchema = {};
+  const add = (type: TypeSchema): void => {
+    const name = schemaName(type.name);
+    if (name in out) return;
+    out[name] = {};
+    out[name] = typeSchema(type, texts, refBase, add);
+  };
+  for (const resource of resources) {
+    const type = typeOfKind(resource.group, resource.kind);
+    if (type) add(type);
+    else {
+      const meta = schemaTypes().get("ObjectMeta");
+      if (meta) add(meta);
+      out[schemaName(resource.kind)] = customSchema(resource, refBase);
+    }
+    const { group, version, kind } = resource;
+    Object.assign(out[schemaName(kind)] as JsonSchema, {
+      "x-kubernetes-group-version-kind": [{ group, kind, version }],
+    });
+  }
+  return out;
+}
+
+/** The name of a type among the schemas. */
+export function schemaName(type: string): string {
+  return `v1.${type}`;
+}
+
+function descriptions(): ReadonlyMap<string, string> {
+  return new Map(
+    DESCRIPTIONS.split("\n").filter((line) => line !== "").map((line) => {
+      const space = line.indexOf(" ");
+      return [line.slice(0, space), line.slice(space + 1)];
+    }),
+  );
+}
+
+function typeSchema(
+  type: TypeSchema,
+  texts: ReadonlyMap<string, string>,
+  refBase: string,
+  add: (type: TypeSchema) => void,
+): JsonSchema {
+  const properties: JsonSchema = {};
+  const required: string[] = [];
+  const addFields = (from: TypeSchema): void => {
+    for (const field of from.fields) {
+      const inner = field.inline && field.type.form === "named"
+        ? schemaTypes().get(field.type.name)
+        : undefined;
+      if (inner) addFields(inner);
+      else properties[field.name] = fieldSchema(type, from, field, texts, refBase, add);
+      if (field.required && !inner) required.push(field.name);
+    }
+  };
+  addFields(type);
+  const description = texts.get(type.name) ?? "";
+  return {
+    type: "object",
+    description,
+    properties,
+    ...(required.length > 0 ? { required } : {}),
+  };
+}
+
+function fieldSchema(
+  type: TypeSchema,
+  from: TypeSchema,
+  field: FieldSchema,
+  texts: ReadonlyMap<string, string>,
+  refBase: string,
+  add: (type: TypeSchema) => void,
+): JsonSchema {
+  const merge = MERGE_FIELDS[type.name]?.[field.name];
+  const strategies = [
+    ...(merge?.key !== undefined || merge?.set ? ["merge"] : []),
+    ...(merge?.retainKeys ? ["retainKeys"] : []),
+  ];
+  return {
+    ...refSchema(field.type, refBase, add),
+    description: texts.get(`${from.name}.${field.name}`) ?? COMMON[field.name] ?? "",
+    ...(merge?.key === undefined ? {} : { "x-kubernetes-patch-merge-key": merge.key }),
+    ...(strategies.length > 0 ? { "x-kubernetes-patch-strategy": strategies.join(",") } : {}),
+  };
+}
+
+const COMMON: Readonly<Record<string, string>> = {
+  apiVersion: "Group and version of the kind, e.g. v1 or apps/v1.",
+  kind: "What the object is.",
+  metadata: "Standard object metadata.",
+  spec: "What is wanted.",
+  status: "What was last observed.",
+};
+
+const PLAIN: Readonly<Record<string, JsonSchema>> = {
+  string: { type: "string" },
+  bytes: { type: "string", format: "byte" },
+  bool: { type: "boolean" },
+  int32: { type: "integer", format: "int32" },
+  int64: { type: "integer", format: "int64" },
+  float64: { type: "number", format: "double" },
+  Quantity: { type: "string", "x-kubernetes-int-or-string": true },
+  IntOrString: { type: "string", format: "int-or-string", "x-kubernetes-int-or-string": true },
+  Time: { type: "string", format: "date-time" },
+  MicroTime: { type: "string", format: "date-time" },
+  Duration: { type: "string" },
+  any: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+};
+
+function refSchema(ref: TypeRef, refBase: string, add: (type: TypeSchema) => void): JsonSchema {
+  if (ref.form !== "named") {
+    const of = refSchema(ref.of, refBase, add);
+    return ref.form === "list"
+      ? { type: "array", items: of }
+      : { type: "object", additionalProperties: of };
+  }
+  const plain = PLAIN[ref.name];
+  if (plain) return { ...plain };
+  const type = schemaTypes().get(ref.name);
+  if (type) add(type);
+  // A bare reference may have no neighbours in OpenAPI 3.0, so it is wrapped, as Kubernetes does.
+  return { allOf: [{ $ref: `${refBase}${schemaName(ref.name)}` }], default: {} };
+}
+
+function customSchema(resource: ResourceDef, refBase: string): JsonSchema {
+  const spec = resource.kind === "WasmFunction"
+    ? plainSchema(z.toJSONSchema(WasmFunctionSpec, { io: "input", unrepresentable: "any" }))
+    : { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  return {
+    type: "object",
+    description: resource.kind === "WasmFunction"
+      ? "A WASM function: a module, when it runs, and what it may use."
+      : "",
+    properties: {
+      apiVersion: { type: "string", description: COMMON["apiVersion"] },
+      kind: { type: "string", description: COMMON["kind"] },
+      metadata: {
+        allOf: [{ $ref: `${refBase}${schemaName("ObjectMeta")}` }],
+        description: COMMON["metadata"],
+      },
+      spec: { ...spec, description: COMMON["spec"] },
+      status: {
+        type: "object",
+        description: COMMON["status"],
+        "x-kubernetes-preserve-unknown-fields": true,
+      },
+    },
+  };
+}
+
+/** Words of JSON Schema that OpenAPI 3.0 has as well, with the same meaning. */
+const KEPT = ["type", "description", "required", "enum", "minItems", "pattern", "default"];
+
+function plainSchema(schema: unknown): JsonSchema {
+  if (typeof schema !== "object" || schema === null) return plainSchema({});
+  const source = schema as JsonSchema;
+  const out: JsonSchema = {};
+  for (const key of KEPT) if (source[key] !== undefined) out[key] = source[key];
+  if (typeof source["properties"] === "object" && source["properties"] !== null) {
+    out["properties"] = Object.fromEntries(
+      Object.entries(source["properties"]).map(([key, value]) => [key, plainSchema(value)]),
+    );
+  } else if (typeof source["additionalProperties"] === "object") {
+    out["additionalProperties"] = plainSchema(source["additionalProperties"]);
+  }
+  if (source["items"] !== undefined) out["items"] = plainSchema(source["items"]);
+  if (Array.isArray(source["anyOf"]) || Array.isArray(source["type"])) {
+    Object.assign(out, { type: "string", "x-kubernetes-int-or-string": true });
+  }
+  // `kubectl explain` needs a type everywhere.
+  if (typeof out["type"] !== "string") {
+    Object.assign(out, { type: "object", "x-kubernetes-preserve-unknown-fields": true });
+  }
+  return out;
+}

@@ -1,4 +1,4 @@
-import { type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { type KubeObject, type Pod, type PodLogOptions, RESOURCES } from "../../core/api/mod.ts";
 import {
   AppError,
   errorText,
@@ -13,6 +13,10 @@ import type { ResourceDef } from "../../core/api/mod.ts";
 import { LABEL } from "../runtimes/mod.ts";
 import { Actor } from "./actor.ts";
 import { ImageKeeper } from "./image_keeper.ts";
+import { Listeners } from "./listeners.ts";
+import { chooseRun } from "./logs/choose_run.ts";
+import { readLog } from "./logs/read_log.ts";
+import { containerMemory } from "./memory.ts";
 import { Observer } from "./observer.ts";
 import type { PodManagerOptions } from "./options.ts";
 import { PodPaths } from "./paths.ts";
@@ -26,6 +30,13 @@ const BACKOFF = { base: ms(200), cap: seconds(10) };
 /** The runtime's hints are read again after this when their stream failed. */
 const EVENTS_RETRY = seconds(1);
 
+/** Whose log is read, and how. */
+export interface LogRequest extends PodName {
+  /** Refused when another pod has the name by now. @default {whatever pod has the name} */
+  readonly uid?: string;
+  readonly options: PodLogOptions;
+}
+
 /**
  * Runs the pods of this node: what a kubelet does. Watches the store for pods and for what they
  * read, the runtime for what happened, and works on each pod by its UID.
@@ -36,6 +47,7 @@ export class PodManager implements Service {
   readonly #options: PodManagerOptions;
   readonly #records: PodRecords;
   readonly #paths: PodPaths;
+  readonly #listeners = new Listeners();
   #queue: WorkQueue | undefined;
   #index = new PodIndex();
   #observer: Observer | undefined;
@@ -44,7 +56,11 @@ export class PodManager implements Service {
     this.#options = options;
     const { stateDir, logDir = "/var/log/pods", memoryDir } = options.config;
     this.#paths = new PodPaths({ stateDir, logDir, memoryDir });
-    this.#records = new PodRecords(options.store, options.report);
+    this.#records = new PodRecords(
+      options.store,
+      options.report,
+      (uid) => this.#listeners.tell(uid),
+    );
   }
 
   /** Where the files of pods are. */
@@ -65,6 +81,40 @@ export class PodManager implements Service {
   remove(uid: string, graceSeconds?: number): void {
     this.#records.bury(uid, graceSeconds);
     this.#add(uid);
+  }
+
+  /**
+   * Reads a container's log. The stream ends with the log, or with the run when it follows; it
+   * frees everything when its reader cancels or `signal` aborts.
+   *
+   * @throws {AppError} NotFound for a pod that is not here, BadRequest for a container that is not
+   *   there or has no such run
+   */
+  readLogs(request: LogRequest, signal: AbortSignal): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const { namespace, name, options } = request;
+    const pod = this.#records.find(request);
+    if (!pod) {
+      throw new AppError("NotFound", `Pod ${namespace}/${name} is not on this node`);
+    }
+    const uid = pod.metadata.uid ?? "";
+    const { container } = options;
+    const attempt = chooseRun(pod, this.#records.read(uid, request).memory, options);
+    const running = (): boolean => {
+      const { memory } = this.#records.read(uid, request);
+      const part = memory && containerMemory(memory, container);
+      return part !== undefined && !memory?.gone && part.attempt === attempt && !part.exit;
+    };
+    return readLog(
+      {
+        path: `${this.#paths.logs({ namespace, name, uid })}/${
+          this.#paths.logPath(container, attempt)
+        }`,
+        running,
+        subscribe: (wake) => this.#listeners.add(uid, wake),
+      },
+      options,
+      { clock: this.#options.clock, signal },
+    );
   }
 
   /** See {@linkcode Service}. Ready when all pods are known and the first looks have begun. */

@@ -1,5 +1,5 @@
 /** The pods room: runs the pods of this node, as a kubelet does. */
-export { PodManager } from "./manager.ts";
+export { type LogRequest, PodManager } from "./manager.ts";
 export {
   GONE_SPACE,
   isStaticPod,

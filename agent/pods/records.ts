@@ -23,9 +23,21 @@ export class PodRecords {
   readonly #store: LocalStore;
   readonly #report: PodReports;
 
-  constructor(store: LocalStore, report: PodReports) {
+  readonly #written: (uid: string) => void;
+
+  /** `written` is told after each commit. */
+  constructor(store: LocalStore, report: PodReports, written: (uid: string) => void) {
     this.#store = store;
     this.#report = report;
+    this.#written = written;
+  }
+
+  /** The pod of that name, and of that UID when one is given. */
+  find(want: { namespace: string; name: string; uid?: string }): Pod | undefined {
+    const { namespace, name, uid } = want;
+    const ref = { resource: RESOURCES.pods, namespace, name };
+    const found = this.#store.transact((tx) => tx.get(ref)) as Pod | undefined;
+    return uid === undefined || found?.metadata.uid === uid ? found : undefined;
   }
 
   /** All memories, for the start. */
@@ -86,6 +98,7 @@ export class PodRecords {
       for (const event of pod ? step.events : []) this.#report.event(tx, pod as Pod, event);
       if (step.gone) this.#end(tx, pod, memory.uid);
     });
+    this.#written(memory.uid);
   }
 
   /** Emits an event by itself. */

@@ -266,6 +266,27 @@ Deno.test({
       await assert.rejects(Deno.stat(file.replace("greeting", "app.conf")), Deno.errors.NotFound);
     });
 
+    await t.step("logs are followed to the end of the run, and of the run before", async () => {
+      const options = { container: "main", follow: true, previous: false, timestamps: false };
+      const of = { namespace: "default", name: "talk" };
+      const open = new AbortController().signal;
+      pods.put(shell("talk", "echo one; sleep 0.5; echo two; exit 1"));
+      await running(pods, "talk");
+      const stream = pods.manager.readLogs({ ...of, options }, open);
+      assert.equal(await new Response(stream).text(), "one\ntwo\n");
+      await pods.until("backing off", () => {
+        const [main] = pods.pod("talk")?.status?.containerStatuses ?? [];
+        return main?.restartCount === 1 && main.state.waiting?.reason === "CrashLoopBackOff";
+      });
+      const before = { ...options, follow: false, previous: true, tailLines: 1 };
+      const last = pods.manager.readLogs({ ...of, options: before }, open);
+      assert.equal(await new Response(last).text(), "two\n");
+      const wrong = { ...options, container: "none" };
+      assert.throws(() => pods.manager.readLogs({ ...of, options: wrong }, open), /not valid/);
+      pods.remove("talk", 0);
+      await pods.until("talk is gone", () => pods.gone.includes("uid-talk"));
+    });
+
     for (const name of ["stay", "late", "live"]) pods.remove(name, 0);
     await pods.until(
       "all gone",

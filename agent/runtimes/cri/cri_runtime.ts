@@ -6,6 +6,7 @@ import {
   ms,
   seconds,
 } from "../../../core/base/mod.ts";
+import { LinkedAbort } from "../linked_abort.ts";
 import type {
   ContainerConfig,
   ImageAuth,
@@ -111,7 +112,9 @@ class CriRuntime implements Runtime {
       log: this.#options.log,
     });
     this.#readers.add(events);
-    const running = events.run(AbortSignal.any([signal, this.#closing.signal])).finally(() => {
+    const stop = new LinkedAbort(signal, this.#closing.signal);
+    const running = events.run(stop.signal).finally(() => {
+      stop[Symbol.dispose]();
       this.#readers.delete(events);
       this.#running.delete(running);
     });

@@ -9,6 +9,7 @@ import {
   sleep,
 } from "../../../core/base/mod.ts";
 import { EventQueue } from "../event_queue.ts";
+import { LinkedAbort } from "../linked_abort.ts";
 import { LABEL } from "../runtime.ts";
 import { ContainerState, PodSandboxState } from "./gen/runtime_pb.ts";
 import type { Listing } from "./observe.ts";
@@ -62,7 +63,8 @@ export class CriEvents {
 
   /** Feeds {@linkcode CriEvents.queue} until `signal` aborts or the reader stops. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const both = AbortSignal.any([signal, this.#stop.signal]);
+    using linked = new LinkedAbort(signal, this.#stop.signal);
+    const { signal: both } = linked;
     while (!both.aborted) {
       // Only an abort ends a connection with an error: whatever the runtime does is met inside.
       await this.#connection(both).catch((error) => {
@@ -75,8 +77,8 @@ export class CriEvents {
   /** From reaching the runtime to losing it. */
   async #connection(signal: AbortSignal): Promise<void> {
     let listed = await this.#reach(signal);
-    const end = new AbortController();
-    const pushing = this.#push(AbortSignal.any([signal, end.signal]));
+    using end = new LinkedAbort(signal);
+    const pushing = this.#push(end.signal);
     this.queue.push({});
     // Between that list and the start of the push something may have changed.
     this.#hint(undefined);
@@ -160,9 +162,9 @@ export class CriEvents {
       ...(this.#hintedAt === undefined ? {} : { hintedAt: this.#hintedAt }),
     };
     const gap = relistGap(this.#pushed ? PUSHED : POLLED, state, clock.monotonic());
-    const early = new AbortController();
+    using early = new LinkedAbort(signal);
     this.#wake = () => early.abort();
-    await sleep(clock, gap, AbortSignal.any([signal, early.signal])).catch(() => {});
+    await sleep(clock, gap, early.signal).catch(() => {});
     this.#wake = () => {};
     signal.throwIfAborted();
   }

@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { isAppError } from "../../../core/base/mod.ts";
-import { Events, TaskExitSchema } from "./gen/containerd_events_pb.ts";
+import { Events, TaskEventSchema, TaskExitSchema } from "./gen/containerd_events_pb.ts";
 import { RuntimeService } from "./gen/runtime_pb.ts";
 import type { GrpcChannel } from "./grpc/channel.ts";
 import type { Hint } from "./relist.ts";
@@ -45,9 +45,17 @@ async function runContainerdPush(
   for await (const { topic, event } of stream) {
     const kind = TOPICS[topic];
     if (!kind || !event) continue;
-    const task = fromBinary(TaskExitSchema, event.value);
-    // The end of a process that exec started says nothing of its container.
-    if (kind === "exit" && task.id !== task.containerId) continue;
-    onHint({ id: task.containerId, kind });
+    const id = kind === "exit" ? exitedContainer(event.value) : startedContainer(event.value);
+    if (id !== undefined) onHint({ id, kind });
   }
+}
+
+function startedContainer(event: Uint8Array): string {
+  return fromBinary(TaskEventSchema, event).containerId;
+}
+
+/** The end of a process that exec started says nothing of its container. */
+function exitedContainer(event: Uint8Array): string | undefined {
+  const { id, containerId } = fromBinary(TaskExitSchema, event);
+  return id === containerId ? containerId : undefined;
 }

@@ -1,5 +1,6 @@
 import { AppError, type Clock, kib, type Ms, ms } from "../../../core/base/mod.ts";
 import { EventQueue } from "../event_queue.ts";
+import { LinkedAbort } from "../linked_abort.ts";
 import type {
   ContainerConfig,
   ImageInfo,
@@ -214,18 +215,18 @@ export class FakeMachine {
     for (const reader of this.#readers) reader.push({ podUid });
   }
 
-  /** A new reader of events, until `signal` aborts or it stops reading. */
-  read(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+  /** A new reader of events, until one of `signals` aborts or it stops reading. */
+  read(signals: readonly AbortSignal[]): AsyncIterable<RuntimeEvent> {
+    const stop = new LinkedAbort(...signals);
+    const reader = new EventQueue(() => stop.abort());
     const leave = (): void => {
       this.#readers.delete(reader);
-      signal.removeEventListener("abort", leave);
       reader.close();
     };
-    const reader = new EventQueue(leave);
-    if (signal.aborted) reader.close();
+    if (stop.signal.aborted) reader.close();
     else {
       this.#readers.add(reader);
-      signal.addEventListener("abort", leave, { once: true });
+      stop.signal.addEventListener("abort", leave, { once: true });
       if (!this.#down) reader.push({});
     }
     return reader;

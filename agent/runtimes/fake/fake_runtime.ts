@@ -54,7 +54,7 @@ export class FakeRuntime implements Runtime {
   }
 
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
-    return this.#machine.read(AbortSignal.any([signal, this.#closing.signal]));
+    return this.#machine.read([signal, this.#closing.signal]);
   }
 
   async imageStatus(image: string, signal: AbortSignal): Promise<ImageInfo | undefined> {

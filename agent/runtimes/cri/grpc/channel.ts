@@ -8,14 +8,8 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import {
-  AppError,
-  type Clock,
-  deadline,
-  errorText,
-  mib,
-  type Ms,
-} from "../../../../core/base/mod.ts";
+import { AppError, type Clock, errorText, mib, type Ms } from "../../../../core/base/mod.ts";
+import { LinkedAbort } from "../../linked_abort.ts";
 import { encodeFrame, FrameDecoder } from "./frame.ts";
 import { grpcError } from "./status.ts";
 
@@ -102,31 +96,26 @@ export class GrpcChannel implements Disposable {
     const { timeout } = options;
     if (this.#closed) throw new AppError("ServiceUnavailable", "The runtime client is closed");
     options.signal.throwIfAborted();
-    // Also ends the exchange when the caller stops reading early.
-    const stop = new AbortController();
-    using limit = timeout === undefined
+    using stop = new LinkedAbort(options.signal);
+    using _limit = timeout === undefined
       ? undefined
-      : deadline(this.#options.clock, timeout, () => timedOut(method.name, timeout));
-    const signal = AbortSignal.any([
-      options.signal,
-      stop.signal,
-      ...limit ? [limit.signal] : [],
-    ]);
+      : this.#options.clock.timer(timeout, () => stop.abort(timedOut(method.name, timeout)));
     try {
       const body = toBinary(method.input, create(method.input, request));
-      const response = await this.#post(method, body, options, signal);
-      if (!response.body) return;
+      const response = await this.#post(method, body, options, stop.signal);
       const decoder = new FrameDecoder(MAX_ANSWER);
-      for await (const chunk of response.body) {
+      for await (const chunk of chunks(response, stop.signal)) {
         for (const message of decoder.push(chunk)) yield fromBinary(method.output, message);
       }
+      stop.signal.throwIfAborted();
       if (!decoder.atBoundary) throw this.#broken(method.name, "the answer ended in a message");
     } catch (error) {
       if (error instanceof AppError) throw error;
-      signal.throwIfAborted();
+      stop.signal.throwIfAborted();
       throw this.#broken(method.name, errorText(error), error);
     } finally {
-      stop.abort(new AppError("ServiceUnavailable", "The reader has stopped"));
+      // Also ends the exchange when the caller stops reading early.
+      stop.abort();
     }
   }
 
@@ -168,6 +157,23 @@ export class GrpcChannel implements Disposable {
       `Cannot finish ${method} on ${socketPath} (${why}); check that the container runtime runs`,
       { cause },
     );
+  }
+}
+
+/**
+ * The body's bytes until it ends or `signal` aborts. The abort is brought to the reader by hand: it
+ * does not reach a read that waits when the answer has been streaming for some seconds.
+ */
+async function* chunks(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  const onAbort = (): void => void reader.cancel(signal.reason).catch(() => {});
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    await reader.cancel().catch(() => {});
   }
 }
 

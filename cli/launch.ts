@@ -195,9 +195,16 @@ export function stopSignal(): AbortSignal {
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(name, () => controller.abort(new Error(`stopped by ${name}`)));
   }
-  const watch = watchNpx(() => controller.abort(new Error("npx, which started this, has ended")));
-  controller.signal.addEventListener("abort", () => watch[Symbol.dispose](), { once: true });
   return controller.signal;
+}
+
+/** A {@linkcode stopSignal} that also fires when the npx that started this launcher has ended. */
+export function launcherStopSignal(): AbortSignal {
+  const gone = new AbortController();
+  const watch = watchNpx(() => gone.abort(new Error("npx, which started this, has ended")));
+  const signal = AbortSignal.any([stopSignal(), gone.signal]);
+  signal.addEventListener("abort", () => watch[Symbol.dispose](), { once: true });
+  return signal;
 }
 
 function entry(path: string): string {

@@ -11,7 +11,7 @@ import {
   parseOptions,
   RUNNER_OPTIONS,
 } from "../core/parts/mod.ts";
-import { launchPart, type PartSpec, stopSignal } from "./launch.ts";
+import { launcherStopSignal, launchPart, type PartSpec } from "./launch.ts";
 import { foundLibrary } from "./library.ts";
 import { fail, say } from "./say.ts";
 
@@ -26,7 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
     say(optionsHelp(`deno task ${part} [options]`, TABLES[part]));
     return EXIT.ok;
   }
-  const running = launchPart(readSpec(part, rest), stopSignal());
+  const running = launchPart(readSpec(part, rest), launcherStopSignal());
   running.ready.then(
     (facts) => {
       say(`${part} is ready`);

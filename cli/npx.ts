@@ -1,43 +1,68 @@
-import { ms, systemClock } from "../core/base/mod.ts";
-
-/** How often the launcher looks whether npx is still there. */
-const EVERY = ms(1_000);
+import { seconds, systemClock } from "../core/base/mod.ts";
 
 /**
  * Calls `gone` when the `npx` that this process was started by has ended. npx does not pass a
  * SIGTERM on to what it runs, so without this a stopped `npx deno task up` would leave everything
- * running. Does nothing when the process was started in another way.
+ * running. Looking at other processes needs all permissions (Deno refuses `/proc` otherwise), so a
+ * small process of its own looks. Does nothing when the launcher was started in another way.
  */
 export function watchNpx(gone: () => void): Disposable {
-  const task = Deno.ppid; // `deno task`, whose parent is the shell that npx starts
-  const shell = parentOf(task);
-  if (shell === undefined || !commandOf(shell).startsWith("sh\0-c\0")) {
-    return { [Symbol.dispose]() {} };
-  }
-  let timer: Disposable;
-  const look = (): void => {
-    if (Deno.ppid !== task || parentOf(task) !== shell) gone();
-    else timer = systemClock.timer(EVERY, look);
+  if (Deno.env.get("npm_command") !== "exec") return { [Symbol.dispose]() {} };
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--allow-all",
+      "--no-prompt",
+      "--quiet",
+      import.meta.filename ?? "",
+      `${Deno.ppid}`,
+    ],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  let disposed = false;
+  child.status.then(() => {
+    if (!disposed) gone();
+  });
+  return {
+    [Symbol.dispose]() {
+      disposed = true;
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended already.
+      }
+    },
   };
-  timer = systemClock.timer(EVERY, look);
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }
 
-/** The parent of a process, from `/proc`. */
+/** The parent of a process, from `/proc`; `undefined` when the process has ended. */
 function parentOf(pid: number): number | undefined {
-  // The second field is the command in brackets and may itself hold brackets and spaces.
-  const parent = /^.*\) \S (\d+) /s.exec(readProc(pid, "stat"))?.[1];
-  return parent === undefined ? undefined : Number(parent);
-}
-
-function commandOf(pid: number): string {
-  return readProc(pid, "cmdline");
-}
-
-function readProc(pid: number, file: string): string {
   try {
-    return Deno.readTextFileSync(`/proc/${pid}/${file}`);
+    // The second field is the command in brackets and may itself hold brackets and spaces.
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    return Number(/^.*\) \S (\d+) /s.exec(stat)?.[1]);
   } catch {
-    return ""; // The process has ended.
+    return undefined;
   }
+}
+
+/** Ends when `task` (the `deno task` between npx and the launcher) gets another parent or ends. */
+function watch(task: number): void {
+  const launcher = Deno.ppid;
+  const shell = parentOf(task);
+  const npx = shell === undefined ? undefined : parentOf(shell);
+  const look = (): void => {
+    const same = parentOf(task) === shell && shell !== undefined && parentOf(shell) === npx;
+    if (!same || Deno.ppid !== launcher) Deno.exit(0);
+    systemClock.timer(seconds(1), look);
+  };
+  look();
+}
+
+if (import.meta.main) {
+  // Ctrl-C reaches the whole group; the launcher decides when this one ends.
+  Deno.addSignalListener("SIGINT", () => {});
+  watch(Number(Deno.args[0]));
 }

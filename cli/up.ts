@@ -12,7 +12,7 @@ import {
   RUNNER_OPTIONS,
   STATE_ROOT,
 } from "../core/parts/mod.ts";
-import { launchPart, lines, type RunningPart, stopSignal } from "./launch.ts";
+import { launcherStopSignal, launchPart, lines, type RunningPart } from "./launch.ts";
 import { foundLibrary } from "./library.ts";
 import type { Preflight } from "./preflight.ts";
 import { fail, say } from "./say.ts";
@@ -142,7 +142,7 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   const options = parseOptions(UP_OPTIONS, args);
-  const stop = stopSignal();
+  const stop = launcherStopSignal();
   const found = await preflight(options);
   for (const [name, port] of Object.entries(found.taken)) {
     say(`port ${port} is taken; ${name} uses ${found.ports[name as keyof Preflight["ports"]]}`);

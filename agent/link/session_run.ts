@@ -134,6 +134,7 @@ function commit(run: SessionRun, batch: readonly Message[], committed: number): 
         default:
           acked = Math.max(acked ?? 0, read.seq);
           if (read.seq <= committed) break;
+          if (read.t === "del") options.handlers?.onDelete?.(tx, read);
           applyMessage(tx, read, options.node);
           if (read.t === "snap") complete = true;
       }

@@ -1,4 +1,4 @@
-import { type Bytes, bytes } from "../../core/base/mod.ts";
+import { type Bytes, bytes, type Clock } from "../../core/base/mod.ts";
 
 /** What the node says of the machine it runs on. */
 export interface MachineFacts {
@@ -10,7 +10,7 @@ export interface MachineFacts {
   readonly kernel: string;
   readonly osImage: string;
   readonly machineId: string;
-  /** Changes with every boot. */
+  /** Changes with every boot: when it was, to the minute. */
   readonly bootId: string;
   /** Addresses that other machines may reach, the preferred one first. */
   readonly addresses: readonly string[];
@@ -19,7 +19,7 @@ export interface MachineFacts {
 const ARCHITECTURES: Record<string, string> = { x86_64: "amd64", aarch64: "arm64" };
 
 /** Reads the machine. Needs read permission for the machine files and `sys` for the rest. */
-export function loadMachineFacts(): MachineFacts {
+export function loadMachineFacts(clock: Clock): MachineFacts {
   return {
     hostname: Deno.hostname(),
     cpus: navigator.hardwareConcurrency,
@@ -28,9 +28,17 @@ export function loadMachineFacts(): MachineFacts {
     kernel: Deno.osRelease(),
     osImage: osName(readText("/etc/os-release")),
     machineId: readText("/etc/machine-id").trim(),
-    bootId: readText("/proc/sys/kernel/random/boot_id").trim(),
+    bootId: bootTime(clock.now(), Deno.osUptime()),
     addresses: loadAddresses(),
   };
+}
+
+/**
+ * When the machine booted, to the minute: stands for the boot id, because Deno lets no sandboxed
+ * process read `/proc`.
+ */
+export function bootTime(now: number, uptimeSeconds: number): string {
+  return new Date(Math.round((now - uptimeSeconds * 1000) / 60_000) * 60_000).toISOString();
 }
 
 /** The machine's own addresses: no loopback, no link-local; IPv4 first, bridges of containers last. */

@@ -5,6 +5,7 @@ import type { Stream } from "../../core/link/mod.ts";
 
 /** What the hub asks a node for when it opens a log stream (docs/protocol.md 6). */
 export interface LogHeader {
+  readonly [field: string]: unknown;
   readonly kind: "logs";
   readonly namespace: string;
   readonly pod: string;

@@ -25,7 +25,7 @@ export interface ApiListenerOptions {
 export function apiListenerService(options: ApiListenerOptions): Service {
   return {
     name: "api-listener",
-    onFailure: "restart",
+    onFailure: "stop-process",
     async run(signal, ready) {
       const serving = options.serving();
       const server = await serveHttps({

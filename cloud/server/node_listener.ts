@@ -38,7 +38,7 @@ const MAX_CONNECTIONS = 65_536;
 export function nodeListenerService(options: NodeListenerOptions): Service {
   return {
     name: "node-listener",
-    onFailure: "restart",
+    onFailure: "stop-process",
     async run(signal, ready) {
       const serving = options.serving();
       const server = await serveHttps({

@@ -1,5 +1,8 @@
-import type { ServiceState } from "../../core/base/mod.ts";
+import { RESOURCES } from "../../core/api/mod.ts";
+import { type ServiceState, toTime } from "../../core/base/mod.ts";
 import { type ExtraRoute, jsonResponse } from "../../core/http/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+import type { Hub } from "../hub/mod.ts";
 
 /** What `skerry status` shows of one node. */
 export interface NodeLinkStatus {
@@ -29,4 +32,18 @@ export function statusRoute(options: {
       });
     },
   };
+}
+
+/** The link of every node that there is, connected or not. */
+export async function nodeLinks(store: Store, hub: Hub): Promise<NodeLinkStatus[]> {
+  const { items } = await store.list(RESOURCES.nodes);
+  return items.map(({ metadata: { name } }) => {
+    const link = hub.node(name);
+    return {
+      name,
+      connected: link !== undefined,
+      since: link ? toTime(link.connectedAt) : "",
+      agent: link?.agent ?? "",
+    };
+  });
 }

@@ -15,7 +15,7 @@ export interface MetricsServerOptions {
 export function metricsService(options: MetricsServerOptions): Service {
   return {
     name: "metrics",
-    onFailure: "restart",
+    onFailure: "stop-process",
     async run(signal, ready) {
       let server: Deno.HttpServer;
       try {
@@ -26,8 +26,9 @@ export function metricsService(options: MetricsServerOptions): Service {
           onListen: () => ready(),
         }, (request) => answer(request, options));
       } catch (cause) {
+        const taken = cause instanceof Deno.errors.AddrInUse;
         throw new AppError(
-          "ServiceUnavailable",
+          taken ? "AlreadyExists" : "ServiceUnavailable",
           `Cannot listen on 127.0.0.1:${options.port} for metrics: is the port taken?`,
           { cause },
         );

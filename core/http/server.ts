@@ -62,7 +62,8 @@ const STOP_GRACE = seconds(1);
  * A client certificate is asked for and never required: who needs one says 401. Resolves when the
  * server listens. No input from outside can throw out of it.
  *
- * @throws {AppError} ServiceUnavailable when the address is taken or not there, naming it
+ * @throws {AppError} AlreadyExists when the port is taken, ServiceUnavailable when the address is
+ * not there, naming it
  */
 export async function serveHttps(options: HttpsServerOptions): Promise<HttpsServer> {
   const { hostname, clientCa } = options;
@@ -98,11 +99,8 @@ function listen(server: Server, hostname: string, port: number): Promise<number>
       const why = cause.code === "EADDRINUSE"
         ? "the port is taken: stop what listens there or choose another port"
         : errorText(cause);
-      reject(
-        new AppError("ServiceUnavailable", `Cannot listen on ${hostname}:${port}: ${why}`, {
-          cause,
-        }),
-      );
+      const code = cause.code === "EADDRINUSE" ? "AlreadyExists" : "ServiceUnavailable";
+      reject(new AppError(code, `Cannot listen on ${hostname}:${port}: ${why}`, { cause }));
     };
     server.once("error", onError);
     server.listen(port, hostname, () => {
@@ -237,7 +235,11 @@ export async function assertRefusesBareClients(
   const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
   const code = await new Promise<number>((resolve, reject) => {
     // The server's own certificate does not matter here, only whether it lets us in.
-    const request = httpsRequest({ host, port, path, rejectUnauthorized: false, agent: false });
+    const request = httpsRequest({
+      ...{ host, port, path, agent: false },
+      // Named, so that the runtime does not load the machine's own list.
+      ...{ ca: [], rejectUnauthorized: false },
+    });
     request.on("response", (answer) => {
       answer.resume();
       resolve(answer.statusCode ?? 0);

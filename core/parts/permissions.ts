@@ -11,8 +11,6 @@ export interface Permissions {
 const MACHINE_FILES = [
   "/etc/machine-id",
   "/etc/os-release",
-  "/proc/sys/kernel/random/boot_id",
-  "/proc/meminfo",
 ];
 
 /** What the hub may touch: its state folder and its listeners. */

@@ -7,11 +7,17 @@ import { digestOf, type ReplicaEntry } from "./version.ts";
 export const REPLICA_SPACE = "replica";
 /** Side rows: `epoch` and `prune`. */
 export const SYNC_SPACE = "sync";
+/** Side rows: uids that were deleted in the present epoch; they never come back. */
+export const GONE_SPACE = "replica-gone";
+/** How many deleted uids are remembered: more than a hub's view can be behind. */
+const GONE_KEPT = 1000;
 
 /** A replicated object as its side row tells it. */
 export interface ReplicaRow extends ReplicaEntry {
   /** The hub history that it came from. */
   readonly epoch: string;
+  /** The origin's `resourceVersion`. */
+  readonly originRv: string;
 }
 
 /** What a node says of its replica in `hello`. */
@@ -49,6 +55,8 @@ export function adoptEpoch(tx: Tx, epoch: string): boolean {
   const before = tx.row(SYNC_SPACE, "epoch")?.value;
   if (before === epoch) return false;
   tx.putRow(SYNC_SPACE, "epoch", epoch);
+  // A store restored from a copy has the same uids; what its future deleted is back.
+  for (const { key } of tx.rows(GONE_SPACE)) tx.deleteRow(GONE_SPACE, key);
   return before !== undefined;
 }
 
@@ -77,25 +85,40 @@ export function applyMessage(tx: Tx, message: Put | Del | Snap, node: string): v
 
 function applyPut(tx: Tx, put: Put, node: string): void {
   const resource = findResource(put.resource);
-  const { uid, namespace, name } = put.object.metadata;
+  const { uid, namespace, name, resourceVersion: originRv = "" } = put.object.metadata;
   // A kind that only a newer hub knows; it means nothing to this agent.
   if (!resource || !uid) return;
   const epoch = tx.row(SYNC_SPACE, "epoch")?.value ?? "";
   const current = tx.get(refOf(resource, namespace, name));
-  const known = tx.row(REPLICA_SPACE, uid);
   const same = current?.metadata.uid === uid;
-  const value = writeRow({
-    resource: put.resource,
-    namespace: namespace ?? "",
-    name,
-    version: put.version,
-    epoch,
-  });
-  if (same && known?.value === value) return;
+  const row = tx.row(REPLICA_SPACE, uid);
+  const known = row && readRow(row);
+  if (tx.row(GONE_SPACE, uid)) return;
+  if (same && known?.epoch === epoch) {
+    // Another hub, whose view is behind, must not take the node back in time (4.4).
+    if (known.version === put.version || isOlder(originRv, known.originRv)) return;
+  }
   const replaced = current?.metadata.uid;
-  if (replaced !== undefined && !same) tx.deleteRow(REPLICA_SPACE, replaced);
-  tx.put(resource, same ? keepOwnStatus(put.resource, put.object, current, node) : put.object);
-  tx.putRow(REPLICA_SPACE, uid, value);
+  if (replaced !== undefined && !same) {
+    const before = tx.row(REPLICA_SPACE, replaced);
+    const other = before && readRow(before);
+    if (other?.epoch === epoch && isOlder(originRv, other.originRv)) return;
+    tx.deleteRow(REPLICA_SPACE, replaced);
+  }
+  // A Node that the hub has just registered gets a uid of its own, and is still this node.
+  const ours = current && (same || put.resource === "nodes") ? current : undefined;
+  tx.put(resource, ours ? keepOwnStatus(put.resource, put.object, ours, node) : put.object);
+  const { resource: kind, version } = put;
+  tx.putRow(
+    REPLICA_SPACE,
+    uid,
+    writeRow({ resource: kind, namespace: namespace ?? "", name, version, epoch, originRv }),
+  );
+}
+
+/** Whether version `a` is before `b` in one history. What is not decimal cannot be compared. */
+function isOlder(a: string, b: string): boolean {
+  return /^\d{1,19}$/.test(a) && /^\d{1,19}$/.test(b) && BigInt(a) < BigInt(b);
 }
 
 /** One writer per field (4.5): what the node writes of an object, the hub's copy does not undo. */
@@ -131,6 +154,14 @@ function applyDel(tx: Tx, del: Del): void {
   const resource = findResource(resourceName);
   if (resource) tx.purge(refOf(resource, namespace, name), { uid: del.uid });
   tx.deleteRow(REPLICA_SPACE, del.uid);
+  if (del.reason !== "deleted") return;
+  const { seq } = tx.putRow(GONE_SPACE, del.uid, "");
+  // Now and then is enough, as reading them all for each deletion would cost more than it saves.
+  if (seq % 16 !== 0) return;
+  const gone = tx.rows(GONE_SPACE);
+  for (const { key } of gone.slice(0, Math.max(0, gone.length - GONE_KEPT))) {
+    tx.deleteRow(GONE_SPACE, key);
+  }
 }
 
 function applySnap(tx: Tx): void {
@@ -150,16 +181,12 @@ function refOf(resource: ResourceDef, namespace: string | undefined, name: strin
 }
 
 function writeRow(row: Omit<ReplicaRow, "uid">): string {
-  return JSON.stringify([row.resource, row.namespace, row.name, row.version, row.epoch]);
+  const { resource, namespace, name, version, epoch, originRv } = row;
+  return JSON.stringify([resource, namespace, name, version, epoch, originRv]);
 }
 
 function readRow({ key, value }: Row): ReplicaRow {
-  const [resource, namespace, name, version, epoch] = JSON.parse(value) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  return { uid: key, resource, namespace, name, version, epoch };
+  const [resource = "", namespace = "", name = "", version = "", epoch = "", originRv = ""] = JSON
+    .parse(value) as string[];
+  return { uid: key, resource, namespace, name, version, epoch, originRv };
 }

@@ -1,0 +1,261 @@
+import { type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import {
+  addProcessMetrics,
+  type Clock,
+  type Logger,
+  Metrics,
+  type Random,
+  type Service,
+  Supervisor,
+  systemClock,
+  systemRandom,
+} from "../../core/base/mod.ts";
+import { metricsService } from "../../core/http/mod.ts";
+import type { Identity } from "../../core/join/mod.ts";
+import { createWsDialer } from "../../core/link/mod.ts";
+import {
+  type AGENT_OPTIONS,
+  type AgentOptions,
+  type PartContext,
+  printReady,
+  VERSION,
+} from "../../core/parts/mod.ts";
+import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
+import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
+import { createLink, type Link } from "../link/mod.ts";
+import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
+import { GONE_SPACE, PodManager } from "../pods/mod.ts";
+import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
+import { ensureIdentity } from "./identity.ts";
+import { renewalService } from "./renewal.ts";
+import { type Enqueue, nodeIntent, podReports, reportAll } from "./reports.ts";
+import { loadResolver } from "./resolver.ts";
+
+/** What every piece of the running agent shares. */
+interface Base {
+  readonly options: AgentOptions;
+  readonly node: string;
+  readonly store: LocalStore;
+  readonly facts: MachineFacts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** Runs the agent until the process is told to stop. */
+export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Promise<void> {
+  const { options, signal } = context;
+  const clock = systemClock;
+  const random = systemRandom;
+  const facts = loadMachineFacts(clock);
+  const stateDir = options["state-dir"];
+  await Deno.mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await using held = new AsyncDisposableStack();
+  const store = held.use(openSqliteStore({
+    path: `${stateDir}/agent.db`,
+    clock,
+    log: context.log,
+  }));
+  const name = options.name || facts.hostname.toLowerCase();
+  const folder = `${stateDir}/identity`;
+  const identity = options.hub === ""
+    ? undefined
+    : await ensureIdentity({ ...context, name, folder, store, clock });
+  const node = identity?.node ?? name;
+  const base: Base = {
+    options,
+    node,
+    store,
+    facts,
+    clock,
+    random,
+    log: context.log.with({ node }),
+  };
+
+  const supervisor = new Supervisor({ clock, random, log: base.log });
+  const runtime = options["cri-socket"] === "none" ? undefined : held.use(createCriRuntime({
+    socketPath: options["cri-socket"],
+    clock,
+    log: base.log,
+    node,
+  }));
+  const parts: Parts = { synced: identity === undefined };
+  const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
+  if (runtime) parts.pods = createPods(base, runtime, parts, enqueue);
+  const linked = identity
+    ? held.use(createHubLink(base, identity, parts, enqueue, folder))
+    : undefined;
+  const metrics = new Metrics();
+  addProcessMetrics(metrics, {
+    part: "agent",
+    version: VERSION,
+    services: () => supervisor.states(),
+  });
+  metrics.gauge("skerry_agent_link_up", "1 while the link to the hub is up.", () => [
+    { value: parts.link?.state.connected ? 1 : 0 },
+  ]);
+  const credentials = await ensureLocalCredentials(`${stateDir}/api`, options["api-port"], clock);
+  await supervisor.run([
+    localApiService({
+      store,
+      credentials,
+      port: options["api-port"],
+      version: VERSION,
+      clock,
+      log: base.log,
+      subresources: [],
+      routes: [],
+    }),
+    readyService(options, credentials.kubeconfig),
+    createNode(base, runtime, parts, enqueue),
+    ...(parts.pods ? [parts.pods] : []),
+    ...(linked?.services ?? []),
+    metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
+  ], signal);
+}
+
+/** The pieces that know each other; filled in while the agent is put together. */
+interface Parts {
+  link?: Link;
+  pods?: PodManager;
+  /** Whether the store shows what the hub wants. A node alone wants what its manifests say. */
+  synced: boolean;
+}
+
+function createPods(base: Base, runtime: Runtime, parts: Parts, enqueue: Enqueue): PodManager {
+  const { options, node, facts, clock } = base;
+  const resolver = loadResolver();
+  return new PodManager({
+    ...base,
+    runtime,
+    hostIPs: () => options["node-ip"] ? [options["node-ip"]] : facts.addresses,
+    synced: () => parts.synced,
+    report: podReports(enqueue, node, clock),
+    config: {
+      nodeName: node,
+      stateDir: options["state-dir"],
+      logDir: options["pod-logs"],
+      allowPrivileged: options["allow-privileged"],
+      clusterDns: [],
+      clusterDomain: "cluster.local",
+      nodeDns: resolver,
+      cpuCapacity: facts.cpus,
+      memoryCapacity: facts.memory,
+    },
+  });
+}
+
+function createNode(
+  base: Base,
+  runtime: Runtime | undefined,
+  parts: Parts,
+  enqueue: Enqueue,
+): Service {
+  const { options, node } = base;
+  return nodeService({
+    ...base,
+    name: node,
+    address: options["node-ip"],
+    labels: Object.fromEntries(options.labels.map((text) => {
+      const at = text.indexOf("=");
+      return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+    })),
+    version: VERSION,
+    probes: {
+      ...(runtime ? { runtime: (signal: AbortSignal) => probeRuntime(runtime, signal) } : {}),
+      engine: () => Promise.resolve(undefined),
+    },
+    report: (tx, object: Node) => enqueue(tx, nodeIntent(object)),
+    onAddresses: () => parts.link?.kick(),
+  });
+}
+
+async function probeRuntime(
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<{ version: string; problem?: string }> {
+  try {
+    const info = await runtime.info(signal);
+    const version = `${info.name}://${info.version}`;
+    const bad = (await runtime.conditions(signal)).find((condition) => !condition.status);
+    return bad ? { version, problem: `${bad.type}: ${bad.message || bad.reason}` } : { version };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return {
+      version: "unknown://",
+      problem: error instanceof Error ? error.message : String(error),
+    };
+  }
+}
+
+interface HubLink extends Disposable {
+  readonly services: readonly Service[];
+}
+
+function createHubLink(
+  base: Base,
+  first: Identity,
+  parts: Parts,
+  enqueue: Enqueue,
+  folder: string,
+): HubLink {
+  const { options, node, store, clock, random, log, facts } = base;
+  let identity = first;
+  const dialer = createWsDialer({
+    hub: options.hub,
+    credentials: () => ({ ca: identity.ca, cert: identity.certificate, key: identity.key }),
+    clock,
+  });
+  const link = createLink({
+    dialer,
+    store,
+    clock,
+    random,
+    log,
+    node,
+    version: VERSION,
+    bootId: `${facts.bootId}.${crypto.randomUUID()}`,
+    handlers: {
+      onSynced: () => {
+        parts.synced = true;
+        reportAll(store, enqueue, node);
+        parts.pods?.lookAgain();
+      },
+      // What the hub deleted explicitly is the evidence by which a running pod may be stopped.
+      onDelete: (tx, del) => {
+        if (del.resource === "pods") tx.putRow(GONE_SPACE, del.uid, "{}");
+      },
+    },
+  });
+  parts.link = link;
+  return {
+    services: [
+      { name: "link", onFailure: "restart", run: (signal, ready) => link.run(signal, ready) },
+      renewalService({
+        folder,
+        identity: () => identity,
+        onRenewed: (renewed) => identity = renewed,
+        call: (method, body, signal) => link.call(method, body, signal),
+        clock,
+        random,
+        log,
+      }),
+    ],
+    [Symbol.dispose]: () => dialer[Symbol.dispose](),
+  };
+}
+
+function readyService(options: AgentOptions, kubeconfig: string): Service {
+  return {
+    name: "ready",
+    onFailure: "restart",
+    async run(signal, ready) {
+      ready();
+      printReady({ api: `https://127.0.0.1:${options["api-port"]}`, kubeconfig });
+      if (signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    },
+  };
+}

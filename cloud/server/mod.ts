@@ -1,0 +1,2 @@
+/** The server room of the hub: puts the other rooms together and listens. */
+export { runHub } from "./run_hub.ts";

@@ -1,0 +1,157 @@
+import { RESOURCE_LIST } from "../../core/api/mod.ts";
+import {
+  addProcessMetrics,
+  Metrics,
+  type Service,
+  Supervisor,
+  systemClock,
+  systemRandom,
+} from "../../core/base/mod.ts";
+import {
+  createApi,
+  createAuthenticate,
+  type HttpsServer,
+  metricsService,
+  rbacLike,
+} from "../../core/http/mod.ts";
+import { loadWsAcceptor } from "../../core/link/mod.ts";
+import { type HUB_OPTIONS, type PartContext, printReady, VERSION } from "../../core/parts/mod.ts";
+import { openSqliteStore } from "../../core/store/mod.ts";
+import { createHub } from "../hub/mod.ts";
+import { createJoin, writeAdminKubeconfig } from "../join/mod.ts";
+import { answerCall } from "./calls.ts";
+import { podLogSubresource } from "../kubelet/mod.ts";
+// import { createNodes } from "../nodes/mod.ts";
+import { createPlane } from "../plane/mod.ts";
+import { apiListenerService } from "./api_listener.ts";
+import { nodeListenerService } from "./node_listener.ts";
+import { nodeLinks, statusRoute } from "./status_route.ts";
+import { tokenRoutes } from "./token_routes.ts";
+
+/** Name of the embedded cluster, in kubeconfigs and for nodes. */
+const CLUSTER = "skerry";
+
+/** Runs the embedded hub until the process is told to stop. */
+export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<void> {
+  const { options, log, signal } = context;
+  const clock = systemClock;
+  const random = systemRandom;
+  await Deno.mkdir(options["state-dir"], { recursive: true, mode: 0o700 });
+  using store = openSqliteStore({
+    path: `${options["state-dir"]}/hub.db`,
+    clock,
+    checkNamespaces: true,
+    log,
+  });
+  const servers: HttpsServer[] = [];
+  const onServer = (server: HttpsServer): void => void servers.push(server);
+  const join = await createJoin({
+    store,
+    clock,
+    random,
+    log,
+    cluster: CLUSTER,
+    names: options.advertise,
+    onServing: ({ certificate, key }) => {
+      serving = { certificate, key };
+      for (const server of servers) server.setCertificate({ cert: certificate, key });
+    },
+    onIdentity: (node) => {
+      hub.recheck(node).catch((error) => log.error("identity check failed", { node, error }));
+    },
+  });
+  let serving = join.serving;
+  const hub = createHub({
+    store,
+    clock,
+    random,
+    log,
+    version: VERSION,
+    identities: join.identities,
+    onCall: (peer, method, body) => answerCall(join, peer, method, body),
+  });
+  const acceptor = await loadWsAcceptor();
+  acceptor.onConnection((connection, path) => hub.accept(connection, path));
+
+  const supervisor = new Supervisor({ clock, random, log });
+  const metrics = new Metrics();
+  addProcessMetrics(metrics, {
+    part: "hub",
+    version: VERSION,
+    services: () => supervisor.states(),
+  });
+  metrics.gauge("skerry_hub_connected_nodes", "Nodes whose link is up.", () => [
+    { value: hub.nodes().length },
+  ]);
+
+  const api = createApi({
+    store,
+    resources: RESOURCE_LIST,
+    authenticate: createAuthenticate(),
+    authorize: rbacLike(),
+    clock,
+    log,
+    version: VERSION,
+    extensions: {
+      subresources: [podLogSubresource((node, header, stop) => hub.openStream(node, header, stop))],
+      routes: [
+        ...tokenRoutes(join.tokens, clock),
+        statusRoute({
+          version: VERSION,
+          services: () => supervisor.states(),
+          nodes: () => nodeLinks(store, hub),
+        }),
+      ],
+    },
+  });
+  const listener = { ca: join.ca.certificate, serving: () => serving, clock, log, onServer };
+  const kubeconfig = `${options["state-dir"]}/admin.kubeconfig`;
+  const ready: Service = {
+    name: "ready",
+    onFailure: "restart",
+    async run(stop, isReady) {
+      const server = `https://${options["api-address"]}:${options["api-port"]}`;
+      await writeAdminKubeconfig({
+        ca: join.ca,
+        clock,
+        server,
+        cluster: CLUSTER,
+        path: kubeconfig,
+      });
+      isReady();
+      printReady({
+        kubeconfig,
+        api: server,
+        nodes: `${options["node-address"]}:${options["node-port"]}`,
+      });
+      await new Promise<void>((resolve) => {
+        stop.addEventListener("abort", () => resolve(), { once: true });
+      });
+    },
+  };
+  await supervisor.run([
+    ...createPlane({ store, clock, random, log, serviceRange: options["service-cidr"] }),
+    { name: "links", onFailure: "restart", run: (stop, up) => hub.run(stop, up) },
+    // ...createNodes({ store, clock, random, log, sessions: () => hub.nodes() }),
+    ...join.services,
+    apiListenerService({
+      ...listener,
+      hostname: options["api-address"],
+      port: options["api-port"],
+      api,
+    }),
+    nodeListenerService({
+      ...listener,
+      hostname: options["node-address"],
+      port: options["node-port"],
+      join: join.handle,
+      acceptor,
+    }),
+    metricsService({
+      port: options["metrics-port"],
+      metrics,
+      isReady: () => supervisor.ready,
+    }),
+    ready,
+  ], signal);
+}

@@ -13,6 +13,8 @@ export interface ModuleItem {
   readonly kind: "func" | "global" | "table" | "memory" | "other";
   /** Set for functions. */
   readonly signature?: Signature;
+  /** Set for memories: bytes that an instance has from the start. */
+  readonly minBytes?: number;
 }
 
 /** What a module asks for and offers. */
@@ -61,8 +63,15 @@ export function describeModule(engine: Engine, module: LoadedModule): ModuleDesc
 function typeOf(
   symbols: WasmtimeSymbols,
   type: Deno.PointerValue,
-): Pick<ModuleItem, "kind" | "signature"> {
+): Pick<ModuleItem, "kind" | "signature" | "minBytes"> {
   const kind = KINDS[symbols.wasm_externtype_kind(type)] ?? "other";
+  if (kind === "memory") {
+    const limits = symbols.wasm_memorytype_limits(
+      symbols.wasm_externtype_as_memorytype_const(type),
+    );
+    const pages = limits === null ? 0 : new Deno.UnsafePointerView(limits).getUint32(0);
+    return { kind, minBytes: pages * 65536 };
+  }
   if (kind !== "func") return { kind };
   const func = symbols.wasm_externtype_as_functype_const(type);
   const list = (vec: Deno.PointerValue): string =>

@@ -143,6 +143,39 @@ export class Invoker implements Disposable {
     };
   }
 
+  /** Makes one instance and drops it. Returns why that failed, or `undefined`. */
+  tryInstance(
+    prepared: Prepared,
+    limits: Pick<Invocation, "memoryBytes" | "timeout">,
+  ): string | undefined {
+    const invocation: Invocation = {
+      ...{ prepared, input: new Uint8Array(), env: {}, args: [], outputBytes: 0 },
+      ...limits,
+    };
+    const { symbols } = this.#options.engine;
+    const id = this.#begin(invocation);
+    const call = this.#calls.get(id) as CallState;
+    const store = this.#store(invocation, id);
+    const context = symbols.wasmtime_store_context(store);
+    const { instance, trap } = this.#places;
+    try {
+      this.#deadline(context, limits.timeout);
+      const { pointer } = prepared;
+      this.#check(
+        symbols.wasmtime_instance_pre_instantiate(pointer, context, instance, trap.buffer),
+        this.#places,
+        call,
+      );
+      return undefined;
+    } catch (error) {
+      if (error instanceof Failure) return error.message;
+      throw error;
+    } finally {
+      symbols.wasmtime_store_delete(store);
+      this.#end(id);
+    }
+  }
+
   /** Calls the guest on this thread. */
   invoke(invocation: Invocation): InvokeResult {
     const id = this.#begin(invocation);

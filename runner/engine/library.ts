@@ -119,6 +119,8 @@ const SYMBOLS = {
   wasm_exporttype_type: { parameters: ["pointer"], result: "pointer" },
   wasm_externtype_kind: { parameters: ["pointer"], result: "u8" },
   wasm_externtype_as_functype_const: { parameters: ["pointer"], result: "pointer" },
+  wasm_externtype_as_memorytype_const: { parameters: ["pointer"], result: "pointer" },
+  wasm_memorytype_limits: { parameters: ["pointer"], result: "pointer" },
   wasm_functype_params: { parameters: ["pointer"], result: "pointer" },
   wasm_functype_results: { parameters: ["pointer"], result: "pointer" },
   wasm_functype_new: { parameters: ["buffer", "buffer"], result: "pointer" },

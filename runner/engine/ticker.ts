@@ -1,20 +1,9 @@
 import type { Ms } from "../../core/base/mod.ts";
 import type { Engine } from "./engine.ts";
+import { type TickerInit, tickerWorker } from "./ticker_worker.ts";
 
-/** What the ticker's Worker is told. The numbers in `state` are shared with it. */
-export interface TickerInit {
-  readonly library: string;
-  readonly engine: bigint;
-  readonly tick: number;
-  readonly state: SharedArrayBuffer;
-}
-
-/** Places in the shared state: calls in flight, whether the Worker sleeps, whether it is to end. */
-export const ACTIVE = 0;
-/** See {@linkcode ACTIVE}. */
-export const ASLEEP = 1;
-/** See {@linkcode ACTIVE}. */
-export const CLOSED = 2;
+/** Places in the shared state, as `TickerInit` names them. */
+const ACTIVE = 0, ASLEEP = 1, CLOSED = 2;
 
 /**
  * Moves an engine's epoch every tick while calls are in flight, from a Worker, because a call
@@ -40,7 +29,9 @@ export class Ticker implements AsyncDisposable {
   /** Starts the Worker, once. Resolves when it ticks. No call may be made before that. */
   async start(): Promise<void> {
     if (this.#worker) return;
-    const worker = new Worker(new URL("./ticker_worker.ts", import.meta.url), { type: "module" });
+    const source = `(${tickerWorker.toString()})()`;
+    const url = `data:application/javascript,${encodeURIComponent(source)}`;
+    const worker = new Worker(url, { type: "module", name: "epoch-ticker" });
     this.#worker = worker;
     const ready = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
@@ -48,6 +39,7 @@ export class Ticker implements AsyncDisposable {
     worker.onmessage = (event) => (event.data === "closed" ? closed : ready).resolve();
     worker.onerror = (event) => {
       event.preventDefault();
+      closed.resolve();
       ready.reject(new Error(`the epoch ticker failed: ${event.message}`));
     };
     const init: TickerInit = {

@@ -1,0 +1,46 @@
+import { AppError, errorText } from "../../core/base/mod.ts";
+
+/** Options of {@linkcode serveSocket}. */
+export interface ServeSocketOptions {
+  readonly path: string;
+  readonly handler: (request: Request) => Promise<Response>;
+}
+
+/**
+ * Serves HTTP on a unix socket that only this user and its group may open. Removes a socket that a
+ * dead process left.
+ *
+ * @throws {AppError} AlreadyExists when a live process serves it
+ */
+export async function serveSocket(options: ServeSocketOptions): Promise<Deno.HttpServer> {
+  const { path, handler } = options;
+  if (await answers(path)) {
+    throw new AppError(
+      "AlreadyExists",
+      `another runner serves ${path}: stop it, or name another socket with --control-socket`,
+    );
+  }
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const server = Deno.serve({ path, onListen: () => {} }, handler);
+  await Deno.chmod(path, 0o660);
+  return server;
+}
+
+async function answers(path: string): Promise<boolean> {
+  try {
+    const connection = await Deno.connect({ transport: "unix", path });
+    connection.close();
+    return true;
+  } catch (error) {
+    if (
+      error instanceof Deno.errors.NotFound || /refused|os error (2|111)/.test(errorText(error))
+    ) {
+      return false;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,5 @@
+/** The gateway: HTTP requests in, functions' answers out. */
+export * from "./answers.ts";
+export * from "./body.ts";
+export * from "./gateway.ts";
+export * from "./routes.ts";

@@ -57,6 +57,16 @@ export function restartAt(part: ContainerMemory, now: Ms): Ms {
  * Returns the same object when nothing is wrong, so that no row is written.
  */
 export function pullIn(part: ContainerMemory, now: Ms): ContainerMemory {
-  if (part.until === undefined || part.until - now <= part.delay) return part;
-  return { ...part, until: ms(now + part.delay) };
+  const failure = pullInFailure(part.failure, now);
+  const until = part.until !== undefined && part.until - now > part.delay
+    ? ms(now + part.delay)
+    : part.until;
+  if (failure === part.failure && until === part.until) return part;
+  return { ...part, ...(failure ? { failure } : {}), ...(until === undefined ? {} : { until }) };
+}
+
+/** The same for a failed step: its wait begins again where the clock is now. */
+export function pullInFailure(failure: Failure | undefined, now: Ms): Failure | undefined {
+  if (!failure || now >= failure.at) return failure;
+  return { ...failure, at: now, until: ms(now + failure.until - failure.at) };
 }

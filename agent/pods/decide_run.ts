@@ -219,7 +219,9 @@ function start(draft: Draft, targets: readonly Target[], blocked: boolean): void
 
 function imageWait(draft: Draft, { container, part }: Target): Verdict | undefined {
   const image = draft.env.images[container.name] ?? { state: "unknown" };
-  if (image.state === "unknown" || (image.state === "failed" && image.until <= draft.now)) {
+  // Before `at`, the clock was set back, and `until` may be far away.
+  const due = image.state === "failed" && (image.until <= draft.now || draft.now < image.at);
+  if (image.state === "unknown" || due) {
     draft.actions.push({ type: "image", container: container.name, attempt: part.attempt });
     return undefined;
   }

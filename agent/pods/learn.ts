@@ -1,6 +1,6 @@
 import type { Ms } from "../../core/base/mod.ts";
 import type { ObservedContainer } from "../runtimes/mod.ts";
-import { afterExit, pullIn } from "./backoff.ts";
+import { afterExit, pullIn, pullInFailure } from "./backoff.ts";
 import {
   type ContainerMemory,
   containerMemory,
@@ -35,10 +35,13 @@ export function learn(memory: PodMemory, view: PodView, options: LearnOptions): 
   }
   const ready = readySandbox(view);
   const attempts = view.sandboxes.map((one) => one.attempt + 1);
-  const { sandboxFailure, ...rest } = memory;
+  const { sandboxFailure: sandbox, volumeFailure: volume, ...rest } = memory;
+  const sandboxFailure = ready ? undefined : pullInFailure(sandbox, options.now);
+  const volumeFailure = pullInFailure(volume, options.now);
   return {
     ...rest,
-    ...(sandboxFailure && !ready ? { sandboxFailure } : {}),
+    ...(sandboxFailure ? { sandboxFailure } : {}),
+    ...(volumeFailure ? { volumeFailure } : {}),
     containers,
     sandboxAttempt: Math.max(memory.sandboxAttempt, ...attempts),
     ips: ready && ready.ips.length > 0 ? ready.ips : memory.ips,

@@ -1,5 +1,5 @@
 import type { Pod } from "../../core/api/mod.ts";
-import { type Ms, ms, seconds } from "../../core/base/mod.ts";
+import { fromTime, type Ms, ms, seconds } from "../../core/base/mod.ts";
 import { advance } from "./decide_run.ts";
 import { type Draft, finishPlan, note } from "./draft.ts";
 import { endingFrom, planEnding } from "./ending.ts";
@@ -70,10 +70,30 @@ function begin(
   const { pod, view, now, env } = input;
   const { name, namespace = "default", uid = "" } = pod.metadata;
   const grace = seconds(pod.spec.terminationGracePeriodSeconds ?? 30);
-  const before = input.memory ?? newMemory({ uid, namespace, name }, { now, grace });
+  const before = input.memory ??
+    seedFromStatus(pod, newMemory({ uid, namespace, name }, { now, grace }));
   const inits = new Set((pod.spec.initContainers ?? []).map((one) => one.name));
   const memory = learn(before, view, { now, inits, messages: env.messages });
   return { pod, view, now, env, before, memory, actions: [], events: [], verdicts: new Map() };
+}
+
+/**
+ * A pod without memory that was reported on before: the state folder was lost. What was reported
+ * still holds, so that an ended pod is not run again and no restart count falls.
+ */
+function seedFromStatus(pod: Pod, memory: PodMemory): PodMemory {
+  const { phase, startTime, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const containers = Object.fromEntries(
+    [...containerStatuses, ...initContainerStatuses]
+      .filter((one) => one.restartCount > 0)
+      .map((one) => [one.name, { ...FIRST_RUN, attempt: one.restartCount }]),
+  );
+  return {
+    ...memory,
+    containers,
+    startTime: fromTime(startTime) ?? memory.startTime,
+    phase: phase && phase !== "Unknown" ? phase : memory.phase,
+  };
 }
 
 function end(draft: Draft): Plan {
@@ -123,7 +143,8 @@ function keepVerdicts(draft: Draft): boolean {
     } else if (part.last) {
       draft.verdicts.set(name, { kind: "done", exit: part.last });
     } else if (shown?.kind !== "wait") {
-      draft.verdicts.set(name, { kind: "wait", reason: "ContainerCreating" });
+      const reason = pod.spec.initContainers?.length ? "PodInitializing" : "ContainerCreating";
+      draft.verdicts.set(name, { kind: "wait", reason });
     }
   }
   return any;

@@ -22,7 +22,7 @@ import { openSqliteStore } from "../../core/store/mod.ts";
 import { createJoin, ensureCa, writeAdminKubeconfig } from "./mod.ts";
 import { RateLimiter } from "./rate.ts";
 import { servingNames } from "./serving.ts";
-import { until } from "./until_test_helper.ts";
+import { until } from "../until_test_helper.ts";
 
 async function newHub() {
   const clock = new VirtualClock();

@@ -1,9 +1,9 @@
-import { stringify } from "yaml";
 import { type Clock, hours } from "../../core/base/mod.ts";
 import {
   createKey,
   type Credential,
   issueCertificate,
+  kubeconfigText,
   loadKeyPair,
   MASTERS_GROUP,
 } from "../../core/pki/mod.ts";
@@ -46,29 +46,4 @@ export async function writeAdminKubeconfig(options: KubeconfigOptions): Promise<
   const text = kubeconfigText({ ...options, credential: { certificate, key } });
   await Deno.writeTextFile(temporary, text, { mode: 0o600, createNew: true });
   await Deno.rename(temporary, path);
-}
-
-/** The text of a kubeconfig with one cluster, one user and one context. Pure. */
-export function kubeconfigText(
-  options: { ca: { certificate: string }; server: string; cluster: string; credential: Credential },
-): string {
-  const { ca, server, cluster, credential } = options;
-  const base64 = (text: string): string => new TextEncoder().encode(text).toBase64();
-  return stringify({
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{
-      name: cluster,
-      cluster: { server, "certificate-authority-data": base64(ca.certificate) },
-    }],
-    users: [{
-      name: `${cluster}-admin`,
-      user: {
-        "client-certificate-data": base64(credential.certificate),
-        "client-key-data": base64(credential.key),
-      },
-    }],
-    contexts: [{ name: cluster, context: { cluster, user: `${cluster}-admin` } }],
-    "current-context": cluster,
-  }, { lineWidth: 0 });
 }

@@ -1,6 +1,7 @@
 import type { KubeObject, ResourceDef } from "../api/mod.ts";
 import { isAppError } from "../base/mod.ts";
 import type { DeleteOptions, Store } from "../store/mod.ts";
+import { isRemoved } from "./keys.ts";
 import type { Views } from "./views.ts";
 
 /** One step that a pure rule asks for. */
@@ -57,11 +58,7 @@ export class Actor {
           () => structuredClone(object),
           options,
         );
-        // The last finalizer may have gone with this write, and the object with it.
-        const leaving = done.metadata.deletionTimestamp !== undefined && action.do === "update";
-        if (!leaving || (done.metadata.finalizers ?? []).length > 0) {
-          this.#views?.find(resource)?.wrote(done);
-        }
+        this.#show(resource, done, isRemoved(done));
         return;
       }
       case "delete":
@@ -76,17 +73,19 @@ export class Actor {
         ...options,
         ...(uid === undefined ? {} : { preconditions: { uid } }),
       });
-      const finalizers = left.metadata.finalizers ?? [];
-      const marked = left.metadata.deletionTimestamp !== undefined;
-      const gone = !marked || (finalizers.length === 0 && options?.gracePeriodSeconds === 0);
-      const view = this.#views?.find(resource);
-      if (gone) view?.removed(left);
-      else view?.wrote(left);
+      // What goes at once may be answered as it was last seen.
+      this.#show(resource, left, left.metadata.deletionTimestamp === undefined || isRemoved(left));
     } catch (error) {
       // Gone, or another object of the same name: either way this one is no more.
       if (!isAppError(error, "NotFound", "Conflict")) throw error;
       this.#views?.find(resource)?.removed(object);
     }
+  }
+
+  #show(resource: ResourceDef, object: KubeObject, gone: boolean): void {
+    const view = this.#views?.find(resource);
+    if (gone) view?.removed(object);
+    else view?.wrote(object);
   }
 }
 

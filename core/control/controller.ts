@@ -18,14 +18,17 @@ import type { View } from "./view.ts";
 /** A kind whose changes make keys due. */
 export interface Trigger {
   readonly view: View;
-  /** The keys that a change of `object` concerns. Called for the state before and after. */
-  readonly keys: (object: KubeObject) => Iterable<string>;
+  /**
+   * The keys that a change of `object` concerns. Called for the state before and after; `gone` when
+   * there is no state after. Must not throw.
+   */
+  readonly keys: (object: KubeObject, gone: boolean) => Iterable<string>;
 }
 
 /** What makes a {@linkcode Trigger} for a typed view. */
 export function trigger<T extends KubeObject>(
   view: View<T>,
-  keys: (object: T) => Iterable<string>,
+  keys: (object: T, gone: boolean) => Iterable<string>,
 ): Trigger {
   // A view is only read through here; the types meet again in `keys`.
   return { view: view as unknown as View, keys: keys as Trigger["keys"] };
@@ -59,17 +62,19 @@ export function createController(options: ControllerOptions): Service {
     name: options.name,
     onFailure: "restart",
     async run(signal, ready) {
+      // Deciding on a half-read picture would make and remove what is there already.
+      if (!await synced(options.triggers.map(({ view }) => view), signal)) return;
       const queue = new WorkQueue({ ...options, backoff: options.backoff ?? BACKOFF });
       using cleanup = new DisposableStack();
       for (const { view, keys } of options.triggers) {
-        const add = (object: KubeObject | undefined): void => {
-          if (object) { for (const key of keys(object)) queue.add(key); }
+        const add = (state: KubeObject | undefined, gone: boolean): void => {
+          if (state) { for (const key of keys(state, gone)) queue.add(key); }
         };
         cleanup.use(view.subscribe(({ object, before }) => {
-          add(before);
-          add(object);
+          add(before, object === undefined);
+          add(object, false);
         }));
-        for (const object of view.all()) add(object);
+        for (const object of view.all()) add(object, false);
       }
       cleanup.use(resync(options, queue));
       ready();
@@ -92,10 +97,24 @@ function resync(options: ControllerOptions, queue: WorkQueue): Disposable {
   const every = options.resync ?? minutes(10);
   const tick = (): void => {
     for (const { view, keys } of options.triggers) {
-      for (const object of view.all()) for (const key of keys(object)) queue.add(key);
+      for (const object of view.all()) for (const key of keys(object, false)) queue.add(key);
     }
     timer = options.clock.timer(every, tick);
   };
   let timer = options.clock.timer(every, tick);
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
+/** Waits until all of `views` are synced. Returns whether that came before `signal` aborted. */
+async function synced(views: readonly View[], signal: AbortSignal): Promise<boolean> {
+  const stopped = Promise.withResolvers<void>();
+  const onAbort = (): void => stopped.resolve();
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    await Promise.race([Promise.all(views.map((view) => view.synced)), stopped.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+  return !signal.aborted;
 }

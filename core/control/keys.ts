@@ -28,3 +28,11 @@ export function controllerRef(owner: KubeObject): OwnerReference {
     blockOwnerDeletion: true,
   };
 }
+
+/** Whether the store removed an object when it answered a write with this state of it. */
+export function isRemoved(object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  if (deletionTimestamp === undefined || (deletionGracePeriodSeconds ?? 0) > 0) return false;
+  // A namespace is also held by the finalizers in its spec.
+  return (finalizers ?? []).length === 0 && (object.spec?.finalizers ?? []).length === 0;
+}

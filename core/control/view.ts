@@ -30,6 +30,9 @@ export interface ViewOptions<T extends KubeObject> {
   readonly log: Logger;
 }
 
+/** Removed UIDs that are remembered; an echo is late by a few writes, not by thousands. */
+const GONE_KEPT = 4096;
+
 /**
  * A live, read-only copy of the objects of one kind, kept by a watch that is taken up again when it
  * ends. What this process wrote itself is put in at once ({@linkcode View.wrote}), so that a
@@ -40,8 +43,8 @@ export class View<T extends KubeObject = KubeObject> {
   readonly #objects = new Map<string, T>();
   readonly #indexes = new Map<string, Map<string, Map<string, T>>>();
   readonly #listeners = new Set<(change: Change<T>) => void>();
-  /** UIDs that this process removed and whose DELETED event has yet to come. */
-  readonly #removed = new Set<string>();
+  /** UIDs that are gone for good: a late echo of a write must not bring them back. */
+  readonly #gone = new Set<string>();
   #synced = Promise.withResolvers<void>();
 
   constructor(options: ViewOptions<T>) {
@@ -93,17 +96,15 @@ export class View<T extends KubeObject = KubeObject> {
   /** Puts in what this process has just written, unless something newer is there. */
   wrote(object: KubeObject): void {
     const current = this.#objects.get(keyOf(object));
-    if (current && isOlder(object, current)) return;
-    if (this.#removed.has(object.metadata.uid ?? "")) return;
+    // A write that changed nothing is no news; telling it would call its writer again, for ever.
+    if (current && (isOlder(object, current) || isSame(object, current))) return;
+    if (this.#gone.has(object.metadata.uid ?? "")) return;
     this.#put(object as T);
   }
 
   /** Takes out what this process has just removed for good. */
   removed(object: KubeObject): void {
-    const current = this.#objects.get(keyOf(object));
-    if (current?.metadata.uid !== object.metadata.uid) return;
-    this.#removed.add(object.metadata.uid ?? "");
-    this.#drop(keyOf(object));
+    this.#bury(keyOf(object), object.metadata.uid ?? "");
   }
 
   /** Follows the store until `signal` aborts. */
@@ -135,13 +136,14 @@ export class View<T extends KubeObject = KubeObject> {
     const stop = (): void => watch.abort();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) watch.abort();
+    // What this watch shows first is newer than every removal before it.
+    this.#gone.clear();
     const seen = new Set<string>();
     let initial = true;
     try {
       for await (const event of watch) {
         if (initial && event.type === "BOOKMARK" && event.initialEnd) {
           initial = false;
-          this.#removed.clear();
           for (const key of [...this.#objects.keys()]) if (!seen.has(key)) this.#drop(key);
           this.#synced.resolve();
         } else this.#apply(event, initial ? seen : undefined);
@@ -159,16 +161,24 @@ export class View<T extends KubeObject = KubeObject> {
     const uid = object.metadata.uid ?? "";
     if (event.type === "DELETED") {
       seen?.delete(key);
-      this.#removed.delete(uid);
-      if (this.#objects.get(key)?.metadata.uid === uid) this.#drop(key);
+      this.#bury(key, uid);
       return;
     }
-    if (this.#removed.has(uid)) return;
+    if (this.#gone.has(uid)) return;
     seen?.add(key);
     const current = this.#objects.get(key);
     // Equal versions are the echo of a write of our own; older ones are what it has overtaken.
     if (current && (isOlder(object, current) || isSame(object, current))) return;
     this.#put(object);
+  }
+
+  #bury(key: string, uid: string): void {
+    this.#gone.add(uid);
+    if (this.#gone.size > GONE_KEPT) {
+      const oldest = this.#gone.values().next().value;
+      if (oldest !== undefined) this.#gone.delete(oldest);
+    }
+    if (this.#objects.get(key)?.metadata.uid === uid) this.#drop(key);
   }
 
   #put(object: T): void {

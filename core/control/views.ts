@@ -28,7 +28,7 @@ export class Views {
   }
 
   /**
-   * The view of a kind, with the indexes `namespace`, `node` (`spec.nodeName`), `owner` (uid of the
+   * The view of a kind, with the indexes `namespace`, `node` (a pod's `spec.nodeName`, `""` when unbound), `owner` (uid of the
    * controlling owner) and `owners` (uids of all owners).
    */
   of<T extends KubeObject>(resource: ResourceDef): View<T> {
@@ -40,7 +40,7 @@ export class Views {
         resource,
         indexes: {
           namespace: (object) => [object.metadata.namespace ?? ""],
-          node: (object) => typeof object.spec?.nodeName === "string" ? [object.spec.nodeName] : [],
+          node: (object) => object.kind === "Pod" ? [object.spec?.nodeName ?? ""] : [],
           owner: (object) => {
             const owner = controllerOf(object);
             return owner ? [owner.uid] : [];

@@ -1,5 +1,5 @@
-import { seconds, sleep, systemClock } from "../../core/base/mod.ts";
-import { ms } from "../../core/base/mod.ts";
+import { seconds, sleep, systemClock } from "../core/base/mod.ts";
+import { ms } from "../core/base/mod.ts";
 
 /** Waits, in real time, until `condition` holds; fails after 5 s. For tests. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

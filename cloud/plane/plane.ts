@@ -1,0 +1,70 @@
+import type { Clock, Logger, Random, Service } from "../../core/base/mod.ts";
+import { Actor, Views } from "../../core/control/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+import type { PlaneContext } from "./context.ts";
+import { createDaemonSetController } from "./daemonset_controller.ts";
+import { createDeploymentController } from "./deployment_controller.ts";
+import { createEventSweep } from "./events.ts";
+import { createGarbageCollector } from "./gc.ts";
+import {
+  createNamespaceController,
+  createServiceAccountController,
+  ensureNamespaces,
+} from "./namespaces.ts";
+import { createPodGarbageCollector } from "./pod_gc.ts";
+import { createReplicaSetController } from "./replicaset_controller.ts";
+import { createScheduler } from "./scheduler.ts";
+import { createServiceControllers } from "./service_controller.ts";
+
+/** Options of {@linkcode createPlane}. */
+export interface PlaneOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Where Services get their addresses from. @default {"10.96.0.0/16"} */
+  readonly serviceRange?: string;
+}
+
+/**
+ * The services of the embedded control plane, in the order to start them.
+ * @throws {RangeError} when `serviceRange` cannot be used
+ */
+export function createPlane(options: PlaneOptions): Service[] {
+  const { store, serviceRange = "10.96.0.0/16" } = options;
+  const views = new Views(options);
+  const context: PlaneContext = { ...options, views, actor: new Actor(store, views) };
+  const controllers = [
+    createNamespaceController(context),
+    createServiceAccountController(context),
+    createScheduler(context),
+    createDeploymentController(context),
+    createReplicaSetController(context),
+    createDaemonSetController(context),
+    ...createServiceControllers({ ...context, serviceRange }),
+    createPodGarbageCollector(context),
+    createGarbageCollector(context),
+  ];
+  return [
+    defaultNamespaces(store),
+    views.service("plane-views"),
+    ...controllers,
+    createEventSweep(options),
+  ];
+}
+
+/** Makes the namespaces that every cluster has, then has nothing to do. */
+function defaultNamespaces(store: Store): Service {
+  return {
+    name: "default-namespaces",
+    onFailure: "restart",
+    async run(signal, ready) {
+      await ensureNamespaces(store);
+      ready();
+      if (signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    },
+  };
+}

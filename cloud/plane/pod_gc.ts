@@ -1,0 +1,77 @@
+import { type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { fromTime, isAppError, type Ms, ms, seconds, type Service } from "../../core/base/mod.ts";
+import { createController, keyOf, trigger } from "../../core/control/mod.ts";
+import type { PlaneContext } from "./context.ts";
+import { isTerminated } from "./pods.ts";
+
+/** A node must have been missing this long before its pods go; Kubernetes' own quarantine. */
+export const QUARANTINE = seconds(40);
+/** Ended pods that are kept; the oldest go first. */
+const KEEP_ENDED = 1000;
+
+/** Removes pods of deleted nodes, pods that were deleted before they were bound, and old ended ones. */
+export function createPodGarbageCollector(context: PlaneContext): Service {
+  const pods = context.views.of<Pod>(RESOURCES.pods);
+  const nodes = context.views.of<Node>(RESOURCES.nodes);
+  /** When a node's absence was first noticed. */
+  const missing = new Map<string, Ms>();
+  return createController({
+    ...context,
+    name: "pod-garbage-collector",
+    workers: 1,
+    triggers: [
+      trigger(nodes, (node) => [node.metadata.name]),
+      // The key of pods without a node is the empty name.
+      trigger(pods, (pod) => isTerminated(pod) ? ["", nodeOf(pod)] : [nodeOf(pod)]),
+    ],
+    reconcile: async (node) => {
+      if (node === "") return await sweep();
+      if (pods.by("node", node).length === 0 || nodes.get(node)) {
+        missing.delete(node);
+        return;
+      }
+      const since = missing.get(node) ?? context.clock.now();
+      missing.set(node, since);
+      const left = since + QUARANTINE - context.clock.now();
+      if (left > 0) return ms(left);
+      if (await exists(node)) return;
+      for (const object of pods.by("node", node)) {
+        context.log.info("removing a pod of a deleted node", { name: keyOf(object), node });
+        await remove(object);
+      }
+      missing.delete(node);
+    },
+  });
+
+  async function sweep(): Promise<void> {
+    for (const pod of pods.by("node", "")) {
+      if (pod.metadata.deletionTimestamp !== undefined) await remove(pod);
+    }
+    const ended = pods.all().filter(isTerminated)
+      .sort((a, b) => createdAt(a) - createdAt(b));
+    for (const pod of ended.slice(0, Math.max(0, ended.length - KEEP_ENDED))) await remove(pod);
+  }
+
+  async function remove(object: Pod): Promise<void> {
+    const options = { gracePeriodSeconds: 0 };
+    await context.actor.run([{ do: "delete", resource: RESOURCES.pods, object, options }]);
+  }
+
+  async function exists(node: string): Promise<boolean> {
+    try {
+      await context.store.get({ resource: RESOURCES.nodes, name: node });
+      return true;
+    } catch (error) {
+      if (!isAppError(error, "NotFound")) throw error;
+      return false;
+    }
+  }
+}
+
+function nodeOf(pod: Pod): string {
+  return pod.spec.nodeName ?? "";
+}
+
+function createdAt(pod: Pod): number {
+  return fromTime(pod.metadata.creationTimestamp) ?? 0;
+}

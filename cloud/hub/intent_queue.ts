@@ -8,7 +8,7 @@ import {
   type Result,
 } from "../../core/sync/mod.ts";
 
-/** Keys whose last applied `seq` is remembered, to answer a repeated intent without effect. */
+/** Keys whose last final answer is remembered, to answer a repeated intent without effect. */
 const REMEMBERED = 512;
 
 /** Options of {@linkcode IntentQueue}. */
@@ -21,7 +21,7 @@ export interface IntentQueueOptions {
 /** Applies the intents of one session, one after the other, and answers each after its commit. */
 export class IntentQueue {
   readonly #options: IntentQueueOptions;
-  readonly #applied = new Map<string, number>();
+  readonly #answered = new Map<string, Result>();
   #waiting: Intent[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
@@ -60,27 +60,30 @@ export class IntentQueue {
 
   async #apply(intent: Intent): Promise<Result> {
     const { seq, key, kind } = intent;
-    if ((this.#applied.get(key) ?? -1) >= seq) return { t: "result", seq, ok: true };
+    const last = this.#answered.get(key);
+    if (last?.seq === seq) return last;
+    // A newer one has taken its place: what this one wanted is not wanted any more.
+    if (last && last.seq > seq) return { t: "result", seq, ok: true };
     const { log, context } = this.#options;
     try {
       await applyIntent(context(), intent);
-      this.#remember(key, seq);
-      return { t: "result", seq, ok: true };
+      return this.#remember(key, { t: "result", seq, ok: true });
     } catch (error) {
       const result = failedResult(seq, error);
       if (!isAppError(error)) log.error("intent failed", { kind, key, error: errorText(error) });
       else if (result.error?.retry) log.warn("intent not applied yet", { kind, key, error });
       else log.info("intent refused", { kind, key, error });
-      if (!result.error?.retry) this.#remember(key, seq);
-      return result;
+      return result.error?.retry ? result : this.#remember(key, result);
     }
   }
 
-  #remember(key: string, seq: number): void {
-    this.#applied.delete(key);
-    this.#applied.set(key, seq);
-    if (this.#applied.size <= REMEMBERED) return;
-    const oldest = this.#applied.keys().next().value;
-    if (oldest !== undefined) this.#applied.delete(oldest);
+  #remember(key: string, result: Result): Result {
+    this.#answered.delete(key);
+    this.#answered.set(key, result);
+    if (this.#answered.size > REMEMBERED) {
+      const oldest = this.#answered.keys().next().value;
+      if (oldest !== undefined) this.#answered.delete(oldest);
+    }
+    return result;
   }
 }

@@ -116,6 +116,22 @@ export function checkStop(
   world.fail(`${node.name} stopped ${namespace}/${name}, which should run`);
 }
 
+/** No intent is lost on the way: what the node reported last is at the hub, or waits in the outbox. */
+export function checkOutbox(world: World, node: SimNode): void {
+  const { reported, waiting } = node.disk.transact((tx) => ({
+    reported: tx.rows("sim"),
+    waiting: new Set(tx.rows("outbox").map(({ key }) => key)),
+  }));
+  for (const { key: uid, value } of reported) {
+    if (waiting.has(`pod-status/${uid}`) || node.refused.has(uid)) continue;
+    const pod = (list(world, pods) as Pod[]).find(({ metadata }) => metadata.uid === uid);
+    if (pod?.spec.nodeName !== node.name) continue;
+    if (counter(pod.status?.message) < counter(value)) {
+      world.fail(`status ${value} of ${pod.metadata.name} is neither at the hub nor waiting`);
+    }
+  }
+}
+
 /** What does not agree after the faults have stopped; empty when all is as it should be. */
 export function differences(world: World): string[] {
   return world.nodes.flatMap((node) => [

@@ -1,5 +1,5 @@
 import { act } from "./actions.ts";
-import { differences } from "./checks.ts";
+import { checkOutbox, differences } from "./checks.ts";
 import type { Mutant } from "./taps.ts";
 import { InvariantBroken, World } from "./world.ts";
 
@@ -36,6 +36,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
       await act(world);
       await world.clock.advance(world.random() * STEP);
       for (const node of world.nodes) node.work(world.random() < 0.3);
+      for (const node of world.nodes) checkOutbox(world, node);
       if (world.broken) throw world.broken;
     }
     convergedAfter = await converge(world);

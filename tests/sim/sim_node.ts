@@ -29,7 +29,7 @@ export class SimNode {
   /** Uids whose containers were stopped: they must never run again. */
   readonly #stopped = new Set<string>();
   /** Uids whose report the hub refused: reported again when they are still here (protocol 5). */
-  readonly #refused = new Set<string>();
+  readonly refused = new Set<string>();
   #counter = 0;
   #boots = 0;
 
@@ -78,7 +78,7 @@ export class SimNode {
       version: "sim",
       bootId: `${this.name}-${++this.#boots}`,
       handlers: {
-        onRefused: ({ key }) => void this.#refused.add(key.slice(key.indexOf("/") + 1)),
+        onRefused: ({ key }) => void this.refused.add(key.slice(key.indexOf("/") + 1)),
         onSynced: ({ newEpoch }) => {
           if (newEpoch) { for (const uid of this.running.keys()) this.kept.add(uid); }
           this.#synced = true;
@@ -153,7 +153,7 @@ export class SimNode {
         }
         this.running.set(uid, { namespace, name });
         this.#report(store, link, pod);
-      } else if (this.#refused.delete(uid) || (busy && this.#world.random() < 0.5)) {
+      } else if (this.refused.delete(uid) || (busy && this.#world.random() < 0.5)) {
         this.#report(store, link, pod);
       }
     }
@@ -188,7 +188,7 @@ export class SimNode {
   #reportFunctions(store: CrashStore, link: Link, busy: boolean): void {
     for (const fn of this.disk.transact((tx) => tx.list(wasmfunctions))) {
       const { uid = "", namespace = "", name } = fn.metadata;
-      if (!this.#refused.delete(uid) && !busy) continue;
+      if (!this.refused.delete(uid) && !busy) continue;
       const n = ++this.#counter;
       store.transact((tx) => {
         const node = { name: this.name, ready: true, reason: "Serving", message: String(n) };

@@ -62,7 +62,7 @@ export class World {
     this.logger = options.logger;
     this.network = new MemoryNetwork({
       clock: this.clock,
-      latency: () => ms(this.faults ? 1 + this.random() * 40 : 5),
+      latency: () => ms(!this.faults ? 5 : this.random() * (this.random() < 0.1 ? 1500 : 40)),
       duplicate: (frame) => this.faults && this.random() < 0.05 && isRepeatable(frame),
     });
     this.disk = this.newDisk();

@@ -126,7 +126,7 @@ export class GrpcChannel implements Disposable {
     signal: AbortSignal,
   ): Promise<Response> {
     const { timeout } = options;
-    const response = await fetch(`http://localhost/${method.parent.typeName}/${method.name}`, {
+    const response = await fetch(`http://cri.invalid/${method.parent.typeName}/${method.name}`, {
       method: "POST",
       client: this.#client,
       headers: {

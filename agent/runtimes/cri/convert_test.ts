@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
+import { mib } from "../../../core/base/mod.ts";
+import { type ContainerConfig, LABEL, type SandboxConfig } from "../runtime.ts";
+import { toContainerConfig, toSandboxConfig } from "./convert.ts";
+import {
+  type ContainerConfig as CriContainerConfig,
+  ContainerConfigSchema,
+  NamespaceMode,
+  PodSandboxConfigSchema,
+} from "./gen/runtime_pb.ts";
+
+const SANDBOX: SandboxConfig = {
+  podUid: "uid-1",
+  podName: "web",
+  podNamespace: "shop",
+  attempt: 2,
+  hostname: "web",
+  logDirectory: "/var/log/pods/x",
+  portMappings: [],
+  labels: { app: "web" },
+  annotations: {},
+  securityContext: {},
+};
+
+const CONTAINER: ContainerConfig = {
+  name: "main",
+  attempt: 1,
+  image: "sha256:abc",
+  command: [],
+  args: [],
+  workingDir: "",
+  env: [],
+  mounts: [],
+  devices: [],
+  labels: {},
+  annotations: {},
+  logPath: "main/1.log",
+  stdin: false,
+  stdinOnce: false,
+  tty: false,
+  resources: {},
+  securityContext: {},
+};
+
+function convert(change: Partial<ContainerConfig>): CriContainerConfig {
+  return create(
+    ContainerConfigSchema,
+    toContainerConfig({ ...CONTAINER, ...change }, SANDBOX, "n1"),
+  );
+}
+
+Deno.test("toSandboxConfig() labels the sandbox so that an agent finds it again", () => {
+  const { labels, metadata } = create(PodSandboxConfigSchema, toSandboxConfig(SANDBOX, "n1"));
+  assert.deepEqual(labels, {
+    app: "web",
+    [LABEL.podUid]: "uid-1",
+    [LABEL.podName]: "web",
+    [LABEL.podNamespace]: "shop",
+    [LABEL.node]: "n1",
+  });
+  assert.equal(metadata?.attempt, 2);
+});
+
+Deno.test("toSandboxConfig() sends no host name with the host's network", () => {
+  const config = { ...SANDBOX, securityContext: { hostNetwork: true } };
+  const { hostname, linux } = create(PodSandboxConfigSchema, toSandboxConfig(config));
+  assert.equal(hostname, "");
+  assert.equal(linux?.securityContext?.namespaceOptions?.network, NamespaceMode.NODE);
+});
+
+Deno.test("toContainerConfig() hides kernel paths unless the container is privileged", () => {
+  const plain = convert({}).linux?.securityContext;
+  assert.ok(plain?.maskedPaths.includes("/proc/kcore"));
+  assert.ok(plain?.readonlyPaths.includes("/proc/sys"));
+  const privileged = convert({ securityContext: { privileged: true } }).linux?.securityContext;
+  assert.deepEqual([privileged?.maskedPaths, privileged?.readonlyPaths], [[], []]);
+});
+
+Deno.test("toContainerConfig() gives each container its own PID namespace unless told otherwise", () => {
+  const pid = (securityContext: ContainerConfig["securityContext"]): unknown =>
+    convert({ securityContext }).linux?.securityContext?.namespaceOptions?.pid;
+  assert.equal(pid({}), NamespaceMode.CONTAINER);
+  assert.equal(pid({ sharePid: true }), NamespaceMode.POD);
+  assert.equal(pid({ hostPid: true }), NamespaceMode.NODE);
+});
+
+Deno.test("toContainerConfig() tells user 0 from no user", () => {
+  assert.equal(convert({}).linux?.securityContext?.runAsUser, undefined);
+  const root = convert({ securityContext: { runAsUser: 0 } });
+  assert.equal(root.linux?.securityContext?.runAsUser?.value, 0n);
+});
+
+Deno.test("toContainerConfig() sends limits as CRI counts them", () => {
+  const { linux } = convert({
+    resources: { cpuShares: 512, cpuQuota: 50_000, cpuPeriod: 100_000, memoryLimit: mib(64) },
+  });
+  assert.equal(linux?.resources?.cpuShares, 512n);
+  assert.equal(linux?.resources?.cpuQuota, 50_000n);
+  assert.equal(linux?.resources?.memoryLimitInBytes, 67_108_864n);
+});

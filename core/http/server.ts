@@ -67,6 +67,9 @@ const STOP_GRACE = seconds(1);
  */
 export async function serveHttps(options: HttpsServerOptions): Promise<HttpsServer> {
   const { hostname, clientCa } = options;
+  const asksClients = clientCa === undefined
+    ? {}
+    : { ca: pemBlocks(clientCa), requestCert: true, rejectUnauthorized: false };
   const server = createServer({
     cert: options.cert,
     key: options.key,
@@ -77,9 +80,7 @@ export async function serveHttps(options: HttpsServerOptions): Promise<HttpsServ
     keepAliveTimeout: options.timeouts?.idle ?? seconds(75),
     connectionsCheckingInterval: 1000,
     maxHeaderSize: 16 * 1024,
-    ...(clientCa === undefined
-      ? {}
-      : { ca: pemBlocks(clientCa), requestCert: true, rejectUnauthorized: false }),
+    ...asksClients,
   });
   server.maxConnections = options.maxConnections ?? 4096;
   const connections = new Connections(server, options);
@@ -87,7 +88,7 @@ export async function serveHttps(options: HttpsServerOptions): Promise<HttpsServ
   return {
     hostname,
     port,
-    setCertificate: ({ cert, key }) => server.setSecureContext({ cert, key }),
+    setCertificate: ({ cert, key }) => server.setSecureContext({ cert, key, ...asksClients }),
     finished: connections.untilStopped(),
   };
 }

@@ -1,13 +1,5 @@
 import { RESOURCE_LIST, RESOURCES } from "../../core/api/mod.ts";
-import {
-  createLogger,
-  deadline,
-  hours,
-  ms,
-  seconds,
-  sleep,
-  systemClock,
-} from "../../core/base/mod.ts";
+import { createLogger, deadline, seconds, systemClock } from "../../core/base/mod.ts";
 import {
   createApi,
   createAuthenticate,
@@ -16,15 +8,7 @@ import {
   serveHttps,
   VIEWER_GROUP,
 } from "../../core/http/mod.ts";
-import {
-  createCsr,
-  createKey,
-  type Credential,
-  issueCa,
-  issueCertificate,
-  MASTERS_GROUP,
-  readCsr,
-} from "../../core/pki/mod.ts";
+import { makePki, type Pki } from "../../core/http/testing.ts";
 import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
 import { findKubectl } from "../../tools/kubectl.ts";
 import { runActor } from "./actor.ts";
@@ -165,49 +149,6 @@ async function seed(store: LocalStore): Promise<void> {
   }), { subresource: "status" });
 }
 
-/** Certificates of one test cluster. */
-export interface Pki {
-  readonly ca: Credential;
-  readonly server: Credential;
-  readonly admin: Credential;
-}
-
-/** Makes a CA, a serving certificate for 127.0.0.1 and an administrator's certificate. */
-export async function makePki(): Promise<Pki> {
-  const now = systemClock.now();
-  const lifetime = hours(24);
-  const key = await createKey();
-  const ca = {
-    key,
-    certificate: await issueCa({ keyPem: key, commonName: "test-ca", now, lifetime }),
-  };
-  return {
-    ca,
-    server: await issue(ca, { commonName: "skerry-hub", organizations: [] }, "server"),
-    admin: await issue(ca, { commonName: "admin", organizations: [MASTERS_GROUP] }, "client"),
-  };
-}
-
-/** Signs a certificate for a new key. */
-export async function issue(
-  ca: Credential,
-  subject: { commonName: string; organizations: string[] },
-  use: "client" | "server",
-): Promise<Credential> {
-  const key = await createKey();
-  const { publicKey } = await readCsr(await createCsr({ subject, keyPem: key }));
-  const certificate = await issueCertificate({
-    ca,
-    subject,
-    publicKey,
-    use,
-    now: systemClock.now(),
-    lifetime: hours(24),
-    ...(use === "server" ? { altNames: ["127.0.0.1"] } : {}),
-  });
-  return { key, certificate };
-}
-
 async function writeKubeconfigs(folder: string, port: number, pki: Pki): Promise<void> {
   const base64 = (text: string): string => new TextEncoder().encode(text).toBase64();
   const users = {
@@ -234,18 +175,5 @@ async function writeKubeconfigs(folder: string, port: number, pki: Pki): Promise
       "current-context": "test",
     };
     await Deno.writeTextFile(`${folder}/${name}`, JSON.stringify(config));
-  }
-}
-
-/** Waits until `check` answers something; throws with `what` after a minute. */
-export async function until<T>(
-  what: string,
-  check: () => Promise<T | undefined> | T | undefined,
-): Promise<T> {
-  using limit = deadline(systemClock, LIMIT, () => new Error(`not within a minute: ${what}`));
-  for (;;) {
-    const found = await check();
-    if (found !== undefined) return found;
-    await sleep(systemClock, ms(20), limit.signal);
   }
 }

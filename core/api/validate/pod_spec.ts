@@ -16,7 +16,7 @@ const PULL = ["Always", "IfNotPresent", "Never"];
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const RESTART = ["Always", "OnFailure", "Never"];
 const DNS = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
-const ENV_NAME = /^[^=\u0000-\u001f]+$/;
+const ENV_NAME = /^[\x20-\x3c\x3e-\u{10ffff}]+$/u;
 const PORT_NAME = /^(?!.*--)(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/;
 
 /** A list that may be absent. Adds a problem when it is something else. */

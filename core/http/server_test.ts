@@ -1,0 +1,328 @@
+import assert from "node:assert/strict";
+import { connect as connectTcp } from "node:net";
+import { request as httpsRequest } from "node:https";
+import { connect as connectTls } from "node:tls";
+import { AppError, ms, silentLogger, systemClock } from "../base/mod.ts";
+import { issue, makePki, type Pki, until } from "./testing.ts";
+import { assertRefusesBareClients, type HttpsServer, serveHttps } from "./server.ts";
+import type { ConnectionInfo, Handler } from "./types.ts";
+
+interface Running extends AsyncDisposable {
+  readonly server: HttpsServer;
+  readonly pki: Pki;
+}
+
+async function start(
+  handler: Handler,
+  more: Partial<Parameters<typeof serveHttps>[0]> = {},
+): Promise<Running> {
+  const pki = await makePki();
+  const stop = new AbortController();
+  const server = await serveHttps({
+    hostname: "127.0.0.1",
+    port: 0,
+    cert: pki.server.certificate,
+    key: pki.server.key,
+    clientCa: pki.ca.certificate,
+    handler,
+    clock: systemClock,
+    log: silentLogger,
+    signal: stop.signal,
+    ...more,
+  });
+  return {
+    server,
+    pki,
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("over"));
+      await server.finished;
+    },
+  };
+}
+
+interface Answer {
+  readonly code: number;
+  readonly body: string;
+}
+
+function ask(
+  { server, pki }: Running,
+  options: {
+    path?: string;
+    method?: string;
+    cert?: { certificate: string; key: string };
+    ca?: string;
+    body?: string;
+  } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest({
+      host: "127.0.0.1",
+      port: server.port,
+      path: options.path ?? "/",
+      method: options.method ?? "GET",
+      ca: options.ca ?? pki.ca.certificate,
+      agent: false,
+      ...(options.cert ? { cert: options.cert.certificate, key: options.cert.key } : {}),
+    }, (answer) => {
+      let body = "";
+      answer.on("data", (chunk) => body += chunk);
+      answer.on("end", () => resolve({ code: answer.statusCode ?? 0, body }));
+    });
+    request.on("error", reject);
+    request.end(options.body);
+  });
+}
+
+const whoami: Handler = (_request, info) =>
+  Promise.resolve(
+    info.peer ? new Response(JSON.stringify(info.peer)) : new Response("nobody", { status: 401 }),
+  );
+
+Deno.test("serveHttps() knows a client only by a certificate of its own CA that is in date", async () => {
+  await using running = await start(whoami);
+  const { pki } = running;
+  assert.equal((await ask(running)).body, "nobody");
+  const known = await ask(running, { cert: pki.admin });
+  const peer = JSON.parse(known.body);
+  assert.equal(peer.commonName, "admin");
+  assert.deepEqual(peer.organizations, ["system:masters"]);
+  assert.match(peer.fingerprint, /^[0-9a-f]{64}$/);
+  const stranger = await makePki();
+  assert.equal((await ask(running, { cert: stranger.admin })).body, "nobody");
+});
+
+Deno.test("serveHttps() takes no certificate as a proof when its clock says it is over", async () => {
+  const late = { ...systemClock, now: () => ms(systemClock.now() + 48 * 3_600_000) };
+  await using running = await start(whoami, { clock: late });
+  assert.equal((await ask(running, { cert: running.pki.admin })).body, "nobody");
+});
+
+Deno.test("serveHttps() says which port is taken", async () => {
+  await using running = await start(whoami);
+  const { port } = running.server;
+  await assert.rejects(
+    start(whoami, { port }),
+    (error: AppError) =>
+      error.code === "ServiceUnavailable" && error.message.includes(`127.0.0.1:${port}`) &&
+      error.message.includes("taken"),
+  );
+});
+
+Deno.test("assertRefusesBareClients() passes a server that says 401 and fails one that does not", async () => {
+  await using good = await start(whoami);
+  await assertRefusesBareClients(good.server);
+  await using bad = await start(() => Promise.resolve(new Response("welcome")));
+  await assert.rejects(assertRefusesBareClients(bad.server), /got 200/);
+});
+
+Deno.test("setCertificate() serves new connections with the new certificate", async () => {
+  await using running = await start(whoami);
+  const next = await makePki();
+  await ask(running);
+  running.server.setCertificate({ cert: next.server.certificate, key: next.server.key });
+  await assert.rejects(ask(running));
+  assert.equal((await ask(running, { ca: next.ca.certificate })).body, "nobody");
+  // The CA that signs clients stays the same.
+  const admin = await ask(running, { ca: next.ca.certificate, cert: running.pki.admin });
+  assert.match(admin.body, /admin/);
+});
+
+Deno.test("serveHttps() aborts the handler at once when the client goes away", async () => {
+  const started = Promise.withResolvers<ConnectionInfo>();
+  const ended = Promise.withResolvers<void>();
+  await using running = await start((_request, info) => {
+    started.resolve(info);
+    info.signal.addEventListener("abort", () => ended.resolve());
+    return Promise.resolve(
+      new Response(
+        new ReadableStream({ start: (out) => out.enqueue(new TextEncoder().encode("first")) }),
+      ),
+    );
+  });
+  const request = httpsRequest({
+    host: "127.0.0.1",
+    port: running.server.port,
+    ca: running.pki.ca.certificate,
+    agent: false,
+  });
+  const answered = new Promise<void>((resolve) =>
+    request.on("response", (answer) => {
+      answer.on("error", () => {});
+      answer.once("data", () => resolve());
+    })
+  );
+  request.on("error", () => {});
+  request.end();
+  await answered;
+  const info = await started.promise;
+  assert.equal(info.signal.aborted, false);
+  request.destroy();
+  await ended.promise;
+});
+
+Deno.test("serveHttps() reads an answer's body no faster than the client takes it", async () => {
+  let pulled = 0;
+  await using running = await start(() =>
+    Promise.resolve(
+      new Response(
+        new ReadableStream({
+          pull(out) {
+            pulled++;
+            out.enqueue(new Uint8Array(64 * 1024));
+          },
+        }, { highWaterMark: 0 }),
+      ),
+    )
+  );
+  // Node's socket reads ahead under Deno even when paused; this one reads only when asked.
+  using socket = await Deno.connectTls({
+    hostname: "127.0.0.1",
+    port: running.server.port,
+    caCerts: [running.pki.ca.certificate],
+  });
+  await socket.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await socket.read(new Uint8Array(10));
+  let before = -1;
+  await until("the server stops reading ahead", async () => {
+    const now = pulled;
+    const same = now === before;
+    before = now;
+    await new Promise((resolve) => systemClock.timer(ms(300), () => resolve(undefined)));
+    return same && pulled === now ? true : undefined;
+  });
+  assert.ok(pulled < 1000, `${pulled} pieces were read for a client that reads nothing`);
+});
+
+Deno.test("serveHttps() hands request bodies on as they come", async () => {
+  await using running = await start(async (request) =>
+    new Response(String((await request.text()).length))
+  );
+  const answer = await ask(running, { method: "POST", body: "x".repeat(2_000_000) });
+  assert.equal(answer.body, "2000000");
+});
+
+Deno.test("serveHttps() lives through garbage, cut requests and odd request lines", async () => {
+  await using running = await start(whoami);
+  const { port } = running.server;
+  const tls = (): Promise<ReturnType<typeof connectTls>> =>
+    new Promise((resolve, reject) => {
+      const socket = connectTls({ host: "127.0.0.1", port, ca: running.pki.ca.certificate });
+      socket.on("error", reject);
+      socket.once("secureConnect", () => resolve(socket));
+    });
+  const gone = (socket: { once(event: "close", listener: () => void): unknown }): Promise<void> =>
+    new Promise((resolve) => socket.once("close", () => resolve()));
+  for (const bytes of ["garbage\r\n\r\n", "\x16\x03\x01\xff\xff\x00", "\x00".repeat(5000)]) {
+    const socket = connectTcp(port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.resume();
+    const closed = gone(socket);
+    socket.end(bytes);
+    await closed;
+  }
+  const lines = [
+    "garbage\r\n\r\n",
+    "GET\r\n\r\n",
+    "BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET http://evil.test/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "GET //evil.test/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "GET /%zz HTTP/1.1\r\nHost: \x01\r\nConnection: close\r\n\r\n",
+    "TRACE / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    `GET /${"a".repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: x\r\nX: ${"a".repeat(40_000)}\r\n\r\n`,
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+  ];
+  for (const line of lines) {
+    const socket = await tls();
+    socket.removeAllListeners("error");
+    socket.on("error", () => {});
+    socket.resume();
+    const closed = gone(socket);
+    socket.end(line);
+    await closed;
+  }
+  const half = await tls();
+  half.removeAllListeners("error");
+  half.on("error", () => {});
+  half.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nonly this");
+  half.destroy();
+  assert.equal((await ask(running, { cert: running.pki.admin })).code, 200);
+});
+
+Deno.test("serveHttps() cuts clients that are slow with TLS or with the head", async () => {
+  const timeouts = { handshake: ms(300), head: ms(300) };
+  await using running = await start(whoami, { timeouts });
+  const { port } = running.server;
+  const silent = connectTcp(port, "127.0.0.1");
+  silent.on("error", () => {});
+  await new Promise<void>((resolve) => {
+    silent.once("close", () => resolve());
+    silent.resume();
+  });
+  const slow = connectTls({ host: "127.0.0.1", port, ca: running.pki.ca.certificate });
+  slow.on("error", () => {});
+  slow.once("secureConnect", () => slow.write("GET / HTTP/1.1\r\nHo"));
+  slow.resume();
+  await new Promise<void>((resolve) => slow.once("close", () => resolve()));
+});
+
+Deno.test("serveHttps() stops within its grace though a request never ends", async () => {
+  const running = await start(() => Promise.resolve(new Response(new ReadableStream())));
+  const request = httpsRequest({
+    host: "127.0.0.1",
+    port: running.server.port,
+    ca: running.pki.ca.certificate,
+    agent: false,
+  });
+  const closed = new Promise<void>((resolve) => request.once("close", () => resolve()));
+  const answered = new Promise<void>((resolve) =>
+    request.on("response", (answer) => {
+      answer.on("error", () => {});
+      answer.resume();
+      resolve();
+    })
+  );
+  request.on("error", () => {});
+  request.end();
+  await answered;
+  await running[Symbol.asyncDispose]();
+  await closed;
+});
+
+Deno.test("onUpgrade gets the socket and the peer", async () => {
+  let seen = "";
+  await using running = await start(whoami, {
+    onUpgrade(message, socket, _head, info) {
+      seen = `${message.url} ${info.peer?.commonName}`;
+      socket.end(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nraw",
+      );
+    },
+  });
+  const node = await issue(running.pki.ca, {
+    commonName: "system:node:n1",
+    organizations: ["system:nodes"],
+  }, "client");
+  const socket = connectTls({
+    host: "127.0.0.1",
+    port: running.server.port,
+    ca: running.pki.ca.certificate,
+    cert: node.certificate,
+    key: node.key,
+  });
+  socket.once(
+    "secureConnect",
+    () =>
+      socket.write(
+        "POST /exec HTTP/1.1\r\nHost: x\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\n\r\n",
+      ),
+  );
+  let text = "";
+  socket.on("data", (chunk) => text += chunk);
+  await new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  assert.match(text, /101 Switching[\s\S]*raw$/);
+  assert.equal(seen, "/exec system:node:n1");
+});

@@ -119,10 +119,14 @@ function end(draft: Draft): Plan {
 /** A pod that has run to its end: nothing may run any more; containers stay until it is deleted. */
 function rest(draft: Draft): Plan {
   const ready = draft.view.sandboxes.filter((one) => one.ready);
-  if (!keepVerdicts(draft)) {
+  const live = keepVerdicts(draft);
+  if (!live) {
     for (const { id } of ready) draft.actions.push({ type: "stop-sandbox", sandboxId: id });
   }
-  return finishPlan(draft);
+  const plan = finishPlan(draft);
+  const known = live || Object.values(plan.memory.containers).some((one) => one.exit ?? one.last);
+  // Its memory was lost: what was reported says more than what can be made up now.
+  return known || !draft.pod.status ? plan : { ...plan, status: draft.pod.status };
 }
 
 /** Shows every container as it is, without wanting anything of it. Returns whether one is live. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../../core/base/mod.ts";
+import { type ContainerStatus, RESOURCES } from "../../core/api/mod.ts";
+import { ms, seededRandom, sleep, systemClock } from "../../core/base/mod.ts";
 import { FakeMachine } from "../runtimes/fake/mod.ts";
-import { startBench, testPod } from "./testing/mod.ts";
+import { GONE_SPACE, MEMORY_SPACE } from "./options.ts";
+import { type PodBench, startBench, testPod } from "./testing/mod.ts";
 
 function machine(): FakeMachine {
   const made = new FakeMachine({ clock: systemClock });
@@ -25,4 +27,225 @@ Deno.test("PodManager runs a pod, reports it and ends it", async () => {
   assert.equal(host.containers.size, 0);
   const reasons = bench.events.map((one) => one.event.reason);
   assert.deepEqual(reasons, ["Pulled", "Created", "Started", "Killing"]);
+});
+
+async function isRunning(bench: PodBench, name: string): Promise<ContainerStatus> {
+  return await bench.until(`${name} runs`, () => {
+    const one = bench.pod(name)?.status?.containerStatuses?.[0];
+    return one?.state.running && one;
+  });
+}
+
+/** Lets the manager do all that it would do: it has looked at every pod once more. */
+async function quiet(bench: PodBench): Promise<void> {
+  bench.put(testPod("probe", {}, crypto.randomUUID()));
+  await isRunning(bench, "probe");
+  bench.remove("probe", 0);
+  await bench.until("probe is gone", () => !bench.pod("probe"));
+}
+
+function purge(bench: PodBench, name: string): void {
+  bench.store.transact((tx) => tx.purge({ resource: RESOURCES.pods, namespace: "default", name }));
+}
+
+Deno.test("PodManager keeps a pod running whose object is absent without evidence", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  bench.put(testPod("web"));
+  const before = await isRunning(bench, "web");
+  purge(bench, "web");
+  await quiet(bench);
+  await bench.restart();
+  await quiet(bench);
+  assert.equal(host.newest("uid-web", "main")?.state, "running");
+  bench.put(testPod("web"));
+  assert.equal((await isRunning(bench, "web")).containerID, before.containerID);
+});
+
+Deno.test("PodManager ends a pod without an object on a tombstone, once the store has synced", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  bench.put(testPod("web"));
+  await isRunning(bench, "web");
+  bench.synced = false;
+  purge(bench, "web");
+  bench.manager.remove("uid-web", 0);
+  await quiet(bench);
+  assert.equal(host.newest("uid-web", "main")?.state, "running");
+  bench.synced = true;
+  bench.manager.lookAgain();
+  await bench.until("ended", () => host.containers.size === 0 && host.sandboxes.size === 0);
+  const rows = bench.store.transact((tx) => [...tx.rows(GONE_SPACE), ...tx.rows(MEMORY_SPACE)]);
+  assert.deepEqual(rows.filter((row) => row.key === "uid-web"), []);
+});
+
+Deno.test("PodManager ends an orphan that only the runtime knows, with a tombstone and not without", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  for (const name of ["a", "b"]) {
+    bench.put(testPod(name));
+    await isRunning(bench, name);
+  }
+  await bench.stop();
+  bench.store.transact((tx) => {
+    for (const row of tx.rows(MEMORY_SPACE)) tx.deleteRow(MEMORY_SPACE, row.key);
+    tx.putRow(GONE_SPACE, "uid-a", "{}");
+  });
+  for (const name of ["a", "b"]) purge(bench, name);
+  await bench.restart();
+  await bench.until("a has ended", () => !host.newest("uid-a", "main"));
+  await quiet(bench);
+  assert.equal(host.newest("uid-b", "main")?.state, "running");
+});
+
+Deno.test("PodManager ends the old pod before it starts a new one of the same name", async () => {
+  const host = machine();
+  host.script("app:1", { termDelay: ms(100) });
+  await using bench = await startBench({ connect: () => host.connect() });
+  bench.put(testPod("web", {}, "old"));
+  await isRunning(bench, "web");
+  bench.put(testPod("web", {}, "new"));
+  await bench.until("new runs", () => {
+    const old = host.newest("old", "main");
+    const next = host.newest("new", "main");
+    assert.ok(!next || !old || old.state === "exited", "both at once");
+    return next?.state === "running" && !old;
+  });
+  assert.equal(host.sandboxes.size, 1);
+});
+
+Deno.test("PodManager counts no restart while the runtime is away, and sees exits when it is back", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  bench.put(testPod("web", { restartPolicy: "Never" }));
+  const before = await isRunning(bench, "web");
+  host.goDown();
+  host.exit(before.containerID?.replace("containerd://", "") ?? "", 7);
+  bench.put(testPod("late"));
+  host.comeBack();
+  await isRunning(bench, "late");
+  const status = await bench.until("failed", () => {
+    const now = bench.pod("web")?.status;
+    return now?.phase === "Failed" && now;
+  });
+  assert.equal(status.containerStatuses?.[0]?.state.terminated?.exitCode, 7);
+  assert.equal(status.containerStatuses?.[0]?.restartCount, 0);
+});
+
+Deno.test("PodManager refuses a pod that it cannot honour and names the field", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  const container = {
+    name: "main",
+    image: "app:1",
+    livenessProbe: { exec: { command: ["true"] } },
+  };
+  bench.put(testPod("web", { containers: [container] }));
+  const status = await bench.until("refused", () => bench.pod("web")?.status);
+  assert.equal(status.phase, "Pending");
+  const condition = status.conditions?.find((one) => one.type === "skerry.dev/Supported");
+  assert.match(condition?.message ?? "", /spec\.containers\[0\]\.livenessProbe/);
+  assert.deepEqual(bench.events.map((one) => one.event.reason), ["UnsupportedField"]);
+  assert.equal(host.sandboxes.size, 0);
+  bench.remove("web");
+  await bench.until("gone", () => bench.gone.includes("uid-web"));
+});
+
+Deno.test("PodManager starts a pod when the configMap that it waits for comes", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  const valueFrom = { configMapKeyRef: { name: "cm", key: "a" } };
+  const container = { name: "main", image: "app:1", env: [{ name: "A", valueFrom }] };
+  bench.put(testPod("web", { containers: [container] }));
+  await bench.until("waits", () => {
+    const state = bench.pod("web")?.status?.containerStatuses?.[0]?.state;
+    return state?.waiting?.reason === "CreateContainerConfigError";
+  });
+  bench.store.transact((tx) =>
+    tx.put(RESOURCES.configmaps, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "cm", namespace: "default", uid: "cm" },
+      data: { a: "$(X) $$(A)" },
+    })
+  );
+  await isRunning(bench, "web");
+  assert.deepEqual(host.newest("uid-web", "main")?.config.env, [{
+    name: "A",
+    value: "$(X) $$(A)",
+  }]);
+});
+
+Deno.test("PodManager pulls an image once for many pods and backs off when it fails", async () => {
+  const host = machine();
+  host.scriptPull("far:1", { duration: ms(50) });
+  await using bench = await startBench({ connect: () => host.connect() });
+  const containers = [{ name: "main", image: "far:1" }];
+  for (const name of ["a", "b", "c"]) bench.put(testPod(name, { containers }));
+  for (const name of ["a", "b", "c"]) await isRunning(bench, name);
+  assert.equal(host.pulls.get("far:1"), 1);
+  bench.put(testPod("bad", { containers: [{ name: "main", image: "none:1" }] }));
+  await bench.until("image error", () => {
+    const state = bench.pod("bad")?.status?.containerStatuses?.[0]?.state;
+    return state?.waiting?.reason === "ErrImagePull";
+  });
+});
+
+Deno.test("PodManager runs every pod once under random faults of runtime and agent", async () => {
+  const random = seededRandom(7);
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect(), limit: 30_000 });
+  const pick = (n: number): number => Math.floor(random() * n);
+  const names = ["a", "b", "c", "d"];
+  const check = (): void => {
+    const live = [...host.containers.values()].filter((one) => one.state === "running");
+    const keys = live.map((one) => one.sandbox.config.podUid);
+    assert.equal(new Set(keys).size, keys.length, "two instances of one container");
+    const ready = [...host.sandboxes.values()].filter((one) => one.ready);
+    const uids = ready.map((one) => one.config.podUid);
+    assert.equal(new Set(uids).size, uids.length, "two sandboxes of one pod");
+  };
+  let made = 0;
+  for (let step = 0; step < 60; step++) {
+    const name = names[pick(names.length)] ?? "a";
+    const live = [...host.containers.values()].filter((one) => one.state === "running");
+    const one = live[pick(live.length)];
+    switch (pick(8)) {
+      case 0:
+      case 1:
+        if (!bench.pod(name)) bench.put(testPod(name, {}, `${name}-${++made}`));
+        break;
+      case 2:
+        if (bench.pod(name)) bench.remove(name, 1);
+        break;
+      case 3:
+        if (one) host.exit(one.id, pick(2));
+        break;
+      case 4:
+        if (one) host.killSandbox(one.sandbox.id);
+        break;
+      case 5:
+        await bench.restart();
+        break;
+      case 6:
+        host.goDown();
+        await bench.restart();
+        host.comeBack();
+        break;
+      case 7:
+        bench.put(testPod(name, {}, `${name}-${++made}`));
+        break;
+    }
+    check();
+    // The schedule is what varies: faults meet the work at any of its points.
+    await sleep(systemClock, ms(pick(25)));
+    check();
+  }
+  for (const name of names) if (bench.pod(name)) bench.remove(name, 0);
+  await bench.until("all ended", () => {
+    check();
+    const rows = bench.store.transact((tx) => tx.rows(MEMORY_SPACE));
+    return host.sandboxes.size === 0 && host.containers.size === 0 && rows.length === 0;
+  });
+  assert.ok(made > 5);
 });

@@ -10,3 +10,4 @@ export {
 export { decide } from "./decide.ts";
 export type { Plan, PodEvent } from "./plan.ts";
 export { POD_FIELDS } from "./support_table.ts";
+export { StaticPods, type StaticPodsOptions } from "./static_pods.ts";

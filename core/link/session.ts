@@ -47,6 +47,7 @@ export class Session {
   #calls: Map<number, Waiting> | undefined;
   #serving: AbortController | undefined;
   #running = 0;
+  #probing: Disposable | undefined;
   #nextId = 1;
   #over = false;
 
@@ -148,7 +149,8 @@ export class Session {
     const { clock } = this.#options;
     const asked = clock.monotonic();
     this.#sendNow({ t: "ping", n: this.#nextId++ });
-    clock.timer(limit, () => {
+    this.#probing?.[Symbol.dispose]();
+    this.#probing = clock.timer(limit, () => {
       if (this.#over || this.lastHeard > asked) return;
       this.close(CLOSE.heartbeat, "no sign of life after the network changed");
     });
@@ -250,6 +252,7 @@ export class Session {
     if (this.#over) return;
     this.#over = true;
     this.#heartbeat.stop();
+    this.#probing?.[Symbol.dispose]();
     this.#serving?.abort(ended(this.peer.name));
     for (const { reject } of this.#calls?.values() ?? []) reject(ended(this.peer.name));
     const reader = this.#reader;

@@ -1,0 +1,151 @@
+import { type Lease, RESOURCES } from "../../core/api/mod.ts";
+import {
+  type Clock,
+  errorText,
+  isAppError,
+  type Logger,
+  type Ms,
+  ms,
+  seconds,
+  type Service,
+  sleep,
+  toMicroTime,
+} from "../../core/base/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+
+/** A connected node. */
+export interface NodeSession {
+  readonly node: string;
+  /** When something was last heard of it, by the wall clock. */
+  readonly lastSeen: Ms;
+}
+
+/** The namespace of Leases, as in Kubernetes. */
+export const LEASE_NAMESPACE = "kube-node-lease";
+/** How often a connected node's Lease is renewed. */
+export const RENEW_EVERY = seconds(10);
+const LEASE_SECONDS = 40;
+/** A session that was silent this long is not alive any more, whatever the table says. */
+export const SILENT_AFTER = seconds(20);
+/** How finely the renewals are spread over their period. */
+const SLOTS = 20;
+
+/** Options of {@linkcode createLeaseRenewal}. */
+export interface LeaseOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The nodes that are connected to this hub now. */
+  readonly sessions: () => Iterable<NodeSession>;
+}
+
+/** The nodes whose Lease is due in a slot. Pure: a node's slot follows from its name. */
+export function dueNodes(
+  sessions: Iterable<NodeSession>,
+  options: { slot: number; renewed: ReadonlyMap<string, Ms>; now: Ms },
+): NodeSession[] {
+  const { slot, renewed, now } = options;
+  const due: NodeSession[] = [];
+  for (const session of sessions) {
+    if (now - session.lastSeen > SILENT_AFTER) continue;
+    const last = renewed.get(session.node);
+    // New ones at once; the others in their slot, unless that was missed.
+    const late = last === undefined || now - last >= RENEW_EVERY + RENEW_EVERY / SLOTS;
+    if (late || slotOf(session.node) === slot) due.push(session);
+  }
+  return due;
+}
+
+function slotOf(node: string): number {
+  let hash = 0;
+  for (let i = 0; i < node.length; i++) hash = (hash * 31 + node.charCodeAt(i)) >>> 0;
+  return hash % SLOTS;
+}
+
+/**
+ * Renews the Leases of connected nodes, each every 10 s, spread evenly. The hub knows from its
+ * sessions who is alive, so the nodes need not send anything for it.
+ */
+export function createLeaseRenewal(options: LeaseOptions): Service {
+  const { clock, log, sessions } = options;
+  return {
+    name: "lease-renewal",
+    onFailure: "restart",
+    async run(signal, ready) {
+      const renewed = new Map<string, Ms>();
+      ready();
+      for (let slot = 0; !signal.aborted; slot = (slot + 1) % SLOTS) {
+        const now = clock.now();
+        const all = [...sessions()];
+        const due = dueNodes(all, { slot, renewed, now });
+        const failed = await renewAll(options, due, renewed);
+        if (failed !== undefined) {
+          log.warn("leases could not be renewed", { error: errorText(failed), count: due.length });
+        }
+        const connected = new Set(all.map(({ node }) => node));
+        for (const node of renewed.keys()) if (!connected.has(node)) renewed.delete(node);
+        const left = RENEW_EVERY / SLOTS - (clock.now() - now);
+        await sleep(clock, ms(Math.max(1, left)), signal).catch(() => {});
+      }
+    },
+  };
+}
+
+/** Renews each; one that fails does not stop the others. Returns the last error. */
+async function renewAll(
+  options: LeaseOptions,
+  due: readonly NodeSession[],
+  renewed: Map<string, Ms>,
+): Promise<unknown> {
+  let failed: unknown;
+  for (const { node } of due) {
+    try {
+      if (!await renewLease(options, node)) continue;
+      renewed.set(node, options.clock.now());
+    } catch (error) {
+      failed = error;
+    }
+  }
+  return failed;
+}
+
+/** Renews or creates the Lease of a node. Returns `false` when there is no such Node (yet). */
+export async function renewLease(
+  { store, clock }: Pick<LeaseOptions, "store" | "clock">,
+  node: string,
+): Promise<boolean> {
+  const ref = { resource: RESOURCES.leases, namespace: LEASE_NAMESPACE, name: node };
+  const renewTime = toMicroTime(clock.now());
+  try {
+    await store.update(ref, (lease) => ({
+      ...lease,
+      spec: { ...lease["spec"], holderIdentity: node, renewTime },
+    }));
+    return true;
+  } catch (error) {
+    if (!isAppError(error, "NotFound")) throw error;
+  }
+  let uid: string | undefined;
+  try {
+    uid = (await store.get({ resource: RESOURCES.nodes, name: node })).metadata.uid;
+  } catch (error) {
+    if (!isAppError(error, "NotFound")) throw error;
+    return false;
+  }
+  const lease: Lease = {
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: {
+      name: node,
+      namespace: LEASE_NAMESPACE,
+      ownerReferences: [{ apiVersion: "v1", kind: "Node", name: node, uid: uid ?? "" }],
+    },
+    spec: { holderIdentity: node, leaseDurationSeconds: LEASE_SECONDS, renewTime },
+  };
+  try {
+    await store.create(RESOURCES.leases, lease);
+  } catch (error) {
+    if (!isAppError(error, "AlreadyExists")) throw error;
+  }
+  return true;
+}

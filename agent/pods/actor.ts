@@ -69,10 +69,10 @@ export class Actor {
   }
 
   /**
-   * Does all actions side by side, starts of containers one after the other. Failures that belong
-   * to the pod come back as outcomes.
+   * Does all actions side by side, starts of containers one after the other. Failures to start
+   * something come back as outcomes.
    *
-   * @throws {AppError} ServiceUnavailable when the runtime is away
+   * @throws {AppError} ServiceUnavailable when the runtime is away, and whatever a stop or a removal threw
    */
   async act(actions: readonly Action[], context: ActContext): Promise<Acted[]> {
     const starts = actions.filter((action) => action.type === "start");
@@ -100,7 +100,9 @@ export class Actor {
       const moved = await this.#do(action, context, events);
       return { action, moved, events };
     } catch (error) {
-      if (this.#options.signal.aborted || away(error)) throw error;
+      // What has no place in the pod's memory is tried again with the queue's own back-off.
+      const remembered = ["start", "mount", "run-sandbox"].includes(action.type);
+      if (this.#options.signal.aborted || away(error) || !remembered) throw error;
       const soft = isAppError(error, "AlreadyExists") ? { soft: true } : {};
       const failure: Outcome = {
         action,

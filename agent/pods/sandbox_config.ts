@@ -86,9 +86,12 @@ function dnsConfig(pod: Pod, node: SandboxNode): SandboxConfig["dns"] {
   const options = (own.options ?? []).map(({ name, value }) => value ? `${name}:${value}` : name);
   const hasOwn = (own.nameservers?.length ?? 0) + (own.searches?.length ?? 0) + options.length > 0;
   if (!cluster && policy !== "None" && !hasOwn) return undefined;
-  const searches = cluster ? [`${namespace}.svc.${domain}`, `svc.${domain}`, domain] : [];
+  const base = policy === "None" ? { servers: [], searches: [] } : node.nodeDns;
+  const searches = cluster
+    ? [`${namespace}.svc.${domain}`, `svc.${domain}`, domain]
+    : base.searches;
   return {
-    servers: [...(cluster ? node.clusterDns : []), ...(own.nameservers ?? [])],
+    servers: [...(cluster ? node.clusterDns : base.servers), ...(own.nameservers ?? [])],
     searches: [...searches, ...(own.searches ?? [])],
     options: cluster && !options.some((one) => one.startsWith("ndots"))
       ? ["ndots:5", ...options]

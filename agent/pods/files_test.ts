@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { type Payload, type VolumeFile, writeAtomically } from "./atomic_writer.ts";
+import { ensureHostPath } from "./host_path.ts";
+import { resolveSubPath } from "./sub_path.ts";
+
+async function inTemp(fn: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await fn(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function payload(files: Record<string, string>, mode = 0o644): Payload {
+  return new Map(
+    Object.entries(files).map(([path, text]): [string, VolumeFile] => [
+      path,
+      { content: new TextEncoder().encode(text), mode },
+    ]),
+  );
+}
+
+async function names(dir: string): Promise<string[]> {
+  const out: string[] = [];
+  for await (const entry of Deno.readDir(dir)) {
+    if (!entry.name.startsWith("..")) out.push(entry.name);
+  }
+  return out.sort();
+}
+
+Deno.test("writeAtomically() shows exactly the payload and swaps it as one", () =>
+  inTemp(async (dir) => {
+    assert.equal(await writeAtomically(dir, payload({ a: "1", "sub/b": "2" }, 0o600)), true);
+    assert.equal(await Deno.readTextFile(`${dir}/sub/b`), "2");
+    assert.equal(((await Deno.stat(`${dir}/a`)).mode ?? 0) & 0o777, 0o600);
+    const before = await Deno.readLink(`${dir}/..data`);
+    assert.equal(await writeAtomically(dir, payload({ a: "1", "sub/b": "2" }, 0o600)), false);
+    assert.equal(await Deno.readLink(`${dir}/..data`), before);
+    assert.equal(await writeAtomically(dir, payload({ a: "3", c: "4" })), true);
+    assert.deepEqual(await names(dir), ["a", "c"]);
+    assert.equal(await Deno.readTextFile(`${dir}/a`), "3");
+    await assert.rejects(Deno.stat(`${dir}/${before}`), Deno.errors.NotFound);
+    assert.equal(await writeAtomically(dir, payload({})), true);
+    assert.deepEqual(await names(dir), []);
+  }));
+
+Deno.test("writeAtomically() goes on where a crash left off", () =>
+  inTemp(async (dir) => {
+    await writeAtomically(dir, payload({ a: "1" }));
+    await Deno.symlink("nowhere", `${dir}/..data_tmp`);
+    await Deno.mkdir(`${dir}/..vhalf`);
+    await Deno.remove(`${dir}/a`);
+    assert.equal(await writeAtomically(dir, payload({ a: "2" })), true);
+    assert.equal(await Deno.readTextFile(`${dir}/a`), "2");
+    await assert.rejects(Deno.lstat(`${dir}/..vhalf`), Deno.errors.NotFound);
+  }));
+
+Deno.test("writeAtomically() refuses paths that leave the volume", () =>
+  inTemp(async (dir) => {
+    for (const path of ["../x", "/x", "a/../../x", "..data", "", "a//b", "./a", "a\0"]) {
+      await assert.rejects(
+        writeAtomically(dir, payload({ [path]: "x" })),
+        /leaves the volume/,
+        path,
+      );
+    }
+    assert.deepEqual(await names(dir), []);
+  }));
+
+Deno.test("resolveSubPath() stays below the volume, through links as well", () =>
+  inTemp(async (dir) => {
+    const root = `${dir}/vol`;
+    await Deno.mkdir(`${root}/in`, { recursive: true });
+    await Deno.mkdir(`${dir}/secret`);
+    await Deno.symlink("in", `${root}/fine`);
+    await Deno.symlink("/etc", `${root}/out`);
+    await Deno.symlink("../secret", `${root}/up`);
+    await Deno.symlink(`${dir}/none`, `${root}/dangling`);
+    assert.equal(await resolveSubPath(root, "fine"), `${root}/in`);
+    assert.equal(await resolveSubPath(root, "new/er"), `${root}/new/er`);
+    assert.ok((await Deno.stat(`${root}/new/er`)).isDirectory);
+    for (
+      const bad of ["../secret", "/etc", "out", "out/x", "up", "in/../../secret", "dangling/x"]
+    ) {
+      await assert.rejects(resolveSubPath(root, bad), /subPath/, bad);
+    }
+    await assert.rejects(Deno.stat(`${dir}/none`), Deno.errors.NotFound);
+  }));
+
+Deno.test("ensureHostPath() checks and creates what the type says", () =>
+  inTemp(async (dir) => {
+    await ensureHostPath(`${dir}/d/e`, "DirectoryOrCreate");
+    await ensureHostPath(`${dir}/f`, "FileOrCreate");
+    await ensureHostPath(`${dir}/d/e`, "Directory");
+    await ensureHostPath(`${dir}/f`, "File");
+    await ensureHostPath("/dev/null", "CharDevice");
+    await ensureHostPath(`${dir}/not-looked-at`, "");
+    await assert.rejects(ensureHostPath(`${dir}/f`, "Directory"), /is not a directory/);
+    await assert.rejects(ensureHostPath(`${dir}/none`, "Socket"), /does not exist/);
+    await assert.rejects(ensureHostPath(`${dir}/../x`, ""), /must be absolute/);
+  }));

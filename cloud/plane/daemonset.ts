@@ -177,7 +177,8 @@ function replaceOld(
   const wanted = nodes.filter((node) => verdict(set, node).run);
   const most = set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1;
   let budget = Math.max(1, resolveCount(most, wanted.length, "up"));
-  const old: Pod[] = [];
+  const broken: Pod[] = [];
+  const serving: Pod[] = [];
   for (const node of wanted) {
     const pods = onNode.get(node.metadata.name) ?? [];
     const pod = pods.find(({ metadata }) =>
@@ -185,15 +186,13 @@ function replaceOld(
     );
     const available = pod !== undefined &&
       availableIn(pod, set.spec.minReadySeconds ?? 0, now) === 0;
-    if (pod && pod.metadata.labels?.[REVISION_HASH] !== hash) {
-      // One that does not serve anyway costs nothing.
-      if (!available) old.unshift(pod);
-      else old.push(pod);
-      if (!available) budget++;
-    }
     if (!available) budget--;
+    if (pod && pod.metadata.labels?.[REVISION_HASH] !== hash) {
+      (available ? serving : broken).push(pod);
+    }
   }
-  return old.slice(0, Math.max(0, budget)).map(remove);
+  // One that does not serve anyway costs nothing.
+  return [...broken, ...serving.slice(0, Math.max(0, budget))].map(remove);
 }
 
 function statusOf(

@@ -3,6 +3,7 @@ import { CLOSE, LINK, type Message, type Session } from "../../core/link/mod.ts"
 import {
   adoptEpoch,
   applyMessage,
+  completeReplica,
   FromHub,
   type Open,
   type Outbox,
@@ -54,7 +55,10 @@ export async function runSession(run: SessionRun): Promise<void> {
   run.onWelcome();
   if (welcome.sync === "have") {
     await session.send({ t: "have", items: store.transact(replicaItems) });
-  } else run.onSynced(synced);
+  } else {
+    store.transact(completeReplica);
+    run.onSynced(synced);
+  }
   outbox.attach({
     send: (message) => session.send(message),
     fail: (error) => session.close(CLOSE.bye, error instanceof Error ? error.message : "failed"),

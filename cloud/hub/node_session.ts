@@ -54,6 +54,8 @@ export class NodeSession {
       clock,
       log: this.#log,
       heartbeat: heartbeat ?? LINK.heartbeat,
+      // The node pings; its pings are answered.
+      beatAfter: 1.5,
       ...(onCall
         ? { onCall: (method, body, signal) => onCall(connection.peer, method, body, signal) }
         : {}),

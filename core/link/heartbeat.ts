@@ -16,13 +16,19 @@ export interface HeartbeatActions {
 export class Heartbeat {
   readonly #clock: Clock;
   readonly #actions: HeartbeatActions;
+  readonly #beatAfter: number;
   #interval: Ms;
   #sent: number;
   #heard: number;
   #timer: Disposable | undefined;
 
-  constructor(clock: Clock, interval: Ms, actions: HeartbeatActions) {
+  /**
+   * `beatAfter`: intervals of silence after which we beat. More than 1 on the side that answers
+   * pings anyway, so that an idle link carries one ping and one pong and not two of each.
+   */
+  constructor(clock: Clock, interval: Ms, actions: HeartbeatActions, beatAfter = 1) {
     this.#clock = clock;
+    this.#beatAfter = beatAfter;
     this.#actions = actions;
     this.#interval = interval;
     this.#sent = this.#heard = clock.monotonic();
@@ -59,7 +65,7 @@ export class Heartbeat {
 
   #arm(): void {
     this.#timer?.[Symbol.dispose]();
-    const beatAt = this.#sent + this.#interval;
+    const beatAt = this.#sent + this.#interval * this.#beatAfter;
     const deadAt = this.#heard + this.#interval * LINK.missedHeartbeats;
     const wait = Math.max(1, Math.min(beatAt, deadAt) - this.#clock.monotonic());
     this.#timer = this.#clock.timer(wait as Ms, () => this.#tick());
@@ -71,7 +77,7 @@ export class Heartbeat {
       this.stop();
       return this.#actions.dead();
     }
-    if (now >= this.#sent + this.#interval) {
+    if (now >= this.#sent + this.#interval * this.#beatAfter) {
       this.#sent = now;
       this.#actions.beat();
     }

@@ -1,4 +1,4 @@
-import { AppError, type Clock, type Ms, ms } from "../base/mod.ts";
+import { AppError, type Clock, isAppError, type Ms, ms } from "../base/mod.ts";
 import { frameSize } from "./codec.ts";
 import {
   type Acceptor,
@@ -126,7 +126,8 @@ export class MemoryNetwork implements Acceptor, Disposable {
       handler(theirs, path);
     } catch (cause) {
       ours.break();
-      throw new AppError("Forbidden", `the hub refused ${path}`, { cause });
+      const code = isAppError(cause, "Forbidden") ? "Forbidden" : "ServiceUnavailable";
+      throw new AppError(code, `the hub refused ${path}`, { cause });
     }
     return ours;
   }

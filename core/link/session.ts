@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly log: Logger;
   /** @default {LINK.heartbeat} */
   readonly heartbeat?: Ms;
+  /** Heartbeats of silence after which this side pings. @default {1} */
+  readonly beatAfter?: number;
   /** Answers a `call` of the peer; absent: every call is refused. A throw is the error answer. */
   readonly onCall?: (method: string, body: unknown, signal: AbortSignal) => Promise<unknown>;
 }
@@ -57,7 +59,7 @@ export class Session {
     this.#heartbeat = new Heartbeat(options.clock, options.heartbeat ?? LINK.heartbeat, {
       beat: () => this.#sendNow({ t: "ping", n: this.#nextId++ }),
       dead: () => this.close(CLOSE.heartbeat, "no sign of life for 3 heartbeats"),
-    });
+    }, options.beatAfter);
     void this.#read();
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import { AppError } from "../base/mod.ts";
+import { AppError, isAppError } from "../base/mod.ts";
 import { frameSize } from "./codec.ts";
 import {
   type Acceptor,
@@ -53,9 +53,7 @@ export function createWsAcceptor(): WsAcceptor {
           if (!handler) throw new AppError("ServiceUnavailable", "nobody accepts connections");
           handler(connection, path);
         } catch (error) {
-          const code = error instanceof AppError && error.code === "Forbidden"
-            ? CLOSE.shutOut
-            : CLOSE.protocol;
+          const code = isAppError(error, "Forbidden") ? CLOSE.shutOut : CLOSE.stopping;
           connection.close(code, error instanceof Error ? error.message : "refused");
         }
       });

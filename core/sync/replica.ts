@@ -79,7 +79,7 @@ export function applyMessage(tx: Tx, message: Put | Del | Snap, node: string): v
     case "del":
       return applyDel(tx, message);
     case "snap":
-      return applySnap(tx);
+      return completeReplica(tx);
   }
 }
 
@@ -164,7 +164,11 @@ function applyDel(tx: Tx, del: Del): void {
   }
 }
 
-function applySnap(tx: Tx): void {
+/**
+ * The replica is complete (`snap`, or equal digests): when {@linkcode allowPrune} was called, what
+ * came from older epochs and was not named again goes now.
+ */
+export function completeReplica(tx: Tx): void {
   if (!tx.row(SYNC_SPACE, "prune")) return;
   const epoch = tx.row(SYNC_SPACE, "epoch")?.value;
   for (const row of replicaRows(tx)) {

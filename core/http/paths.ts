@@ -44,10 +44,16 @@ export function discoveryRoutes(discovery: Discovery, version: string): ExtraRou
     get("/version", () => jsonResponse(versionInfo(version))),
     get("/api", root("api")),
     get("/apis", root("apis")),
-    get("/api/*", ({ url }) => found(discovery.resourceList("", partsOf(url)[1] ?? ""))),
+    get("/api/*", ({ url }) => {
+      const [, version = "", ...more] = partsOf(url);
+      return found(more.length > 0 ? undefined : discovery.resourceList("", version));
+    }),
     get("/apis/*", ({ url }) => {
-      const [, group = "", one] = partsOf(url);
-      return found(one === undefined ? discovery.group(group) : discovery.resourceList(group, one));
+      const [, group = "", version, ...more] = partsOf(url);
+      if (more.length > 0) throw noSuchPath();
+      return found(
+        version === undefined ? discovery.group(group) : discovery.resourceList(group, version),
+      );
     }),
     // Large and seldom asked for: loaded and built when somebody asks.
     get("/openapi/*", async (context) => {

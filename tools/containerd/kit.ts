@@ -35,7 +35,8 @@ export interface Containerd extends AsyncDisposable {
   readonly paths: ContainerdPaths;
   /** Path of the CRI socket. */
   readonly socket: string;
-  /** The subnet of its pods. */
+  /** The bridge of its pods, and their subnet. */
+  readonly bridge: string;
   readonly subnet: string;
   /** Process id; `undefined` while it is stopped. */
   readonly pid: number | undefined;
@@ -127,6 +128,10 @@ class Daemon implements Containerd {
     return this.paths.socket;
   }
 
+  get bridge(): string {
+    return bridgeNetwork(this.#network ?? 0).bridge;
+  }
+
   get subnet(): string {
     return bridgeNetwork(this.#network ?? 0).subnet;
   }
@@ -170,6 +175,7 @@ class Daemon implements Containerd {
       signalProcess(pid, "SIGKILL");
       await waitUntil(gone, STOP_LIMIT);
     }
+    this.#child?.ref();
     await this.#child?.status;
     this.#child = undefined;
   }

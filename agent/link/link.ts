@@ -1,6 +1,5 @@
 import {
   AppError,
-  backoffDelay,
   errorText,
   isAppError,
   type Logger,
@@ -20,6 +19,8 @@ export function createLink(options: LinkOptions): Link {
   return new AgentLink(options);
 }
 
+/** A session that lasted this long counts as one; after shorter ones the waits go on growing. */
+const HEALTHY_AFTER = seconds(5);
 /** How long a hub has to show a sign of life after the network changed. */
 const PROBE = seconds(2);
 
@@ -31,15 +32,17 @@ class AgentLink implements Link {
   #session: Session | undefined;
   #state: LinkState;
   #wake: (() => void) | undefined;
-  /** Failed tries since the last welcome. */
-  #failures = 0;
-  #welcomed = false;
+  /** Monotonic; since when there has been no healthy session. */
+  #lostAt: Ms;
+  /** Monotonic; when the last session was welcomed. */
+  #welcomedAt: Ms | undefined;
 
   constructor(options: LinkOptions) {
     const { clock, dialer, handlers, heartbeat, log, random, store } = options;
     this.#options = options;
     this.#log = log;
     this.#state = { connected: false, since: clock.now() };
+    this.#lostAt = clock.monotonic();
     this.outbox = new Outbox({
       store,
       clock,
@@ -74,7 +77,7 @@ class AgentLink implements Link {
   }
 
   kick(): void {
-    this.#failures = 0;
+    this.#lostAt = this.#options.clock.monotonic();
     this.#wake?.();
     this.#session?.probe(PROBE);
   }
@@ -88,7 +91,7 @@ class AgentLink implements Link {
 
   /** One session from dial to end. Returns how long to wait before the next. */
   async #once(signal: AbortSignal): Promise<Ms> {
-    this.#welcomed = false;
+    this.#welcomedAt = undefined;
     let failure: unknown;
     let closed: Closed | undefined;
     try {
@@ -105,15 +108,21 @@ class AgentLink implements Link {
     return wait;
   }
 
+  /**
+   * Full jitter over a quarter of the time that there has been no healthy session, so that a node
+   * is back soon after a short outage and a long one costs little (docs/protocol.md 3).
+   */
   #delay(code: number | undefined, forbidden: boolean): Ms {
     if (code === CLOSE.shutOut || forbidden) return LINK.shutOutDelay;
-    if (this.#welcomed) {
-      this.#failures = 0;
+    const { clock, random } = this.#options;
+    const now = clock.monotonic();
+    if (this.#welcomedAt !== undefined && now - this.#welcomedAt >= HEALTHY_AFTER) {
+      this.#lostAt = now;
       // The hub said so itself; another one may be there already.
       if (code === CLOSE.stopping) return ms(0);
     }
-    const backoff = { base: LINK.redialBase, cap: LINK.redialCap };
-    return backoffDelay(backoff, this.#failures++, this.#options.random);
+    const window = (now - this.#lostAt) / 4;
+    return ms(random() * Math.min(LINK.redialCap, Math.max(LINK.redialBase, window)));
   }
 
   /** @throws what ended the session, unless the connection's end did; that is returned */
@@ -136,7 +145,7 @@ class AgentLink implements Link {
         outbox: this.outbox,
         log: this.#log,
         onWelcome: () => {
-          this.#welcomed = true;
+          this.#welcomedAt = clock.monotonic();
           this.#setState({ connected: true });
           this.#log.info("link is up");
         },

@@ -14,7 +14,6 @@ const STREAM_PATH = /^\/v1\/stream\/([0-9a-f]{16,64})$/;
 
 class HubLinks implements Hub, SessionHost {
   readonly options: HubOptions;
-  readonly view: HubView;
   readonly newId: () => string;
   epoch = "";
   readonly #streams: Streams;
@@ -25,23 +24,36 @@ class HubLinks implements Hub, SessionHost {
   readonly #up = new Map<string, NodeSession>();
   /** Ends of all sessions that have not ended. */
   readonly #ends = new Map<NodeSession, Promise<void>>();
-  readonly #ready = Promise.withResolvers<void>();
+  #view: HubView;
+  #ready = Promise.withResolvers<void>();
   #stopping = false;
 
   constructor(options: HubOptions) {
     this.options = options;
-    this.view = new HubView(options);
+    this.#view = new HubView(options);
     this.newId = options.newId ?? randomId;
     this.#log = options.log;
     this.#streams = new Streams({ ...options, newId: this.newId });
     this.#ready.promise.catch(() => {});
   }
 
+  get view(): HubView {
+    return this.#view;
+  }
+
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
-    const running = this.view.run(signal);
+    if (this.#stopping) {
+      // A second life, after the first one failed.
+      this.#stopping = false;
+      this.#view = new HubView(this.options);
+      this.#ready = Promise.withResolvers();
+      this.#ready.promise.catch(() => {});
+    }
+    const view = this.#view;
+    const running = view.run(signal);
     try {
       // Before the view is complete, absence from it means nothing: sessions wait for this.
-      await Promise.race([this.view.synced, running]);
+      await Promise.race([view.synced, running]);
       this.epoch = await this.options.store.epoch();
       if (!signal.aborted) {
         this.#ready.resolve();

@@ -1,7 +1,7 @@
 /**
- * A controller that also aborts when one of its parents does. In place of `AbortSignal.any`, whose
- * result is tied to its sources by weak references only: on Deno 2.9.6 a `fetch` whose answer streams
- * for seconds was seen to miss the abort of such a signal. Dispose it when the work is done.
+ * A controller that also aborts when one of its parents does. In place of `AbortSignal.any`: on Deno
+ * 2.9.6 the abort of such a signal did not reach a `fetch` whose answer had been streaming for seconds
+ * (docs/decisions/003-cri-over-fetch.md). Dispose it when the work is done.
  */
 export class LinkedAbort implements Disposable {
   readonly #controller = new AbortController();

@@ -22,8 +22,8 @@ const CODES: readonly { readonly name: string; readonly code: ErrorCode }[] = [
 ];
 
 /**
- * Runtimes answer `Unknown` for things that have a code of their own; their words tell. containerd
- * reserves a name for each sandbox and container; CRI-O answers in the same words.
+ * containerd answers `Unknown` for things that have a code of their own; its words tell. It reserves a
+ * name for each sandbox and container.
  */
 const WORDS: readonly { readonly text: RegExp; readonly code: ErrorCode }[] = [
   { text: /is reserved for/, code: "AlreadyExists" },

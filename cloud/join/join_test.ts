@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { RESOURCES } from "../../core/api/mod.ts";
 import {
   hours,
@@ -398,8 +399,9 @@ Deno.test("writeAdminKubeconfig() writes a file that only its owner can read", a
     }
     assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
     const text = await Deno.readTextFile(path);
-    const data = /client-certificate-data: (\S+)/.exec(text)?.[1] ?? "";
-    const { subject } = readCertificate(atob(data));
+    const { users, clusters } = parse(text);
+    assert.equal(clusters[0].cluster.server, "https://127.0.0.1:6443");
+    const { subject } = readCertificate(atob(users[0].user["client-certificate-data"]));
     assert.deepEqual(subject, { commonName: "admin", organizations: ["system:masters"] });
     assert.deepEqual((await Array.fromAsync(Deno.readDir(folder))).length, 1);
   } finally {

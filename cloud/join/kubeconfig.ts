@@ -1,7 +1,6 @@
 import { type Clock, hours } from "../../core/base/mod.ts";
 import {
   createKey,
-  type Credential,
   issueCertificate,
   kubeconfigText,
   loadKeyPair,

@@ -67,11 +67,11 @@ class Bench {
     });
   }
 
-  // deno-lint-ignore no-explicit-any -- JSON of any kind
   async json(
     method: string,
     path: string,
     options: Parameters<Bench["ask"]>[2] = {},
+    // deno-lint-ignore no-explicit-any -- JSON of any kind
   ): Promise<any> {
     return await (await this.ask(method, path, options)).json();
   }

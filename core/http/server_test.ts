@@ -104,7 +104,7 @@ Deno.test("serveHttps() says which port is taken", async () => {
   await assert.rejects(
     start(whoami, { port }),
     (error: AppError) =>
-      error.code === "ServiceUnavailable" && error.message.includes(`127.0.0.1:${port}`) &&
+      error.code === "AlreadyExists" && error.message.includes(`127.0.0.1:${port}`) &&
       error.message.includes("taken"),
   );
 });

@@ -18,6 +18,15 @@ import type { ResourceContext } from "./types.ts";
 export async function admitNew(context: ResourceContext, body: JsonObject): Promise<KubeObject> {
   const object = await checkIncoming(context, body);
   context.subject.name = object.metadata.name;
+  if (object.metadata.resourceVersion) {
+    throw new AppError("BadRequest", "resourceVersion should not be set on objects to be created");
+  }
+  // What only the store gives; exported objects carry it along.
+  for (const field of FIXED) if (field !== "namespace") delete object.metadata[field];
+  if (isNamespace(context.resource)) {
+    // Holds a deleted namespace until its contents are gone; whoever empties it takes it away.
+    object["spec"] = { ...object["spec"], finalizers: ["kubernetes"] };
+  }
   setDefaults(context.resource, object);
   throwProblems(context.resource, object);
   return object;
@@ -130,8 +139,13 @@ export function admitChange(
   if (!meta["resourceVersion"] && old.resourceVersion !== undefined) {
     metadata.resourceVersion = old.resourceVersion;
   }
-  const object = { ...next, apiVersion: current.apiVersion, kind: current.kind, metadata };
+  const { apiVersion, kind } = current;
+  const object: KubeObject = { ...next, apiVersion, kind, metadata };
   if (context.attributes.subresource === "status") return object;
+  if (isNamespace(resource)) {
+    // Only `finalize` changes them.
+    object["spec"] = { ...object["spec"], finalizers: current["spec"]?.finalizers };
+  }
   setDefaults(resource, object);
   throwProblems(resource, object, current);
   return object;
@@ -149,6 +163,10 @@ const FIXED = [
 function fixedMetadata(old: KubeObject["metadata"]): Partial<KubeObject["metadata"]> {
   // `undefined` takes away what a client made up; JSON leaves it out.
   return Object.fromEntries(FIXED.map((field) => [field, old[field]]));
+}
+
+function isNamespace({ group, kind }: ResourceDef): boolean {
+  return group === "" && kind === "Namespace";
 }
 
 function throwProblems(resource: ResourceDef, object: KubeObject, old?: KubeObject): void {

@@ -54,8 +54,8 @@ Deno.test("kubectl diff shows what apply would change and changes nothing", asyn
     stdin: manifest({ replicas: 7 }),
   });
   assert.equal(code, 1);
-  assert.match(out, /^-  replicas: 1$/m);
-  assert.match(out, /^\+  replicas: 7$/m);
+  assert.match(out, /^- {2}replicas: 1$/m);
+  assert.match(out, /^\+ {2}replicas: 7$/m);
   assert.equal(await cluster.ok(["get", "deploy/web", "-o", "jsonpath={.spec.replicas}"]), "1");
 });
 

@@ -1,20 +1,16 @@
 import { AppError } from "../../core/base/mod.ts";
-
-/** One file of a volume. */
-export interface VolumeFile {
-  readonly content: Uint8Array;
-  /** Permission bits. */
-  readonly mode: number;
-}
-
-/** Files by path below the volume. */
-export type Payload = ReadonlyMap<string, VolumeFile>;
+import { writeEach } from "./each_writer.ts";
+import { type Payload, sameFile, writeFile } from "./volume_file.ts";
 
 /**
  * Makes `dir` show exactly `payload`, all of it at one moment: files stand in a hidden folder of
  * their own, `..data` points to it and is swapped by rename, and each name points through
  * `..data`. A reader sees the old set or the new one, never a mixture. Does nothing when nothing
  * changed. `gid` becomes the files' group.
+ *
+ * Deno lets only a process with unscoped file permissions make symbolic links. Without them each
+ * file is swapped by a rename of its own: a reader sees each file whole, old or new, but for a
+ * moment may see one of each.
  *
  * @throws {AppError} Invalid for a path that leaves the volume
  */
@@ -25,6 +21,7 @@ export async function writeAtomically(
 ): Promise<boolean> {
   for (const path of payload.keys()) checkPath(path);
   await Deno.mkdir(dir, { recursive: true });
+  if (!await mayLink()) return await writeEach(dir, payload, options);
   const before = await readLink(`${dir}/..data`);
   if (before !== undefined && await sameContent(`${dir}/${before}`, payload)) {
     await linkNames(dir, payload);
@@ -42,6 +39,12 @@ export async function writeAtomically(
   return true;
 }
 
+async function mayLink(): Promise<boolean> {
+  const read = await Deno.permissions.query({ name: "read" });
+  const write = await Deno.permissions.query({ name: "write" });
+  return read.state === "granted" && write.state === "granted";
+}
+
 function checkPath(path: string): void {
   const parts = path.split("/");
   const bad = path === "" || path.startsWith("/") || path.includes("\0") ||
@@ -50,21 +53,6 @@ function checkPath(path: string): void {
   if (bad) {
     throw new AppError("Invalid", `Cannot write ${JSON.stringify(path)}: it leaves the volume`);
   }
-}
-
-async function writeFile(
-  root: string,
-  path: string,
-  file: VolumeFile,
-  gid: number | undefined,
-): Promise<void> {
-  const full = `${root}/${path}`;
-  const parent = full.slice(0, full.lastIndexOf("/"));
-  await Deno.mkdir(parent, { recursive: true, mode: 0o755 });
-  await Deno.writeFile(full, file.content, { mode: 0o600 });
-  if (gid !== undefined) await Deno.chown(full, null, gid);
-  // After the write and apart from it, as the mode of a write is cut by the umask.
-  await Deno.chmod(full, file.mode & 0o777);
 }
 
 async function linkNames(dir: string, payload: Payload): Promise<void> {
@@ -92,21 +80,10 @@ function topNames(payload: Payload): Set<string> {
 }
 
 async function sameContent(root: string, payload: Payload): Promise<boolean> {
-  let count = 0;
   for (const [path, file] of payload) {
-    try {
-      const info = await Deno.lstat(`${root}/${path}`);
-      if (!info.isFile || ((info.mode ?? 0) & 0o777) !== (file.mode & 0o777)) return false;
-      if (info.size !== file.content.length) return false;
-      const bytes = await Deno.readFile(`${root}/${path}`);
-      if (bytes.some((byte, at) => byte !== file.content[at])) return false;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-    count++;
+    if (!await sameFile(`${root}/${path}`, file)) return false;
   }
-  return count === await countFiles(root);
+  return payload.size === await countFiles(root);
 }
 
 async function countFiles(root: string): Promise<number> {

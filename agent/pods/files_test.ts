@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Payload, type VolumeFile, writeAtomically } from "./atomic_writer.ts";
+import { writeAtomically } from "./atomic_writer.ts";
+import type { Payload, VolumeFile } from "./volume_file.ts";
 import { ensureHostPath } from "./host_path.ts";
 import { resolveSubPath } from "./sub_path.ts";
 
@@ -67,6 +68,27 @@ Deno.test("writeAtomically() refuses paths that leave the volume", () =>
     }
     assert.deepEqual(await names(dir), []);
   }));
+
+Deno.test({
+  name: "writeAtomically() swaps file by file where it may make no links",
+  permissions: { read: ["/tmp"], write: ["/tmp"] },
+  fn: () =>
+    inTemp(async (dir) => {
+      assert.equal(await writeAtomically(dir, payload({ a: "1", "sub/b": "2" }, 0o600)), true);
+      assert.ok((await Deno.lstat(`${dir}/a`)).isFile);
+      assert.equal(((await Deno.stat(`${dir}/sub/b`)).mode ?? 0) & 0o777, 0o600);
+      assert.equal(await writeAtomically(dir, payload({ a: "1", "sub/b": "2" }, 0o600)), false);
+      const before = (await Deno.stat(`${dir}/sub/b`)).ino;
+      assert.equal(await writeAtomically(dir, payload({ a: "3", "sub/b": "2" }, 0o600)), true);
+      assert.equal((await Deno.stat(`${dir}/sub/b`)).ino, before);
+      assert.equal(await writeAtomically(dir, payload({ "a/x": "3", sub: "4" })), true);
+      assert.deepEqual(await names(dir), ["a", "sub"]);
+      assert.equal(await Deno.readTextFile(`${dir}/a/x`), "3");
+      const all = [];
+      for await (const entry of Deno.readDir(dir)) all.push(entry.name);
+      assert.deepEqual(all.sort(), ["a", "sub"]);
+    }),
+});
 
 Deno.test("resolveSubPath() stays below the volume, through links as well", () =>
   inTemp(async (dir) => {

@@ -74,9 +74,10 @@ Deno.test("PodManager ends a pod without an object on a tombstone, once the stor
   assert.equal(host.newest("uid-web", "main")?.state, "running");
   bench.synced = true;
   bench.manager.lookAgain();
-  await bench.until("ended", () => host.containers.size === 0 && host.sandboxes.size === 0);
-  const rows = bench.store.transact((tx) => [...tx.rows(GONE_SPACE), ...tx.rows(MEMORY_SPACE)]);
-  assert.deepEqual(rows.filter((row) => row.key === "uid-web"), []);
+  await bench.until("nothing is left", () => {
+    const rows = bench.store.transact((tx) => [...tx.rows(GONE_SPACE), ...tx.rows(MEMORY_SPACE)]);
+    return host.containers.size + host.sandboxes.size + rows.length === 0;
+  });
 });
 
 Deno.test("PodManager ends an orphan that only the runtime knows, with a tombstone and not without", async () => {
@@ -248,4 +249,43 @@ Deno.test("PodManager runs every pod once under random faults of runtime and age
     return host.sandboxes.size === 0 && host.containers.size === 0 && rows.length === 0;
   });
   assert.ok(made > 5);
+});
+
+Deno.test({
+  name: "PodManager does all of its work with only its own folders permitted",
+  permissions: { read: ["/tmp"], write: ["/tmp"] },
+  async fn() {
+    const host = machine();
+    await using bench = await startBench({ connect: () => host.connect() });
+    const config = (text: string): void => {
+      bench.store.transact((tx) =>
+        tx.put(RESOURCES.configmaps, {
+          apiVersion: "v1",
+          kind: "ConfigMap",
+          metadata: { name: "cm", namespace: "default", uid: "cm" },
+          data: { a: text },
+        })
+      );
+    };
+    config("one");
+    const mounts = [{ name: "cm", mountPath: "/cm" }, { name: "t", mountPath: "/t", subPath: "x" }];
+    bench.put(testPod("web", {
+      securityContext: { fsGroup: 1000 },
+      containers: [{ name: "main", image: "app:1", volumeMounts: mounts }],
+      volumes: [
+        { name: "cm", configMap: { name: "cm" } },
+        { name: "t", emptyDir: {} },
+      ],
+    }));
+    await isRunning(bench, "web");
+    const folder = host.newest("uid-web", "main")?.config.mounts.find((one) =>
+      one.containerPath === "/cm"
+    )?.hostPath;
+    assert.equal(await Deno.readTextFile(`${folder}/a`), "one");
+    config("two");
+    await bench.until("changed", async () => await Deno.readTextFile(`${folder}/a`) === "two");
+    bench.remove("web", 0);
+    await bench.until("gone", () => bench.gone.includes("uid-web"));
+    await assert.rejects(Deno.stat(`${bench.dir}/state/pods/uid-web`), Deno.errors.NotFound);
+  },
 });

@@ -1,6 +1,6 @@
 import type { KeyToPath, Pod, Volume } from "../../core/api/mod.ts";
 import { AppError } from "../../core/base/mod.ts";
-import type { Payload, VolumeFile } from "./atomic_writer.ts";
+import type { Payload, VolumeFile } from "./volume_file.ts";
 import { decodeBase64 } from "./env.ts";
 import { type DownwardFacts, fieldValue, resourceFieldValue } from "./field_ref.ts";
 import type { ConfigData, PodObjects } from "./plan.ts";

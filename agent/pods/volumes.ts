@@ -1,7 +1,8 @@
 import type { Container, Pod, Volume } from "../../core/api/mod.ts";
 import { AppError } from "../../core/base/mod.ts";
 import type { Mount } from "../runtimes/mod.ts";
-import { type VolumeFile, writeAtomically } from "./atomic_writer.ts";
+import { writeAtomically } from "./atomic_writer.ts";
+import type { VolumeFile } from "./volume_file.ts";
 import { expandVariables } from "./expand.ts";
 import type { DownwardFacts } from "./field_ref.ts";
 import { ensureHostPath } from "./host_path.ts";

@@ -1,4 +1,11 @@
-import { type KubeObject, type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import {
+  type KubeObject,
+  type Node,
+  type Pod,
+  RESOURCES,
+  type WasmFunction,
+  type WasmFunctionNodeStatus,
+} from "../../core/api/mod.ts";
 import { type Clock, toTime } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { NewIntent } from "../../core/sync/mod.ts";
@@ -39,6 +46,20 @@ export function podStatusIntent(pod: Pod): NewIntent {
 /** The intent that tells the hub how the node stands. */
 export function nodeIntent(node: Node): NewIntent {
   return { key: "node", kind: "node", body: { node } };
+}
+
+/** The intent that tells the hub how a function stands on this node. */
+export function functionStatusIntent(
+  fn: WasmFunction,
+  status: WasmFunctionNodeStatus,
+  node: string,
+): NewIntent {
+  const { namespace = "default", name, uid = "" } = fn.metadata;
+  return {
+    key: `function-status/${uid}`,
+    kind: "function-status",
+    body: { namespace, name, uid, node: { ...status, name: node } },
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import type { Node } from "../../core/api/mod.ts";
 import {
   addProcessMetrics,
   type Clock,
@@ -9,6 +9,7 @@ import {
   Supervisor,
   systemClock,
   systemRandom,
+  untilAborted,
 } from "../../core/base/mod.ts";
 import { metricsService } from "../../core/http/mod.ts";
 import type { Identity } from "../../core/join/mod.ts";
@@ -20,15 +21,24 @@ import {
   printReady,
   VERSION,
 } from "../../core/parts/mod.ts";
+import { createRunnerClient, type RunnerClient } from "../../core/runnerapi/mod.ts";
 import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
 import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
 import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
-import { GONE_SPACE, PodManager } from "../pods/mod.ts";
+import { FunctionManager } from "../functions/mod.ts";
+import { GONE_SPACE, PodManager, StaticPods } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
+import { localLogSubresource, serveStream } from "../tunnel/mod.ts";
 import { ensureIdentity } from "./identity.ts";
 import { renewalService } from "./renewal.ts";
-import { type Enqueue, nodeIntent, podReports, reportAll } from "./reports.ts";
+import {
+  type Enqueue,
+  functionStatusIntent,
+  nodeIntent,
+  podReports,
+  reportAll,
+} from "./reports.ts";
 import { loadResolver } from "./resolver.ts";
 
 /** What every piece of the running agent shares. */
@@ -82,6 +92,8 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   const parts: Parts = { synced: identity === undefined };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
   if (runtime) parts.pods = createPods(base, runtime, parts, enqueue);
+  const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
+  const functions = parts.functions = createFunctions(base, client, parts, enqueue);
   const linked = identity
     ? held.use(createHubLink(base, identity, parts, enqueue, folder))
     : undefined;
@@ -103,12 +115,13 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       version: VERSION,
       clock,
       log: base.log,
-      subresources: [],
+      subresources: parts.pods ? [localLogSubresource(parts.pods)] : [],
       routes: [],
     }),
     readyService(options, credentials.kubeconfig),
     createNode(base, runtime, parts, enqueue),
-    ...(parts.pods ? [parts.pods] : []),
+    ...(parts.pods ? [parts.pods, staticPods(base)] : []),
+    functions,
     ...(linked?.services ?? []),
     metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
   ], signal);
@@ -118,6 +131,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
 interface Parts {
   link?: Link;
   pods?: PodManager;
+  functions?: FunctionManager;
   /** Whether the store shows what the hub wants. A node alone wants what its manifests say. */
   synced: boolean;
 }
@@ -145,6 +159,27 @@ function createPods(base: Base, runtime: Runtime, parts: Parts, enqueue: Enqueue
   });
 }
 
+function staticPods(base: Base): StaticPods {
+  return new StaticPods({ ...base, folder: base.options.manifests, nodeName: base.node });
+}
+
+function createFunctions(
+  base: Base,
+  client: RunnerClient,
+  parts: Parts,
+  enqueue: Enqueue,
+): FunctionManager {
+  const { options, node } = base;
+  return new FunctionManager({
+    ...base,
+    client,
+    files: options["function-files"],
+    cache: `${options["state-dir"]}/modules`,
+    synced: () => parts.synced,
+    report: (tx, fn, status) => enqueue(tx, functionStatusIntent(fn, status, node)),
+  });
+}
+
 function createNode(
   base: Base,
   runtime: Runtime | undefined,
@@ -163,7 +198,10 @@ function createNode(
     version: VERSION,
     probes: {
       ...(runtime ? { runtime: (signal: AbortSignal) => probeRuntime(runtime, signal) } : {}),
-      engine: () => Promise.resolve(undefined),
+      engine: () => {
+        const engine = parts.functions?.runner?.engine;
+        return Promise.resolve(engine ? `wasmtime ${engine.version}` : undefined);
+      },
     },
     report: (tx, object: Node) => enqueue(tx, nodeIntent(object)),
     onAddresses: () => parts.link?.kick(),
@@ -219,8 +257,11 @@ function createHubLink(
       onSynced: () => {
         parts.synced = true;
         reportAll(store, enqueue, node);
+        store.transact((tx) => parts.functions?.reportAgain(tx));
         parts.pods?.lookAgain();
+        parts.functions?.lookAgain();
       },
+      onOpen: (header, incoming, signal) => serveStream(parts.pods, header, incoming, signal),
       // What the hub deleted explicitly is the evidence by which a running pod may be stopped.
       onDelete: (tx, del) => {
         if (del.resource === "pods") tx.putRow(GONE_SPACE, del.uid, "{}");
@@ -252,10 +293,7 @@ function readyService(options: AgentOptions, kubeconfig: string): Service {
     async run(signal, ready) {
       ready();
       printReady({ api: `https://127.0.0.1:${options["api-port"]}`, kubeconfig });
-      if (signal.aborted) return;
-      await new Promise<void>((resolve) => {
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await untilAborted(signal);
     },
   };
 }

@@ -1,4 +1,10 @@
-import type { Clock, Logger, Random, Service } from "../../core/base/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  type Service,
+  untilAborted,
+} from "../../core/base/mod.ts";
 import { Actor, Views } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import type { PlaneContext } from "./context.ts";
@@ -61,10 +67,7 @@ function defaultNamespaces(store: Store): Service {
     async run(signal, ready) {
       await ensureNamespaces(store);
       ready();
-      if (signal.aborted) return;
-      await new Promise<void>((resolve) => {
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await untilAborted(signal);
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   Supervisor,
   systemClock,
   systemRandom,
+  untilAborted,
 } from "../../core/base/mod.ts";
 import {
   createApi,
@@ -21,7 +22,7 @@ import { createHub } from "../hub/mod.ts";
 import { createJoin, writeAdminKubeconfig } from "../join/mod.ts";
 import { answerCall } from "./calls.ts";
 import { podLogSubresource } from "../kubelet/mod.ts";
-// import { createNodes } from "../nodes/mod.ts";
+import { createNodes } from "../nodes/mod.ts";
 import { createPlane } from "../plane/mod.ts";
 import { apiListenerService } from "./api_listener.ts";
 import { nodeListenerService } from "./node_listener.ts";
@@ -124,15 +125,13 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
         api: server,
         nodes: `${options["node-address"]}:${options["node-port"]}`,
       });
-      await new Promise<void>((resolve) => {
-        stop.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await untilAborted(stop);
     },
   };
   await supervisor.run([
     ...createPlane({ store, clock, random, log, serviceRange: options["service-cidr"] }),
     { name: "links", onFailure: "restart", run: (stop, up) => hub.run(stop, up) },
-    // ...createNodes({ store, clock, random, log, sessions: () => hub.nodes() }),
+    ...createNodes({ store, clock, random, log, sessions: () => hub.nodes() }),
     ...join.services,
     apiListenerService({
       ...listener,

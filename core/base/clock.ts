@@ -45,6 +45,14 @@ export function sleep(clock: Clock, delay: Ms, signal?: AbortSignal): Promise<vo
   });
 }
 
+/** Resolves when `signal` aborts, or at once when it already has. Never rejects. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
 /** A signal that aborts when `delay` has passed or when `parent` aborts. Dispose it when done. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from "./clock.ts";
+import { type Clock, sleep, untilAborted } from "./clock.ts";
 import { errorText } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import type { Random } from "./random.ts";
@@ -76,11 +76,8 @@ export class Supervisor {
     for (const { name } of services) this.#set(name, { phase: "waiting" });
     const fatal = Promise.withResolvers<never>();
     fatal.promise.catch(() => {});
-    const running: { stop: AbortController; ended: Promise<void> }[] = [];
-    const stopping = new Promise<void>((resolve) => {
-      if (signal.aborted) return resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    const running: { name: string; stop: AbortController; ended: Promise<void> }[] = [];
+    const stopping = untilAborted(signal);
     let failure: { error: unknown } | undefined;
     try {
       for (const service of services) {
@@ -91,16 +88,19 @@ export class Supervisor {
           settled.resolve();
           fatal.reject(error);
         });
-        running.push({ stop, ended });
+        running.push({ name: service.name, stop, ended });
         await Promise.race([settled.promise, stopping, fatal.promise]);
       }
       await Promise.race([stopping, fatal.promise]);
     } catch (error) {
       failure = { error };
     }
-    for (const { stop, ended } of running.reverse()) {
+    for (const { name, stop, ended } of running.reverse()) {
+      const since = this.#options.clock.monotonic();
       stop.abort(signal.reason ?? new Error("the process is stopping"));
       await ended;
+      const took = Math.round(this.#options.clock.monotonic() - since);
+      this.#options.log.debug("service stopped", { service: name, took });
     }
     if (failure) throw failure.error;
   }
@@ -125,6 +125,7 @@ export class Supervisor {
       const text = errorText(error);
       if (service.onFailure === "stop-process") {
         this.#set(name, { phase: "failed", lastError: text });
+        log.error("service failed, stopping the process", { service: name, error: text });
         throw error;
       }
       if (clock.monotonic() - started >= HEALTHY_AFTER) attempt = 0;

@@ -1,18 +1,11 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { VirtualClock } from "./clock.ts";
+import { untilAborted, VirtualClock } from "./clock.ts";
 import { type Service, Supervisor } from "./lifecycle.ts";
 import { silentLogger } from "./log.ts";
 import { seconds } from "./units.ts";
 
 function supervisor(clock: VirtualClock): Supervisor {
   return new Supervisor({ clock, random: () => 1, log: silentLogger });
-}
-
-function until(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 Deno.test("Supervisor starts services in order and stops them in reverse", async () => {
@@ -23,7 +16,7 @@ Deno.test("Supervisor starts services in order and stops them in reverse", async
     async run(signal, ready) {
       seen.push(`start ${name}`);
       ready();
-      await until(signal);
+      await untilAborted(signal);
       seen.push(`stop ${name}`);
     },
   });
@@ -51,7 +44,7 @@ Deno.test("Supervisor restarts a failed service with growing waits and shows why
       starts.push(clock.monotonic());
       if (starts.length <= 3) throw new Error("broken pipe");
       ready();
-      await until(signal);
+      await untilAborted(signal);
     },
   }], stop.signal);
   await clock.advance(seconds(5));
@@ -91,7 +84,7 @@ Deno.test("Supervisor.run() throws the error of a stop-process service after all
         onFailure: "restart",
         async run(signal, ready) {
           ready();
-          await until(signal);
+          await untilAborted(signal);
           stopped = true;
         },
       },

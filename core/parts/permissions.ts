@@ -21,6 +21,8 @@ export function hubPermissions(options: HubOptions): Permissions {
     write: state,
     net: [
       `${options["node-address"]}:${options["node-port"]}`,
+      // The hub tests at its start that its node port refuses a client without a certificate.
+      `127.0.0.1:${options["node-port"]}`,
       `${options["api-address"]}:${options["api-port"]}`,
       `127.0.0.1:${options["metrics-port"]}`,
     ],
@@ -54,6 +56,9 @@ export function agentPermissions(options: AgentOptions): Permissions {
       `127.0.0.1:${options["api-port"]}`,
       `127.0.0.1:${options["metrics-port"]}`,
       ...sockets.map((path) => `unix:${path}`),
+      // The host part of requests over those sockets; a name that no resolver can ever answer.
+      "cri.invalid:80",
+      "runner.invalid:80",
       ...options["function-hosts"],
       // The runtime's streaming server (exec, attach, port-forward) and the pods themselves.
       "127.0.0.1",

@@ -5,6 +5,7 @@ import {
   fingerprintOf,
   issueCertificate,
   nodeNameOf,
+  NODES_GROUP,
   nodeSubject,
   readCsr,
 } from "../../core/pki/mod.ts";
@@ -69,6 +70,20 @@ export class Identities {
       return { ok: true };
     }
     return { ok: false, reason: "another identity has taken this name: join the node again" };
+  }
+
+  /**
+   * Whether the Kubernetes API must refuse a client certificate: it is a node's, but no longer its
+   * identity. Fits `createAuthenticate({ refused })`.
+   */
+  async refused(
+    fingerprint: string,
+    user: { readonly name: string; readonly groups: readonly string[] },
+  ): Promise<boolean> {
+    const name = nodeNameOf({ commonName: user.name, organizations: user.groups });
+    // Only node certificates are written down; whoever claims the group without being one is refused.
+    if (name === undefined) return user.groups.includes(NODES_GROUP);
+    return !(await this.check({ name, fingerprint })).ok;
   }
 
   /** Signs a client certificate for `node`: 90 days, `O=system:nodes`. Writes nothing. */

@@ -216,6 +216,26 @@ Deno.test("a taken name is refused, and taken over only with the right to replac
   assert.equal((await check(replaced.body.certificate)).ok, true);
 });
 
+Deno.test("refused() keeps replaced and shut-out node certificates from the API, and lets others by", async () => {
+  using hub = await newHub();
+  const { text } = await hub.join.tokens.create({ node: "gw-1" });
+  const { csr } = await csrFor("gw-1");
+  const { body } = await hub.post({ token: text, csr, node: "gw-1" });
+  const { identities } = hub.join;
+  const fingerprint = fingerprintOf(body.certificate);
+  const node = { name: "system:node:gw-1", groups: ["system:nodes"] };
+  assert.equal(await identities.refused(fingerprint, node), false);
+  assert.equal(await identities.refused("00", node), true);
+  assert.equal(await identities.refused(fingerprint, { ...node, name: "system:node:gw-2" }), true);
+  assert.equal(await identities.refused("00", { ...node, name: "somebody" }), true);
+  assert.equal(
+    await identities.refused("00", { name: "admin", groups: ["system:masters"] }),
+    false,
+  );
+  await identities.revoke("gw-1" as NodeName, "the node was deleted");
+  assert.equal(await identities.refused(fingerprint, node), true);
+});
+
 Deno.test("renew() survives a lost answer and refuses other nodes' CSRs and shut-out nodes", async () => {
   using hub = await newHub();
   const { text } = await hub.join.tokens.create({ node: "gw-1" });

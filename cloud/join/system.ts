@@ -1,4 +1,4 @@
-import { type KubeObject, type ObjectRef, RESOURCES } from "../../core/api/mod.ts";
+import { type KubeObject, type ObjectRef, RESOURCES, setDefaults } from "../../core/api/mod.ts";
 import { isAppError } from "../../core/base/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 
@@ -17,6 +17,7 @@ export async function ensureSystemNamespace(store: Store): Promise<void> {
     kind: "Namespace",
     metadata: { name: SYSTEM_NAMESPACE },
   };
+  setDefaults(RESOURCES.namespaces, object);
   try {
     await store.create(RESOURCES.namespaces, object);
   } catch (error) {

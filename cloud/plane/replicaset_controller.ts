@@ -1,4 +1,4 @@
-import { type Pod, type ReplicaSet, RESOURCES } from "../../core/api/mod.ts";
+import { type KubeObject, type Pod, type ReplicaSet, RESOURCES } from "../../core/api/mod.ts";
 import { errorText, isAppError, type Service } from "../../core/base/mod.ts";
 import { controllerOf, createController, keyOf, trigger } from "../../core/control/mod.ts";
 import type { PlaneContext } from "./context.ts";
@@ -28,21 +28,23 @@ export function createReplicaSetController(context: PlaneContext): Service {
       if (!set) return;
       const own = pods.by("namespace", set.metadata.namespace ?? "");
       const plan = planReplicaSet(set, own, context.clock.now());
+      let created: KubeObject[];
       try {
-        await context.actor.run(plan.actions);
+        created = await context.actor.run(plan.actions);
       } catch (error) {
         if (!isAppError(error, "Conflict")) await tell(set, error);
         throw error;
       }
-      for (const action of plan.actions) {
-        if (action.do !== "create" && action.do !== "delete") continue;
-        const did = action.do === "create" ? "Created" : "Deleted";
-        // A generated name is known only to the store, so creations are counted, not named.
-        const what = action.do === "create" ? "pod" : `pod: ${action.object.metadata.name}`;
-        const reason = action.do === "create" ? "SuccessfulCreate" : "SuccessfulDelete";
-        await recorder.record(set, { type: "Normal", reason, message: `${did} ${what}` });
+      for (const { metadata: { name } } of created) {
+        const message = `Created pod: ${name}`;
+        await recorder.record(set, { type: "Normal", reason: "SuccessfulCreate", message });
       }
-      if (set.status?.conditions?.length && plan.actions.some((one) => one.do === "create")) {
+      for (const action of plan.actions) {
+        if (action.do !== "delete") continue;
+        const message = `Deleted pod: ${action.object.metadata.name}`;
+        await recorder.record(set, { type: "Normal", reason: "SuccessfulDelete", message });
+      }
+      if (set.status?.conditions?.length && created.length > 0) {
         await writeFailure(set, undefined);
       }
       return plan.again;

@@ -28,9 +28,17 @@ export class Actor {
     this.#views = views;
   }
 
-  /** Carries out `actions` in order. @throws {AppError} Conflict when an object has changed since */
-  async run(actions: Iterable<Action>): Promise<void> {
-    for (const action of actions) await this.#one(action);
+  /**
+   * Carries out `actions` in order. Returns the objects that it created, with their names.
+   * @throws {AppError} Conflict when an object has changed since
+   */
+  async run(actions: Iterable<Action>): Promise<KubeObject[]> {
+    const created: KubeObject[] = [];
+    for (const action of actions) {
+      if (action.do === "create") created.push(await this.create(action.resource, action.object));
+      else await this.#change(action);
+    }
+    return created;
   }
 
   /** Creates and returns the object. @throws {AppError} AlreadyExists and as `Store.create` */
@@ -40,30 +48,19 @@ export class Actor {
     return made;
   }
 
-  async #one(action: Action): Promise<void> {
+  async #change(action: Exclude<Action, { do: "create" }>): Promise<void> {
+    if (action.do === "delete") return await this.#delete(action);
     const { resource, object } = action;
-    switch (action.do) {
-      case "create":
-        await this.create(resource, object);
-        return;
-      case "update":
-      case "status": {
-        const { uid } = object.metadata;
-        const options = {
-          ...(uid === undefined ? {} : { preconditions: { uid } }),
-          ...(action.do === "status" ? { subresource: "status" as const } : {}),
-        };
-        const done = await this.#store.update(
-          refOf(resource, object),
-          () => structuredClone(object),
-          options,
-        );
-        this.#show(resource, done, isRemoved(done));
-        return;
-      }
-      case "delete":
-        await this.#delete(action);
-    }
+    const { uid } = object.metadata;
+    const done = await this.#store.update(
+      refOf(resource, object),
+      () => structuredClone(object),
+      {
+        ...(uid === undefined ? {} : { preconditions: { uid } }),
+        ...(action.do === "status" ? { subresource: "status" as const } : {}),
+      },
+    );
+    this.#show(resource, done, isRemoved(done));
   }
 
   async #delete({ resource, object, options }: Action & { do: "delete" }): Promise<void> {

@@ -21,6 +21,10 @@ export function setDefaults(resource: ResourceDef, object: KubeObject): void {
         ...object.metadata.labels,
         "kubernetes.io/metadata.name": object.metadata.name,
       };
+      // Holds the namespace until the plane has emptied it; only a new one gets it.
+      if (object.metadata.uid === undefined) {
+        set(object["spec"] ??= {}, "finalizers", ["kubernetes"]);
+      }
       return;
     case "apps/Deployment":
       return deploymentDefaults(spec, object);

@@ -319,6 +319,21 @@ Deno.test("a watch ends at its timeout and when the client goes away", async () 
   assert.equal(await rest, "");
 });
 
+Deno.test("a quiet watch with bookmarks says once a minute that it lives", async () => {
+  using bench = new Bench();
+  await bench.json("POST", MAPS, { body: configMap("a") });
+  const quiet = await bench.ask("GET", `${MAPS}?watch=true&allowWatchBookmarks=true`);
+  const reading = lines(quiet, 3);
+  for (let i = 0; i < 2; i++) await bench.clock.advance(seconds(61));
+  const [added, ...beats] = await reading;
+  assert.equal(added?.type, "ADDED");
+  const { resourceVersion } = (await bench.json("GET", MAPS)).metadata;
+  for (const beat of beats) {
+    assert.equal(beat.type, "BOOKMARK");
+    assert.deepEqual(beat.object["metadata"], { name: "", resourceVersion });
+  }
+});
+
 Deno.test("a watch from a version that is gone says Expired", async () => {
   using bench = new Bench();
   const answer = await bench.ask("GET", `${MAPS}?watch=true&resourceVersion=999999`);

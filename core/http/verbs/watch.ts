@@ -1,5 +1,5 @@
 import { apiVersionOf, type KubeObject, type ResourceDef } from "../../api/mod.ts";
-import { AppError, errorText, isAppError, ms } from "../../base/mod.ts";
+import { AppError, type Clock, errorText, isAppError, ms, seconds } from "../../base/mod.ts";
 import type { Watch, WatchEvent } from "../../store/mod.ts";
 import { numberOf, selectionOf, viewOf } from "../query.ts";
 import { isTrue } from "../request_info.ts";
@@ -10,6 +10,8 @@ import type { ResourceContext } from "../types.ts";
 
 /** A watch without `timeoutSeconds` ends after this long, so that forgotten ones do not pile up. */
 const DEFAULT_SECONDS = 3600;
+/** A quiet watch says that it lives this often, where bookmarks are allowed. */
+const BEAT = seconds(60);
 
 interface Plan {
   /** Absent: start with all that exists. */
@@ -70,14 +72,15 @@ function streamOf(
   plan: Plan,
   view: View,
 ): ReadableStream<Uint8Array> {
-  const { clock } = context.api;
+  const { clock, log } = context.api;
   const encoder = new TextEncoder();
   const lines = new EventLines(context.resource, view, plan);
-  const events = watch[Symbol.asyncIterator]();
+  const events = new BeatingEvents(watch, clock, plan.bookmarks);
   const timer = clock.timer(ms(plan.seconds * 1000), () => watch.abort());
   const onGone = (): void => watch.abort();
   const end = (): void => {
     timer[Symbol.dispose]();
+    events[Symbol.dispose]();
     context.info.signal.removeEventListener("abort", onGone);
     watch.abort();
   };
@@ -87,21 +90,18 @@ function streamOf(
     async pull(controller) {
       try {
         for (;;) {
-          const next = await events.next();
-          if (next.done) {
+          const event = await events.next();
+          if (event === undefined) {
             end();
             return controller.close();
           }
-          const line = lines.line(next.value, clock.now());
+          const line = lines.line(event, clock.now());
           if (line !== undefined) return controller.enqueue(encoder.encode(line));
         }
       } catch (error) {
         end();
         if (!isAppError(error)) {
-          context.api.log.error("watch failed", {
-            error: errorText(error),
-            path: context.url.pathname,
-          });
+          log.error("watch failed", { error: errorText(error), path: context.url.pathname });
         }
         controller.enqueue(encoder.encode(errorLine(error)));
         controller.close();
@@ -109,6 +109,44 @@ function streamOf(
     },
     cancel: end,
   }, { highWaterMark: 0 });
+}
+
+/**
+ * The events of a watch, with a beat once a minute while nothing happens, so that a client can
+ * tell a quiet watch from a dead connection (kube-apiserver's bookmark interval).
+ */
+class BeatingEvents implements Disposable {
+  readonly #events: AsyncIterator<WatchEvent>;
+  readonly #clock: Clock;
+  readonly #beats: boolean;
+  #next: Promise<IteratorResult<WatchEvent>> | undefined;
+  #timer: Disposable | undefined;
+
+  constructor(watch: Watch, clock: Clock, beats: boolean) {
+    this.#events = watch[Symbol.asyncIterator]();
+    this.#clock = clock;
+    this.#beats = beats;
+  }
+
+  /** The next event, `"beat"` after a quiet minute, `undefined` at the end. */
+  async next(): Promise<WatchEvent | "beat" | undefined> {
+    this.#next ??= this.#events.next();
+    const beat = Promise.withResolvers<"beat">();
+    if (this.#beats) this.#timer = this.#clock.timer(BEAT, () => beat.resolve("beat"));
+    try {
+      const first = await Promise.race([this.#next, beat.promise]);
+      if (first === "beat") return first;
+      this.#next = undefined;
+      return first.done ? undefined : first.value;
+    } finally {
+      this[Symbol.dispose]();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+  }
 }
 
 function errorLine(error: unknown): string {
@@ -121,15 +159,24 @@ class EventLines {
   readonly #view: View;
   readonly #plan: Plan;
   #first = true;
+  /** All up to here has been sent. */
+  #sent: string | undefined;
 
   constructor(resource: ResourceDef, view: View, plan: Plan) {
     this.#resource = resource;
     this.#view = view;
     this.#plan = plan;
+    this.#sent = plan.resourceVersion;
   }
 
-  /** The line of an event; `undefined` for a bookmark that was not asked for. */
-  line(event: WatchEvent, now: View["now"]): string | undefined {
+  /** The line of an event; `undefined` for a bookmark that was not asked for or says nothing. */
+  line(event: WatchEvent | "beat", now: View["now"]): string | undefined {
+    if (event === "beat") {
+      if (this.#sent === undefined) return undefined;
+      return this.#write("BOOKMARK", this.#bookmark(this.#sent), now);
+    }
+    // During the unordered initial events a version says nothing about what has been sent.
+    if (event.type === "BOOKMARK" || this.#sent !== undefined) this.#sent = event.resourceVersion;
     if (event.type === "BOOKMARK") {
       const wanted = event.initialEnd ? this.#plan.initialEnd : this.#plan.bookmarks;
       if (!wanted) return undefined;

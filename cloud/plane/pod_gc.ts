@@ -9,7 +9,7 @@ export const QUARANTINE = seconds(40);
 /** Ended pods that are kept; the oldest go first. */
 const KEEP_ENDED = 1000;
 
-/** Removes pods of deleted nodes, pods that were deleted before they were bound, and old ended ones. */
+/** Removes pods of deleted nodes, and the oldest of too many ended ones. */
 export function createPodGarbageCollector(context: PlaneContext): Service {
   const pods = context.views.of<Pod>(RESOURCES.pods);
   const nodes = context.views.of<Node>(RESOURCES.nodes);
@@ -21,8 +21,11 @@ export function createPodGarbageCollector(context: PlaneContext): Service {
     workers: 1,
     triggers: [
       trigger(nodes, (node) => [node.metadata.name]),
-      // The key of pods without a node is the empty name.
-      trigger(pods, (pod) => isTerminated(pod) ? ["", nodeOf(pod)] : [nodeOf(pod)]),
+      // The empty key stands for the ended pods of all nodes.
+      trigger(pods, (pod) => {
+        const { nodeName } = pod.spec;
+        return [...(nodeName ? [nodeName] : []), ...(isTerminated(pod) ? [""] : [])];
+      }),
     ],
     reconcile: async (node) => {
       if (node === "") return await sweep();
@@ -44,9 +47,6 @@ export function createPodGarbageCollector(context: PlaneContext): Service {
   });
 
   async function sweep(): Promise<void> {
-    for (const pod of pods.by("node", "")) {
-      if (pod.metadata.deletionTimestamp !== undefined) await remove(pod);
-    }
     const ended = pods.all().filter(isTerminated)
       .sort((a, b) => createdAt(a) - createdAt(b));
     for (const pod of ended.slice(0, Math.max(0, ended.length - KEEP_ENDED))) await remove(pod);
@@ -66,10 +66,6 @@ export function createPodGarbageCollector(context: PlaneContext): Service {
       return false;
     }
   }
-}
-
-function nodeOf(pod: Pod): string {
-  return pod.spec.nodeName ?? "";
 }
 
 function createdAt(pod: Pod): number {

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { systemClock } from "../../core/base/mod.ts";
+import { FakeMachine } from "../runtimes/fake/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
+import { type PodBench, startBench, testPod } from "./testing/mod.ts";
+
+/** Where the agent dies: at which call to the runtime, and whether the runtime still did it. */
+interface Death {
+  readonly call: number;
+  readonly when: "before" | "after";
+}
+
+const CHANGES = new Set([
+  "imageStatus",
+  "runSandbox",
+  "createContainer",
+  "startContainer",
+  "stopContainer",
+  "stopSandbox",
+  "removeSandbox",
+  "removeContainer",
+  "observe",
+]);
+
+/** A runtime that never answers the call at which the agent is to die. */
+function deadly(runtime: Runtime, death: Death | undefined, hit: (call: string) => void): Runtime {
+  let calls = 0;
+  return new Proxy(runtime, {
+    get(target, key) {
+      const value = Reflect.get(target, key) as unknown;
+      if (typeof value !== "function") return value;
+      const method = value.bind(target) as (...args: unknown[]) => unknown;
+      if (!CHANGES.has(String(key))) return method;
+      return async (...args: unknown[]) => {
+        if (++calls !== death?.call) return await method(...args);
+        if (death.when === "after") await method(...args);
+        hit(String(key));
+        const signal = args.find((one) => one instanceof AbortSignal);
+        return await new Promise((_, reject) => {
+          signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+          if (signal?.aborted) reject(signal.reason);
+        });
+      };
+    },
+  });
+}
+
+/** Runs `work`, kills the agent where `death` says, and starts it again. Returns the call it died at. */
+async function survive(
+  host: FakeMachine,
+  death: Death,
+  work: (bench: PodBench, arm: () => Promise<void>) => Promise<void>,
+): Promise<string | undefined> {
+  let armed: Death | undefined;
+  let died: string | undefined;
+  const hit = Promise.withResolvers<void>();
+  await using bench = await startBench({
+    connect: () =>
+      deadly(host.connect(), armed, (call) => {
+        died = call;
+        hit.resolve();
+      }),
+    limit: 5000,
+  });
+  let ended = false;
+  const kill = hit.promise.then(async () => {
+    armed = undefined;
+    if (!ended) await bench.restart();
+  });
+  await work(bench, async () => {
+    armed = death;
+    await bench.restart();
+  });
+  ended = true;
+  hit.resolve();
+  await kill;
+  return died;
+}
+
+function makeHost(): FakeMachine {
+  const host = new FakeMachine({ clock: systemClock });
+  host.addImage("app:1");
+  return host;
+}
+
+Deno.test("PodManager starts a pod exactly once wherever it is killed", async () => {
+  const places = new Set<string>();
+  for (const when of ["before", "after"] as const) {
+    for (let call = 1; call <= 12; call++) {
+      const host = makeHost();
+      const died = await survive(host, { call, when }, async (bench, arm) => {
+        await arm();
+        bench.put(testPod("web"));
+        const status = await bench.until(`running after death at ${when} ${call}`, () => {
+          const one = bench.pod("web")?.status?.containerStatuses?.[0];
+          return one?.state.running && one;
+        });
+        assert.equal(status.restartCount, 0);
+        assert.equal(host.containers.size, 1, "a second container");
+        assert.equal([...host.sandboxes.values()].filter((one) => one.ready).length, 1);
+      });
+      if (died) places.add(`${when} ${died}`);
+    }
+  }
+  for (
+    const call of ["runSandbox", "createContainer", "startContainer", "imageStatus", "observe"]
+  ) {
+    assert.ok(places.has(`before ${call}`) && places.has(`after ${call}`), `never died at ${call}`);
+  }
+});
+
+Deno.test("PodManager ends a pod exactly once wherever it is killed", async () => {
+  const places = new Set<string>();
+  for (const when of ["before", "after"] as const) {
+    for (let call = 1; call <= 10; call++) {
+      const host = makeHost();
+      const died = await survive(host, { call, when }, async (bench, arm) => {
+        bench.put(testPod("web"));
+        await bench.until("running", () => bench.pod("web")?.status?.phase === "Running");
+        await arm();
+        bench.remove("web", 1);
+        await bench.until(`gone after death at ${when} ${call}`, () => !bench.pod("web"));
+        assert.equal(host.containers.size + host.sandboxes.size, 0);
+        assert.deepEqual(bench.gone, ["uid-web"]);
+      });
+      if (died) places.add(`${when} ${died}`);
+    }
+  }
+  for (const call of ["stopContainer", "stopSandbox", "removeSandbox"]) {
+    assert.ok(places.has(`before ${call}`) && places.has(`after ${call}`), `never died at ${call}`);
+  }
+});
+
+Deno.test("PodManager counts an exit exactly once wherever it is killed", async () => {
+  for (const when of ["before", "after"] as const) {
+    for (let call = 1; call <= 10; call++) {
+      const host = makeHost();
+      await survive(host, { call, when }, async (bench, arm) => {
+        bench.put(testPod("web"));
+        await bench.until("running", () => bench.pod("web")?.status?.phase === "Running");
+        await arm();
+        host.exit([...host.containers.keys()][0] ?? "", 3);
+        const status = await bench.until(`restarted after death at ${when} ${call}`, () => {
+          const one = bench.pod("web")?.status?.containerStatuses?.[0];
+          return one?.state.running && one.restartCount > 0 && one;
+        });
+        assert.equal(status.restartCount, 1);
+        assert.equal(status.lastState.terminated?.exitCode, 3);
+      });
+    }
+  }
+});

@@ -15,8 +15,8 @@ export interface TestRunner {
   /** `http://127.0.0.1:PORT`. */
   readonly base: string;
   readonly folder: string;
-  /** Stops the runner and starts it again on the same folder. */
-  restart(): Promise<void>;
+  /** Stops the runner and starts it again on the same folder, doing `between` while it is down. */
+  restart(between?: () => Promise<void>): Promise<void>;
 }
 
 /** Where the tests find libwasmtime. */
@@ -37,29 +37,30 @@ export function testWasm(text: string): Uint8Array<ArrayBuffer> {
 /** Runs `body` against a fresh runner; stops it and removes its folder afterwards. */
 export async function withRunner(body: (runner: TestRunner) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "skerry-runner-" });
-  let running = await start(folder);
+  let running: Running | undefined = await start(folder);
+  const client = createRunnerClient({ socket: `${folder}/control.sock`, clock: systemClock });
   try {
     await body({
       folder,
-      get client() {
-        return running.client;
-      },
+      client,
       get base() {
-        return running.base;
+        return running?.base ?? "";
       },
-      async restart() {
-        await running.stop();
+      async restart(between) {
+        await running?.stop();
+        running = undefined;
+        await between?.();
         running = await start(folder);
       },
     });
   } finally {
-    await running.stop();
+    client[Symbol.dispose]();
+    await running?.stop();
     await Deno.remove(folder, { recursive: true });
   }
 }
 
 interface Running {
-  readonly client: RunnerClient;
   readonly base: string;
   stop(): Promise<void>;
 }
@@ -88,12 +89,9 @@ async function start(folder: string): Promise<Running> {
       throw new Error("the runner ended before it was ready");
     }),
   ]);
-  const client = createRunnerClient({ socket, clock: systemClock });
   return {
-    client,
     base,
     async stop() {
-      client[Symbol.dispose]();
       stop.abort();
       await ended;
     },

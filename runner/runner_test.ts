@@ -80,13 +80,11 @@ Deno.test("runner compiles again when its compiled file was changed on disk", ()
   withRunner(async (runner) => {
     await deploy(runner, testWasm(OK));
     await runner.restart();
-    const folder = `${runner.folder}/compiled`;
-    const [engine] = [...Deno.readDirSync(folder)];
-    for (const { name } of Deno.readDirSync(`${folder}/${engine?.name}`)) {
-      if (!name.endsWith(".cwasm")) continue;
-      using file = Deno.openSync(`${folder}/${engine?.name}/${name}`, { write: true });
-      file.seekSync(4200, Deno.SeekMode.Start);
-      file.writeSync(new Uint8Array(64).fill(0xcc));
+    for await (const path of filesBelow(`${runner.folder}/compiled`)) {
+      if (!path.endsWith(".cwasm")) continue;
+      using file = await Deno.open(path, { write: true });
+      await file.seek(4200, Deno.SeekMode.Start);
+      await file.write(new Uint8Array(64).fill(0xcc));
     }
     assert.equal(await (await fetch(`${runner.base}/default/fn`)).text(), "ok");
   }));
@@ -149,3 +147,10 @@ Deno.test("runner answers 405 with the methods and 413 before it reads a large b
     const fits = await fetch(`${runner.base}/p`, { method: "POST", body: "1234567890" });
     assert.equal(await fits.text(), "ok");
   }));
+
+async function* filesBelow(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) yield* filesBelow(`${folder}/${name}`);
+    else yield `${folder}/${name}`;
+  }
+}

@@ -1,0 +1,2 @@
+/** The functions room of the agent: finds modules, gives them to the runner, reports how they stand. */
+export { FunctionManager, type FunctionManagerOptions } from "./manager.ts";

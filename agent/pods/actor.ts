@@ -9,12 +9,13 @@ import {
   type Ms,
 } from "../../core/base/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
-import { containerConfig, TERMINATION_LOG } from "./container_config.ts";
+import { containerConfig } from "./container_config.ts";
 import { resolveEnv } from "./env.ts";
 import type { DownwardFacts } from "./field_ref.ts";
-import { hostsFile } from "./hosts.ts";
-import { type ImageKeeper, pullPolicy } from "./image_keeper.ts";
+import type { ImageKeeper } from "./image_keeper.ts";
+import { pullPolicy } from "./pull_policy.ts";
 import type { PodConfig } from "./options.ts";
+import { ensureOwnFiles } from "./own_files.ts";
 import type { PodPaths } from "./paths.ts";
 import type { Action, Outcome, PodEvent, PodObjects } from "./plan.ts";
 import { pullAuth } from "./pull_auth.ts";
@@ -200,13 +201,22 @@ export class Actor {
     }
     const env = resolveEnv(pod, container, context.objects, context.facts);
     const mounts = await containerMounts(paths, { pod, container, env });
+    const own = await ensureOwnFiles({
+      pod,
+      container,
+      attempt: action.attempt,
+      ips: context.facts.podIPs,
+      clusterDomain: config.clusterDomain,
+      paths,
+      taken: mounts,
+    });
     const made = containerConfig({
       pod,
       container,
       attempt: action.attempt,
       image: image.ref,
       env,
-      mounts: [...mounts, ...await this.#ownMounts(action, context, mounts)],
+      mounts: [...mounts, ...own],
       paths,
       nodeName: config.nodeName,
       memoryCapacity: config.memoryCapacity,
@@ -217,43 +227,6 @@ export class Actor {
       CALL_TIMEOUT,
       (signal) => runtime.createContainer(action.sandboxId, made, sandbox, signal),
     );
-  }
-
-  /** The hosts file and the termination message file, unless the pod mounts something there. */
-  async #ownMounts(
-    action: Action & { type: "start" },
-    context: ActContext,
-    taken: readonly { containerPath: string }[],
-  ): Promise<
-    { containerPath: string; hostPath: string; readonly: boolean; propagation: "private" }[]
-  > {
-    const { paths, config } = this.#options;
-    const pod = podOf(context);
-    const out: ReturnType<typeof bind>[] = [];
-    const free = (path: string): boolean => !taken.some((one) => one.containerPath === path);
-    await Deno.mkdir(paths.pod(context.uid), { recursive: true, mode: 0o750 });
-    // With host network and nothing to add, the runtime's copy of the node's own file is right.
-    if (free("/etc/hosts") && (!pod.spec.hostNetwork || pod.spec.hostAliases)) {
-      const file = paths.hosts(context.uid);
-      const nodeHosts = pod.spec.hostNetwork ? await Deno.readTextFile("/etc/hosts") : undefined;
-      const text = hostsFile(pod, {
-        ips: context.facts.podIPs,
-        clusterDomain: config.clusterDomain,
-        ...(nodeHosts === undefined ? {} : { nodeHosts }),
-      });
-      await Deno.writeTextFile(file, text, { mode: 0o644 });
-      out.push(bind("/etc/hosts", file));
-    }
-    const container = containerOf(pod, action.container);
-    const target = container.terminationMessagePath || TERMINATION_LOG;
-    if (free(target)) {
-      const file = paths.message(context.uid, container.name, action.attempt);
-      await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
-      await Deno.writeTextFile(file, "");
-      await Deno.chmod(file, 0o666);
-      out.push(bind(target, file));
-    }
-    return out;
   }
 
   async #removeLog(logPath: string, context: ActContext): Promise<void> {
@@ -280,13 +253,6 @@ export class Actor {
     using limited = deadline(clock, limit, late, signal);
     return await fn(limited.signal);
   }
-}
-
-function bind(
-  containerPath: string,
-  hostPath: string,
-): { containerPath: string; hostPath: string; readonly: boolean; propagation: "private" } {
-  return { containerPath, hostPath, readonly: false, propagation: "private" };
 }
 
 function away(error: unknown): boolean {

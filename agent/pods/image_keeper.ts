@@ -10,13 +10,14 @@ import {
 import type { ImageAuth, Runtime } from "../runtimes/mod.ts";
 import { failureDelay } from "./backoff.ts";
 import type { ImageView, PodEvent } from "./plan.ts";
+import type { PullPolicy } from "./pull_policy.ts";
 
 /** What a container needs of its image. */
 export interface ImageWant {
   readonly uid: string;
   readonly container: string;
   readonly image: string;
-  readonly policy: "Always" | "IfNotPresent" | "Never";
+  readonly policy: PullPolicy;
   readonly auth: ImageAuth | undefined;
 }
 
@@ -37,18 +38,6 @@ interface Entry {
   view: ImageView;
   failures: number;
   readonly stop: AbortController;
-}
-
-/** Kubernetes' rule: without a policy, `latest` and untagged images are always pulled. */
-export function pullPolicy(
-  container: { image: string; imagePullPolicy?: string },
-): ImageWant["policy"] {
-  const { imagePullPolicy: policy } = container;
-  if (policy === "Always" || policy === "Never" || policy === "IfNotPresent") return policy;
-  const name = container.image.split("/").at(-1) ?? "";
-  if (name.includes("@")) return "IfNotPresent";
-  const tag = name.split(":")[1] ?? "latest";
-  return tag === "latest" ? "Always" : "IfNotPresent";
 }
 
 /**

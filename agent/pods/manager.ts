@@ -2,16 +2,15 @@ import { type KubeObject, type Pod, type PodLogOptions, RESOURCES } from "../../
 import {
   AppError,
   errorText,
-  isAppError,
   ms,
   seconds,
   type Service,
   sleep,
   WorkQueue,
 } from "../../core/base/mod.ts";
-import type { ResourceDef } from "../../core/api/mod.ts";
 import { LABEL } from "../runtimes/mod.ts";
 import { Actor } from "./actor.ts";
+import { followKind } from "./follow.ts";
 import { ImageKeeper } from "./image_keeper.ts";
 import { Listeners } from "./listeners.ts";
 import { chooseRun } from "./logs/choose_run.ts";
@@ -119,7 +118,7 @@ export class PodManager implements Service {
 
   /** See {@linkcode Service}. Ready when all pods are known and the first looks have begun. */
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
-    const { clock, random, runtime, config, log } = this.#options;
+    const { clock, random, runtime, config, log, store } = this.#options;
     const stop = new AbortController();
     const all = AbortSignal.any([signal, stop.signal]);
     const queue = new WorkQueue({ clock, random, backoff: BACKOFF });
@@ -166,9 +165,9 @@ export class PodManager implements Service {
       queue.add(memory.uid);
     }
     const parts = [
-      this.#follow(RESOURCES.pods, all, (pod, deleted) => this.#onPod(pod as Pod, deleted)),
-      this.#follow(RESOURCES.configmaps, all, (one) => this.#onObject("configmap", one)),
-      this.#follow(RESOURCES.secrets, all, (one) => this.#onObject("secret", one)),
+      followKind(store, RESOURCES.pods, all, (pod, deleted) => this.#onPod(pod as Pod, deleted)),
+      followKind(store, RESOURCES.configmaps, all, (one) => this.#onObject("configmap", one)),
+      followKind(store, RESOURCES.secrets, all, (one) => this.#onObject("secret", one)),
       this.#followRuntime(all),
       queue.run((uid) => this.#work(worker, uid), {
         workers: config.workers ?? 16,
@@ -205,29 +204,6 @@ export class PodManager implements Service {
   #onObject(kind: "configmap" | "secret", object: KubeObject): void {
     const { namespace = "default", name } = object.metadata;
     for (const uid of this.#index.readers(kind, { namespace, name })) this.#add(uid);
-  }
-
-  /** Follows a kind for as long as the service runs; a watch that was cut starts again. */
-  async #follow(
-    resource: ResourceDef,
-    signal: AbortSignal,
-    told: (object: KubeObject, deleted: boolean) => void,
-  ): Promise<void> {
-    while (!signal.aborted) {
-      using watch = await this.#options.store.watch(resource);
-      const onAbort = (): void => watch.abort();
-      if (signal.aborted) return;
-      signal.addEventListener("abort", onAbort, { once: true });
-      try {
-        for await (const event of watch) {
-          if (event.type !== "BOOKMARK") told(event.object, event.type === "DELETED");
-        }
-      } catch (error) {
-        if (!isAppError(error, "Expired")) throw error;
-      } finally {
-        signal.removeEventListener("abort", onAbort);
-      }
-    }
   }
 
   async #followRuntime(signal: AbortSignal): Promise<void> {

@@ -11,3 +11,4 @@ export { decide } from "./decide.ts";
 export type { Plan, PodEvent } from "./plan.ts";
 export { POD_FIELDS } from "./support_table.ts";
 export { StaticPods, type StaticPodsOptions } from "./static_pods.ts";
+export { parseResolvConf } from "./resolv_conf.ts";

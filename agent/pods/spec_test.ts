@@ -5,12 +5,13 @@ import { resolveEnv } from "./env.ts";
 import { expandVariables } from "./expand.ts";
 import { fieldValue } from "./field_ref.ts";
 import { hostsFile } from "./hosts.ts";
-import { pullPolicy } from "./image_keeper.ts";
+import { pullPolicy } from "./pull_policy.ts";
 import { PodPaths } from "./paths.ts";
 import { volumePayload } from "./payload.ts";
 import type { NodePolicy, PodObjects } from "./plan.ts";
 import { pullAuth, registryOf } from "./pull_auth.ts";
 import { parseQuantity } from "./quantity.ts";
+import { parseResolvConf } from "./resolv_conf.ts";
 import { cgroupNumbers, qosClass } from "./resources.ts";
 import { sandboxConfig } from "./sandbox_config.ts";
 import { containerSecurity, sandboxSecurity } from "./security.ts";
@@ -328,4 +329,10 @@ Deno.test("PodPaths refuses names that lead elsewhere", () => {
     assert.throws(() => paths.pod(bad), /cannot be part of a path/, JSON.stringify(bad));
   }
   assert.equal(paths.pod("u-1"), "/s/pods/u-1");
+});
+
+Deno.test("parseResolvConf() reads servers and the last search line", () => {
+  const text =
+    "# x\nnameserver 1.1.1.1 # y\nsearch a b\n\nnameserver ::1\nsearch c\noptions ndots:2";
+  assert.deepEqual(parseResolvConf(text), { servers: ["1.1.1.1", "::1"], searches: ["c"] });
 });

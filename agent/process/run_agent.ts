@@ -40,6 +40,7 @@ import {
   reportAll,
 } from "./reports.ts";
 import { loadResolver } from "./resolver.ts";
+import { stopPods } from "./stop_pods.ts";
 
 /** What every piece of the running agent shares. */
 interface Base {
@@ -125,6 +126,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     ...(linked?.services ?? []),
     metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
   ], signal);
+  if (runtime && options["stop-pods"]) await stopPods(runtime, node, base);
 }
 
 /** The pieces that know each other; filled in while the agent is put together. */

@@ -36,7 +36,7 @@ export function localApiService(options: LocalApiOptions): Service {
   const { log, clock, port } = options;
   return {
     name: "local-api",
-    onFailure: "restart",
+    onFailure: "stop-process",
     async run(signal, ready) {
       const api = createApi({
         store: options.store,

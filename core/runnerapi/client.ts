@@ -43,7 +43,7 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient &
   const http = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
   const send = async (path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> => {
     try {
-      const response = await fetch(`http://runner/v1/${path}`, {
+      const response = await fetch(`http://runner.invalid/v1/${path}`, {
         ...init,
         client: http,
         ...(signal ? { signal } : {}),

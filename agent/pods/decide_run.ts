@@ -3,7 +3,9 @@ import { ms, seconds } from "../../core/base/mod.ts";
 import { nextRun } from "./backoff.ts";
 import { configProblem, volumeProblem } from "./problems.ts";
 import { type Draft, note, tellOnce } from "./draft.ts";
+import { stopAction } from "./ending.ts";
 import { clearLeftovers } from "./leftovers.ts";
+import type { ObservedContainer } from "../runtimes/mod.ts";
 import { type ContainerMemory, containerMemory, FIRST_RUN, withContainer } from "./memory.ts";
 import { judge, type Judged, type Verdict } from "./verdict.ts";
 import { currentOf, readySandbox } from "./view.ts";
@@ -18,7 +20,10 @@ export function advance(draft: Draft): void {
     container,
     ...judgeOne(draft, container, { init: false }),
   }));
-  for (const { container, part, verdict } of mains) keep(draft, container, part, verdict);
+  for (const { container, part, verdict } of mains) {
+    keep(draft, container, part, verdict);
+    if (verdict.kind === "running") followImage(draft, container, verdict.container);
+  }
   if (mains.every(({ verdict }) => verdict.kind === "done")) {
     const failed = mains.some(({ verdict }) => verdict.kind === "done" && verdict.exit.exitCode);
     draft.memory = { ...draft.memory, phase: failed ? "Failed" : "Succeeded" };
@@ -55,6 +60,28 @@ function judgeOne(draft: Draft, container: Container, options: { init: boolean }
   const judged = judge({ pod, name: container.name, part, current, now, ...options });
   announce(draft, container, judged);
   return judged;
+}
+
+/**
+ * A pod's image is the one thing of a container that may be changed while it runs: the container
+ * is stopped, and its restart takes the new one. Where the pod would not restart it, that is said.
+ */
+function followImage(draft: Draft, container: Container, current: ObservedContainer): void {
+  if (current.image === container.image || current.state !== "running") return;
+  const { name, image } = container;
+  const fieldPath = `spec.containers{${name}}`;
+  if ((draft.pod.spec.restartPolicy ?? "Always") !== "Always") {
+    const message = `Container ${name} keeps running its old image: its restartPolicy would end it`;
+    const event = { type: "Warning", reason: "ImageNotChanged", message, fieldPath } as const;
+    return tellOnce(draft, `image:${name}:${image}`, event);
+  }
+  const { now, env, memory } = draft;
+  const deadline = ms(now + memory.grace);
+  const stop = stopAction(current, { deadline, now, stopping: env.stopping });
+  if (!stop) return;
+  draft.actions.push(stop);
+  const message = `Container ${name} definition changed, will be restarted`;
+  draft.events.push({ type: "Normal", reason: "Killing", message, fieldPath });
 }
 
 /** Tells of a crash loop once for every exit. */

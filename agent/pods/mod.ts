@@ -1,6 +1,7 @@
 /** The pods room: runs the pods of this node, as a kubelet does. */
 export { type LogRequest, PodManager } from "./manager.ts";
 export {
+  buryPod,
   GONE_SPACE,
   isStaticPod,
   type PodConfig,

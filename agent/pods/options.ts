@@ -57,6 +57,14 @@ export const MEMORY_SPACE = "pods";
  * value is JSON, `{}` or `{"graceSeconds": n}`. The manager removes the row when the pod has gone.
  */
 export const GONE_SPACE = "pod-gone";
+/**
+ * Notes, in the transaction that removes its object, that a pod was explicitly deleted: without
+ * this (or a deletionTimestamp seen before) a pod whose object is absent runs on.
+ */
+export function buryPod(tx: Tx, uid: string, graceSeconds?: number): void {
+  tx.putRow(GONE_SPACE, uid, JSON.stringify(graceSeconds === undefined ? {} : { graceSeconds }));
+}
+
 /** Annotation of pods that come from a manifest on this node. */
 export const SOURCE_ANNOTATION = "kubernetes.io/config.source";
 

@@ -1,7 +1,7 @@
 import { type KubeObject, type Pod, type PodStatus, RESOURCES } from "../../core/api/mod.ts";
 import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
 import { parseMemory, type PodMemory } from "./memory.ts";
-import { GONE_SPACE, isStaticPod, MEMORY_SPACE, type PodReports } from "./options.ts";
+import { buryPod, GONE_SPACE, isStaticPod, MEMORY_SPACE, type PodReports } from "./options.ts";
 import type { ConfigData, PodEvent, PodObjects } from "./plan.ts";
 import { podRefs } from "./refs.ts";
 
@@ -73,8 +73,7 @@ export class PodRecords {
 
   /** Notes that the hub has deleted a pod. */
   bury(uid: string, graceSeconds?: number): void {
-    const value = JSON.stringify(graceSeconds === undefined ? {} : { graceSeconds });
-    this.#store.transact((tx) => tx.putRow(GONE_SPACE, uid, value));
+    this.#store.transact((tx) => buryPod(tx, uid, graceSeconds));
   }
 
   /** Writes one step: memory, status, events, and the end; nothing when nothing is new. */

@@ -287,6 +287,23 @@ Deno.test({
       await pods.until("talk is gone", () => pods.gone.includes("uid-talk"));
     });
 
+    await t.step("a changed image restarts the container with it", async () => {
+      pods.put(shell("move", "id -u; exec sleep 1000"));
+      await running(pods, "move");
+      const pod = structuredClone(pods.pod("move")) as Pod;
+      pod.spec.containers = pod.spec.containers.map((one) => ({
+        ...one,
+        image: TEST_IMAGES.nonroot,
+      }));
+      pods.put(pod);
+      await pods.until("runs as the other user", async () => {
+        const lines = await output(pods, "move", 1).catch((): string[] => []);
+        return lines.includes("1000");
+      });
+      pods.remove("move", 0);
+      await pods.until("move is gone", () => pods.gone.includes("uid-move"));
+    });
+
     for (const name of ["stay", "late", "live"]) pods.remove(name, 0);
     await pods.until(
       "all gone",

@@ -6,7 +6,9 @@ import {
   type Logger,
   retry,
   seconds,
+  type Service,
   systemRandom,
+  untilAborted,
 } from "../../core/base/mod.ts";
 import { type Identity, joinHub, loadIdentity } from "../../core/join/mod.ts";
 import type { AgentOptions } from "../../core/parts/mod.ts";
@@ -57,6 +59,64 @@ export async function ensureIdentity(context: IdentityContext): Promise<Identity
   store.transact(allowPrune);
   log.info("joined", { node: identity.node, hub: options.hub });
   return identity;
+}
+
+/** The name to join under: the one asked for, or the machine's. */
+export function nodeNameFrom(options: AgentOptions, facts: { readonly hostname: string }): string {
+  return options.name || facts.hostname.toLowerCase();
+}
+
+/**
+ * The identity of a running agent. A node that has not joined yet starts all the same: its pods
+ * from manifests and its own API do not wait for a hub; only what needs the hub does.
+ */
+export class JoinedIdentity {
+  readonly #context: Omit<IdentityContext, "signal">;
+  readonly #joined = Promise.withResolvers<void>();
+  #identity: Identity | undefined;
+
+  constructor(context: Omit<IdentityContext, "signal">) {
+    this.#context = context;
+    this.#identity = loadIdentity(context.folder);
+    if (this.#identity) this.#joined.resolve();
+  }
+
+  /** @throws {TypeError} before the node has joined */
+  get identity(): Identity {
+    if (!this.#identity) throw new TypeError("Cannot use the identity before the node has joined");
+    return this.#identity;
+  }
+
+  /** Takes over a renewed identity. */
+  set(identity: Identity): void {
+    this.#identity = identity;
+  }
+
+  /** Joins, when that is still to do. Ends the process when the hub refuses for good. */
+  service(): Service {
+    return {
+      name: "join",
+      onFailure: "stop-process",
+      run: async (signal, ready) => {
+        ready();
+        this.#identity ??= await ensureIdentity({ ...this.#context, signal });
+        this.#joined.resolve();
+        await untilAborted(signal);
+      },
+    };
+  }
+
+  /** A service that starts its work when the node has joined. */
+  after(service: Service): Service {
+    return {
+      ...service,
+      run: async (signal, ready) => {
+        ready();
+        await Promise.race([this.#joined.promise, untilAborted(signal)]);
+        if (!signal.aborted) await service.run(signal, ready);
+      },
+    };
+  }
 }
 
 async function readToken(options: AgentOptions): Promise<string> {

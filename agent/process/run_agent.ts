@@ -12,7 +12,7 @@ import {
   untilAborted,
 } from "../../core/base/mod.ts";
 import { metricsService } from "../../core/http/mod.ts";
-import type { Identity } from "../../core/join/mod.ts";
+import { loadIdentity } from "../../core/join/mod.ts";
 import { createWsDialer } from "../../core/link/mod.ts";
 import {
   type AGENT_OPTIONS,
@@ -30,7 +30,7 @@ import { FunctionManager } from "../functions/mod.ts";
 import { GONE_SPACE, PodManager, StaticPods } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
 import { localLogSubresource, serveStream } from "../tunnel/mod.ts";
-import { ensureIdentity } from "./identity.ts";
+import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { renewalService } from "./renewal.ts";
 import {
   type Enqueue,
@@ -67,12 +67,8 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     clock,
     log: context.log,
   }));
-  const name = options.name || facts.hostname.toLowerCase();
   const folder = `${stateDir}/identity`;
-  const identity = options.hub === ""
-    ? undefined
-    : await ensureIdentity({ ...context, name, folder, store, clock });
-  const node = identity?.node ?? name;
+  const node = loadIdentity(folder)?.node ?? nodeNameFrom(options, facts);
   const base: Base = {
     options,
     node,
@@ -90,14 +86,14 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     log: base.log,
     node,
   }));
-  const parts: Parts = { synced: identity === undefined };
+  const parts: Parts = { synced: options.hub === "" };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
   if (runtime) parts.pods = createPods(base, runtime, parts, enqueue);
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
-  const linked = identity
-    ? held.use(createHubLink(base, identity, parts, enqueue, folder))
-    : undefined;
+  const linked = options.hub === ""
+    ? undefined
+    : held.use(createHubLink(base, parts, enqueue, folder));
   const metrics = new Metrics();
   addProcessMetrics(metrics, {
     part: "agent",
@@ -234,16 +230,18 @@ interface HubLink extends Disposable {
 
 function createHubLink(
   base: Base,
-  first: Identity,
   parts: Parts,
   enqueue: Enqueue,
   folder: string,
 ): HubLink {
   const { options, node, store, clock, random, log, facts } = base;
-  let identity = first;
+  const joined = new JoinedIdentity({ ...base, name: node, folder });
   const dialer = createWsDialer({
     hub: options.hub,
-    credentials: () => ({ ca: identity.ca, cert: identity.certificate, key: identity.key }),
+    credentials: () => {
+      const { ca, certificate, key } = joined.identity;
+      return { ca, cert: certificate, key };
+    },
     clock,
   });
   const link = createLink({
@@ -273,16 +271,21 @@ function createHubLink(
   parts.link = link;
   return {
     services: [
-      { name: "link", onFailure: "restart", run: (signal, ready) => link.run(signal, ready) },
-      renewalService({
+      joined.service(),
+      joined.after({
+        name: "link",
+        onFailure: "restart",
+        run: (signal, ready) => link.run(signal, ready),
+      }),
+      joined.after(renewalService({
         folder,
-        identity: () => identity,
-        onRenewed: (renewed) => identity = renewed,
+        identity: () => joined.identity,
+        onRenewed: (renewed) => joined.set(renewed),
         call: (method, body, signal) => link.call(method, body, signal),
         clock,
         random,
         log,
-      }),
+      })),
     ],
     [Symbol.dispose]: () => dialer[Symbol.dispose](),
   };

@@ -2,6 +2,7 @@ import { type KubeObject, type Pod, type PodLogOptions, RESOURCES } from "../../
 import {
   AppError,
   errorText,
+  isAppError,
   ms,
   seconds,
   type Service,
@@ -273,8 +274,12 @@ export class PodManager implements Service {
     for (const uid of this.#index.uids()) this.#add(uid);
   }
 
+  /** While the runtime is away every pod fails again and again: the node's condition tells of it. */
   #warn(message: string, error: unknown, uid?: string): void {
-    this.#options.log.warn(message, { ...(uid ? { uid } : {}), error: errorText(error) });
+    const fields = { ...(uid ? { uid } : {}), error: errorText(error) };
+    const { log } = this.#options;
+    if (isAppError(error, "ServiceUnavailable")) log.debug(message, fields);
+    else log.warn(message, fields);
   }
 }
 

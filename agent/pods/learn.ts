@@ -1,4 +1,4 @@
-import type { Ms } from "../../core/base/mod.ts";
+import { type Ms, ms } from "../../core/base/mod.ts";
 import type { ObservedContainer } from "../runtimes/mod.ts";
 import { afterExit, pullIn, pullInFailure } from "./backoff.ts";
 import {
@@ -75,10 +75,14 @@ function jumped(part: ContainerMemory, attempt: number): ContainerMemory {
   return { ...rest, attempt, ...(exit ? { last: exit } : {}) };
 }
 
-/** A container that was seen and is no longer there: it has ended, nobody knows how. */
+/**
+ * A container that was seen and is no longer there: it has ended, nobody knows how. That is no
+ * crash of its own (a stopped gateway removes its pods, so does a wiped runtime), so it may run
+ * again at once, as with a kubelet.
+ */
 function lost(part: ContainerMemory, now: Ms): ContainerMemory {
   if (part.id === undefined || part.exit) return part;
-  return afterExit(part, {
+  const { until: _, raisedAt: __, ...rest } = afterExit(part, {
     id: part.id,
     attempt: part.attempt,
     exitCode: 137,
@@ -86,6 +90,7 @@ function lost(part: ContainerMemory, now: Ms): ContainerMemory {
     message: "The container could not be located: it was removed by somebody else",
     finishedAt: now,
   }, now);
+  return { ...rest, delay: ms(0) };
 }
 
 function exitOf(container: ObservedContainer, options: LearnOptions): Exit {

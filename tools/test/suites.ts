@@ -23,7 +23,7 @@ const MINUTE = 60;
  */
 export const SUITES: readonly Suite[] = [
   suite("unit-core", ["core"], 5 * MINUTE),
-  suite("unit-agent", ["agent"], 5 * MINUTE),
+  suite("unit-agent", ["agent", "tests/golden"], 5 * MINUTE),
   suite("unit-cloud", ["cloud"], 5 * MINUTE),
   suite("unit-runner", ["runner"], 5 * MINUTE, { needs: ["libwasmtime"] }),
   suite("unit-cli", ["cli"], 5 * MINUTE),

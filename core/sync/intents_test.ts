@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { AppError, seconds, VirtualClock } from "../base/mod.ts";
+import { type Pod, RESOURCES } from "../api/mod.ts";
+import { openSqliteStore, type SqliteStore } from "../store/mod.ts";
+import {
+  allowedLabels,
+  applyIntent,
+  failedResult,
+  type IntentContext,
+  mergeNodeStatus,
+  mergePodStatus,
+} from "./mod.ts";
+
+const { pods, nodes } = RESOURCES;
+
+function context(store: SqliteStore, over: Partial<IntentContext> = {}): IntentContext {
+  return {
+    node: "n1",
+    store,
+    now: seconds(0),
+    mayHave: () => false,
+    checkIdentity: () => Promise.resolve(),
+    ...over,
+  };
+}
+
+async function withPod(
+  extra: Record<string, unknown> = {},
+): Promise<{ store: SqliteStore; uid: string }> {
+  const store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
+  const { metadata } = await store.create(pods, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "p", namespace: "a" },
+    spec: { nodeName: "n1", containers: [] },
+    ...extra,
+  });
+  return { store, uid: metadata.uid ?? "" };
+}
+
+Deno.test("pod-gone removes a pod that is being deleted, and no other", async () => {
+  const { store, uid } = await withPod();
+  using _store = store;
+  const ref = { resource: pods, namespace: "a", name: "p" };
+  const body = { namespace: "a", name: "p", uid };
+  const gone = { key: `pod-gone/${uid}`, kind: "pod-gone", body };
+  await assert.rejects(applyIntent(context(store), gone), { code: "Forbidden" });
+  await store.delete(ref);
+  await assert.rejects(applyIntent(context(store, { node: "n2" }), gone), { code: "Forbidden" });
+  const other = { ...gone, key: "pod-gone/other", body: { ...body, uid: "other" } };
+  await applyIntent(context(store), other);
+  assert.ok(await store.get(ref), "another uid is another pod");
+  await applyIntent(context(store), gone);
+  await assert.rejects(store.get(ref), { code: "NotFound" });
+  await applyIntent(context(store), gone);
+});
+
+Deno.test("pod-status writes nothing for another uid or another node's pod", async () => {
+  const { store, uid } = await withPod();
+  using _store = store;
+  const intent = (uid: string) => ({
+    key: `pod-status/${uid}`,
+    kind: "pod-status",
+    body: { namespace: "a", name: "p", uid, status: { phase: "Running" } },
+  });
+  await assert.rejects(applyIntent(context(store), intent("other")), { code: "NotFound" });
+  await assert.rejects(applyIntent(context(store, { node: "n2" }), intent(uid)), {
+    code: "Forbidden",
+  });
+  await applyIntent(context(store), intent(uid));
+  const after = await store.get({ resource: pods, namespace: "a", name: "p" }) as Pod;
+  assert.equal(after.status?.phase, "Running");
+});
+
+Deno.test("mergePodStatus() keeps the conditions that are not the node's", () => {
+  const merged = mergePodStatus(
+    {
+      qosClass: "Burstable",
+      podIP: "10.0.0.1",
+      conditions: [{ type: "PodScheduled", status: "True" }, { type: "Ready", status: "True" }],
+    },
+    { phase: "Failed", conditions: [{ type: "Ready", status: "False" }] },
+  );
+  assert.deepEqual(merged, {
+    phase: "Failed",
+    qosClass: "Burstable",
+    conditions: [{ type: "PodScheduled", status: "True" }, { type: "Ready", status: "False" }],
+  });
+});
+
+Deno.test("a shut-out node cannot make its Node object again", async () => {
+  using store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
+  const body = { node: { metadata: { name: "n1" }, status: {} } };
+  const checkIdentity = () => Promise.reject(new AppError("Forbidden", "shut out"));
+  const intent = { key: "node", kind: "node", body };
+  await assert.rejects(applyIntent(context(store, { checkIdentity }), intent), {
+    code: "Forbidden",
+  });
+  assert.deepEqual((await store.list(nodes)).items, []);
+});
+
+Deno.test("mergeNodeStatus() keeps the hub's conditions and port, and moves times with status", () => {
+  const current = {
+    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    conditions: [
+      { type: "Ready", status: "Unknown" as const, lastTransitionTime: "2020-01-01T00:00:00Z" },
+      { type: "Hub", status: "True" as const },
+    ],
+  };
+  const theirs = { conditions: [{ type: "Ready", status: "True" as const }] };
+  const merged = mergeNodeStatus(current, theirs, seconds(1));
+  assert.deepEqual(merged.daemonEndpoints, current.daemonEndpoints);
+  assert.deepEqual(merged.conditions?.map(({ type }) => type), ["Hub", "Ready"]);
+  assert.equal(merged.conditions?.[1]?.lastTransitionTime, "1970-01-01T00:00:01Z");
+});
+
+Deno.test("allowedLabels() follows NodeRestriction", () => {
+  const allowed = {
+    "a": "1",
+    "example.com/b": "1",
+    "kubernetes.io/arch": "amd64",
+    "topology.kubernetes.io/zone": "z",
+    "node.kubernetes.io/x": "1",
+  };
+  const refused = {
+    "node-restriction.kubernetes.io/x": "1",
+    "x.node-restriction.kubernetes.io/x": "1",
+    "node-role.kubernetes.io/master": "",
+    "kubernetes.io/other": "1",
+    "k8s.io/x": "1",
+  };
+  assert.deepEqual(allowedLabels({ ...allowed, ...refused }), allowed);
+});
+
+Deno.test("failedResult() says whether to try again, and hides what is not ours to tell", () => {
+  const unknown = failedResult(3, new TypeError("secret path /x"));
+  assert.deepEqual([unknown.error?.code, unknown.error?.retry], ["InternalError", true]);
+  assert.ok(!unknown.error?.message.includes("secret"));
+  assert.equal(failedResult(3, new AppError("Forbidden", "no")).error?.retry, false);
+  assert.equal(failedResult(3, new AppError("ServiceUnavailable", "later")).error?.retry, true);
+});

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import type { Node, Pod, WasmFunction } from "../api/mod.ts";
+import { type InterestIndex, interestOf, MIRROR_ANNOTATION } from "./mod.ts";
+
+function pod(name: string, node: string, spec: Partial<Pod["spec"]> = {}): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "a" },
+    spec: { nodeName: node, containers: [{ name: "c", image: "i" }], ...spec },
+  };
+}
+
+function fn(name: string, placement: WasmFunction["spec"]["placement"]): WasmFunction {
+  return {
+    apiVersion: "skerry.dev/v1alpha1",
+    kind: "WasmFunction",
+    metadata: { name, namespace: "a" },
+    spec: { source: { configMapRef: { name: `${name}-code`, key: "m" } }, placement },
+  };
+}
+
+function index(pods: Pod[], functions: WasmFunction[] = [], labels = {}): InterestIndex {
+  const node: Node = { apiVersion: "v1", kind: "Node", metadata: { name: "n1", labels } };
+  return {
+    node: (name) => name === "n1" ? node : undefined,
+    podsOf: (name) => pods.filter(({ spec }) => spec.nodeName === name),
+    functions: () => functions,
+  };
+}
+
+const keys = (what: InterestIndex): string[] => [...interestOf("n1", what)].sort();
+
+Deno.test("interestOf() is the node alone when nothing is bound to it", () => {
+  assert.deepEqual(keys(index([pod("p", "n2")])), ["nodes//n1"]);
+});
+
+Deno.test("interestOf() follows every way by which a pod names a config or a secret", () => {
+  const everything = pod("p", "n1", {
+    imagePullSecrets: [{ name: "pull" }],
+    volumes: [
+      { name: "1", configMap: { name: "cm-volume" } },
+      { name: "2", secret: { secretName: "s-volume" } },
+      {
+        name: "3",
+        projected: {
+          sources: [{ configMap: { name: "cm-proj" } }, { secret: { name: "s-proj" } }],
+        },
+      },
+      { name: "4", emptyDir: {} },
+    ],
+    containers: [{
+      name: "c",
+      image: "i",
+      env: [
+        { name: "A", valueFrom: { configMapKeyRef: { name: "cm-env", key: "k" } } },
+        { name: "B", valueFrom: { secretKeyRef: { name: "s-env", key: "k" } } },
+        { name: "C", value: "plain" },
+      ],
+    }],
+    initContainers: [{
+      name: "i",
+      image: "i",
+      envFrom: [{ configMapRef: { name: "cm-from" } }, { secretRef: { name: "s-from" } }],
+    }],
+  });
+  assert.deepEqual(keys(index([everything])), [
+    "configmaps/a/cm-env",
+    "configmaps/a/cm-from",
+    "configmaps/a/cm-proj",
+    "configmaps/a/cm-volume",
+    "nodes//n1",
+    "pods/a/p",
+    "secrets/a/pull",
+    "secrets/a/s-env",
+    "secrets/a/s-from",
+    "secrets/a/s-proj",
+    "secrets/a/s-volume",
+  ]);
+});
+
+Deno.test("interestOf() leaves mirror pods out with all that they name", () => {
+  const mirror = pod("m", "n1", { volumes: [{ name: "v", secret: { secretName: "stolen" } }] });
+  mirror.metadata.annotations = { [MIRROR_ANNOTATION]: "u" };
+  assert.deepEqual(keys(index([mirror])), ["nodes//n1"]);
+});
+
+Deno.test("interestOf() takes functions by node name and label, with their code", () => {
+  const functions = [
+    fn("all", undefined),
+    fn("named", { nodeNames: ["n1"] }),
+    fn("other", { nodeNames: ["n2"] }),
+    fn("zone", { nodeSelector: { zone: "z" } }),
+    fn("far", { nodeSelector: { zone: "y" } }),
+  ];
+  const names = keys(index([], functions, { zone: "z" }))
+    .filter((key) => key.startsWith("wasm")).map((key) => key.split("/")[2]);
+  assert.deepEqual(names, ["all", "named", "zone"]);
+  assert.ok(keys(index([], functions)).includes("configmaps/a/named-code"));
+});

@@ -12,7 +12,7 @@ import {
   untilAborted,
 } from "../../core/base/mod.ts";
 import { metricsService } from "../../core/http/mod.ts";
-import { loadIdentity } from "../../core/join/mod.ts";
+import { loadIdentity, readFile } from "../../core/join/mod.ts";
 import { createWsDialer } from "../../core/link/mod.ts";
 import {
   type AGENT_OPTIONS,
@@ -27,7 +27,7 @@ import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
 import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
 import { FunctionManager } from "../functions/mod.ts";
-import { GONE_SPACE, PodManager, StaticPods } from "../pods/mod.ts";
+import { GONE_SPACE, parseResolvConf, PodManager, StaticPods } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
 import { localLogSubresource, serveStream } from "../tunnel/mod.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
@@ -39,7 +39,6 @@ import {
   podReports,
   reportAll,
 } from "./reports.ts";
-import { loadResolver } from "./resolver.ts";
 import { stopPods } from "./stop_pods.ts";
 
 /** What every piece of the running agent shares. */
@@ -136,7 +135,7 @@ interface Parts {
 
 function createPods(base: Base, runtime: Runtime, parts: Parts, enqueue: Enqueue): PodManager {
   const { options, node, facts, clock } = base;
-  const resolver = loadResolver();
+  const resolver = parseResolvConf(readFile("/etc/resolv.conf") ?? "");
   return new PodManager({
     ...base,
     runtime,

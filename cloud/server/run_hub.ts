@@ -26,6 +26,7 @@ import { createNodes } from "../nodes/mod.ts";
 import { createPlane } from "../plane/mod.ts";
 import { apiListenerService } from "./api_listener.ts";
 import { nodeListenerService } from "./node_listener.ts";
+import { protectNamespaces } from "./protect.ts";
 import { nodeLinks, statusRoute } from "./status_route.ts";
 import { tokenRoutes } from "./token_routes.ts";
 
@@ -88,8 +89,10 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
   const api = createApi({
     store,
     resources: RESOURCE_LIST,
-    authenticate: createAuthenticate(),
-    authorize: rbacLike(),
+    authenticate: createAuthenticate({
+      refused: (fingerprint, user) => join.identities.refused(fingerprint, user),
+    }),
+    authorize: protectNamespaces(rbacLike()),
     clock,
     log,
     version: VERSION,

@@ -31,6 +31,8 @@ export interface NodesOptions {
   readonly log: Logger;
   /** The nodes that are connected to this hub now. */
   readonly sessions: () => Iterable<NodeSession>;
+  /** One of them by its name: asked for each change of a node, so it must not walk through all. */
+  readonly session: (node: string) => NodeSession | undefined;
   /**
    * Judge nodes by their Leases: taints, conditions, eviction. Off where Kubernetes' own node
    * lifecycle controller does that. @default {true}
@@ -48,7 +50,7 @@ export function createNodes(options: NodesOptions): Service[] {
 }
 
 function createLifecycle(options: NodesOptions, views: Views): Service {
-  const { store, clock, log, sessions } = options;
+  const { store, clock, log, session } = options;
   const nodes = views.of<Node>(RESOURCES.nodes);
   const leases = views.of<Lease>(RESOURCES.leases);
   const pods = views.of<Pod>(RESOURCES.pods);
@@ -56,9 +58,9 @@ function createLifecycle(options: NodesOptions, views: Views): Service {
   // A hub that was down heard nobody; its nodes get the whole grace from its start.
   const started = clock.now();
   const lastAlive = (node: string): Ms => {
-    const session = [...sessions()].find((one) => one.node === node)?.lastSeen ?? started;
+    const seen = session(node)?.lastSeen ?? started;
     const lease = leases.get(`${LEASE_NAMESPACE}/${node}`)?.spec.renewTime;
-    return Math.max(started, session, fromTime(lease) ?? started) as Ms;
+    return Math.max(started, seen, fromTime(lease) ?? started) as Ms;
   };
   return createController({
     ...options,

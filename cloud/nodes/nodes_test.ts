@@ -24,7 +24,14 @@ async function start() {
   const parts = { store, clock, random: seededRandom(1), log: silentLogger };
   const supervisor = new Supervisor(parts);
   const stop = new AbortController();
-  const running = supervisor.run(createNodes({ ...parts, sessions }), stop.signal);
+  const running = supervisor.run(
+    createNodes({
+      ...parts,
+      sessions,
+      session: (node) => [...sessions()].find((one) => one.node === node),
+    }),
+    stop.signal,
+  );
   await until(() => supervisor.ready);
   return {
     clock,

@@ -134,7 +134,14 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
   await supervisor.run([
     ...createPlane({ store, clock, random, log, serviceRange: options["service-cidr"] }),
     { name: "links", onFailure: "restart", run: (stop, up) => hub.run(stop, up) },
-    ...createNodes({ store, clock, random, log, sessions: () => hub.nodes() }),
+    ...createNodes({
+      store,
+      clock,
+      random,
+      log,
+      sessions: () => hub.nodes(),
+      session: (node) => hub.node(node),
+    }),
     ...join.services,
     apiListenerService({
       ...listener,

@@ -1,0 +1,378 @@
+/** A place for end-to-end tests: hub, agents and runners as a person starts them, and kubectl. */
+import type { KubeObject, Node, Pod, WasmFunction } from "../../core/api/mod.ts";
+import { type ApiClient, openClient } from "../../cli/client.ts";
+import { envelope, guest } from "../../runner/guests.ts";
+import { testWasm } from "../../runner/harness.ts";
+import { type Containerd, startContainerd } from "../../tools/containerd/mod.ts";
+import { TEST_IMAGES } from "../../tools/images/mod.ts";
+import { findKubectl } from "../../tools/kubectl.ts";
+import { freePort, type Output, ROOT, Running, runToEnd, until } from "./gateway_process_lib.ts";
+
+/** The command that starts a part by hand, as `deno task hub|agent|runner` does. */
+export function partCommand(part: string, flags: readonly string[]): string[] {
+  return [
+    Deno.execPath(),
+    ...["run", "--quiet", "--no-prompt", "-P=launcher", `--allow-run=${Deno.execPath()}`],
+    ...["cli/node.ts", part, ...flags],
+  ];
+}
+
+/** A hub that runs, and its API. */
+export interface HubAt {
+  readonly process: Running;
+  readonly nodePort: number;
+  readonly kubeconfig: string;
+}
+
+/** An agent that runs. */
+export interface AgentAt {
+  readonly process: Running;
+  readonly kubeconfig: string;
+  readonly metricsPort: number;
+}
+
+/** How an agent is started. */
+export interface AgentOptions {
+  readonly hub?: string;
+  readonly token?: string;
+  /** Socket of the container runtime. @default {"none"} */
+  readonly cri?: string;
+  readonly netns?: string | undefined;
+  readonly flags?: readonly string[];
+}
+
+/** One test's processes, folders and containers. Disposing it ends and removes all of them. */
+export class Site implements AsyncDisposable {
+  readonly folder: string;
+  readonly #kubectl: string;
+  readonly #held = new AsyncDisposableStack();
+  readonly #processes: Running[] = [];
+  readonly #ports = new Map<string, number>();
+
+  private constructor(folder: string, kubectl: string) {
+    this.folder = folder;
+    this.#kubectl = kubectl;
+    this.#held.defer(() => Deno.remove(folder, { recursive: true }));
+  }
+
+  /** Runs `body` at a fresh site; when it fails, the error shows what the processes printed. */
+  static async run(body: (site: Site) => Promise<void>): Promise<void> {
+    const folder = await Deno.makeTempDir({ prefix: "skerry-gateway-" });
+    await using site = new Site(folder, await findKubectl());
+    try {
+      await body(site);
+    } catch (error) {
+      const tails = site.#processes.map(({ name, output }) =>
+        `--- ${name}\n${output.split("\n").slice(-25).join("\n")}`
+      );
+      const text = error instanceof Error ? error.stack ?? error.message : String(error);
+      throw new Error(`${text}\n${tails.join("\n")}`, { cause: error });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#held.disposeAsync();
+  }
+
+  /** Something that must be ended with the site, before what was held earlier. */
+  hold<T extends AsyncDisposable | Disposable>(thing: T): T {
+    return this.#held.use(thing);
+  }
+
+  /** A private containerd with the test images. */
+  async containerd(): Promise<Containerd> {
+    return this.hold(await startContainerd());
+  }
+
+  /** Starts a process that ends with the site. */
+  start(
+    name: string,
+    command: readonly string[],
+    options?: ConstructorParameters<typeof Running>[2],
+  ): Running {
+    const process = this.hold(new Running(name, command, options));
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** A port that stays the same for `name` as long as the site lives. */
+  port(name: string): number {
+    const port = this.#ports.get(name) ?? freePort();
+    this.#ports.set(name, port);
+    return port;
+  }
+
+  /** Starts the hub; again with the same state and ports when there was one. Waits until it serves. */
+  async hub(flags: readonly string[] = []): Promise<HubAt> {
+    const process = this.start("hub", partCommand("hub", this.hubFlags(flags)));
+    await process.prints(/hub is ready/);
+    return {
+      process,
+      nodePort: this.port("node"),
+      kubeconfig: `${this.folder}/hub/admin.kubeconfig`,
+    };
+  }
+
+  /** The hub's options at this site. */
+  hubFlags(flags: readonly string[] = []): string[] {
+    return [
+      ...[`--state-dir=${this.folder}/hub`, `--node-port=${this.port("node")}`],
+      ...[`--api-port=${this.port("api")}`, `--metrics-port=${this.port("hub-metrics")}`],
+      ...flags,
+    ];
+  }
+
+  /** Starts the agent of `name`; again with the same state when there was one. */
+  async agent(name: string, options: AgentOptions = {}): Promise<AgentAt> {
+    const command = partCommand("agent", this.agentFlags(name, options));
+    const process = this.start(`agent ${name}`, command, { netns: options.netns });
+    await process.prints(/agent is ready/);
+    return {
+      process,
+      kubeconfig: `${this.folder}/${name}/agent/api/kubeconfig`,
+      metricsPort: this.port(`${name}-metrics`),
+    };
+  }
+
+  /** The agent's options at this site. */
+  agentFlags(name: string, options: AgentOptions = {}): string[] {
+    const root = `${this.folder}/${name}`;
+    return [
+      ...[`--state-dir=${root}/agent`, `--name=${name}`],
+      ...(options.hub === undefined ? [] : [`--hub=${options.hub}`]),
+      ...(options.token === undefined ? [] : [`--token=${options.token}`]),
+      ...[`--cri-socket=${options.cri ?? "none"}`, `--pod-logs=${root}/logs`],
+      ...[`--runner-socket=${root}/runner/control.sock`],
+      ...[`--manifests=${root}/manifests`, `--function-files=${root}/functions`],
+      ...[`--api-port=${this.port(`${name}-api`)}`],
+      ...[`--metrics-port=${this.port(`${name}-metrics`)}`],
+      ...(options.flags ?? []),
+    ];
+  }
+
+  /** Starts the runner of the node `name`. */
+  async runner(name: string, netns?: string): Promise<Running> {
+    const root = `${this.folder}/${name}/runner`;
+    const process = this.start(
+      `runner ${name}`,
+      partCommand("runner", [
+        ...[`--state-dir=${root}`, `--control-socket=${root}/control.sock`],
+        `--gateway-port=${this.port(`${name}-gateway`)}`,
+      ]),
+      { netns },
+    );
+    await process.prints(/runner is ready/);
+    return process;
+  }
+
+  /** Makes a join token for `node`; `flags` as of `skerry token create`. */
+  async token(hub: HubAt, node: string, flags: readonly string[] = []): Promise<string> {
+    return (await this.skerry(hub, ["token", "create", `--node=${node}`, ...flags])).trim();
+  }
+
+  /** Runs a verb of the command line tool. @throws {Error} when it fails */
+  async skerry(hub: HubAt, args: readonly string[]): Promise<string> {
+    const command = ["run", "--quiet", "--no-prompt", "-P=cli", "cli/skerry.ts", ...args];
+    return must(
+      args,
+      await runToEnd([Deno.execPath(), ...command, `--kubeconfig=${hub.kubeconfig}`]),
+    );
+  }
+
+  /** Whether and since when the hub has a link with `node`. */
+  async linked(hub: HubAt, node: string): Promise<boolean> {
+    using client = openClient(hub.kubeconfig);
+    const { nodes } = await client.request("GET", "/skerry/v1/status");
+    return nodes.find((one: { name: string }) => one.name === node)?.connected === true;
+  }
+
+  /** A small client of the API that `kubeconfig` names. */
+  client(kubeconfig: string): ApiClient {
+    return this.hold(openClient(kubeconfig));
+  }
+
+  /** The command of a kubectl. */
+  kubectlCommand(kubeconfig: string, args: readonly string[]): string[] {
+    return [
+      this.#kubectl,
+      `--kubeconfig=${kubeconfig}`,
+      `--cache-dir=${this.folder}/kubectl-cache`,
+      ...args,
+    ];
+  }
+
+  /** Runs kubectl to its end, whatever that is. */
+  async tryKubectl(
+    kubeconfig: string,
+    args: readonly string[],
+    options: { stdin?: string; netns?: string | undefined } = {},
+  ): Promise<Output> {
+    return await runToEnd(this.kubectlCommand(kubeconfig, args), {
+      ...options,
+      env: { HOME: this.folder },
+    });
+  }
+
+  /** Runs kubectl. @throws {Error} with all that it printed, when it fails */
+  async kubectl(
+    kubeconfig: string,
+    args: readonly string[],
+    options: { stdin?: string; netns?: string | undefined } = {},
+  ): Promise<string> {
+    return must(["kubectl", ...args], await this.tryKubectl(kubeconfig, args, options));
+  }
+
+  /** Applies objects with kubectl. */
+  async apply(kubeconfig: string, ...objects: readonly unknown[]): Promise<void> {
+    const stdin = objects.map((object) => JSON.stringify(object)).join("\n");
+    await this.kubectl(kubeconfig, ["apply", "-f", "-"], { stdin });
+  }
+}
+
+/** Steps of a test of which each needs the one before: the first that fails ends the test. */
+export function stepsOf(
+  t: Deno.TestContext,
+): (name: string, body: () => Promise<void>) => Promise<void> {
+  return async (name, body) => {
+    if (!await t.step(name, body)) throw new Error(`the step "${name}" failed`);
+  };
+}
+
+function must(args: readonly string[], { code, out, err }: Output): string {
+  if (code === 0) return out;
+  throw new Error(`${args.join(" ")} ended with ${code}:\n${out}${err}`);
+}
+
+/** The pods of `default` that have `label` (all without). */
+export async function podsOf(client: ApiClient, label = ""): Promise<Pod[]> {
+  const query = label === "" ? "" : `?labelSelector=${encodeURIComponent(label)}`;
+  return (await client.request("GET", `/api/v1/namespaces/default/pods${query}`)).items;
+}
+
+/** A pod of `default`, or `undefined`. */
+export async function podOf(client: ApiClient, name: string): Promise<Pod | undefined> {
+  return (await podsOf(client)).find((pod) => pod.metadata.name === name);
+}
+
+/** Whether all containers of a pod are ready. */
+export function isReady(pod: Pod | undefined): boolean {
+  return pod?.status?.conditions?.some(({ type, status }) =>
+    type === "Ready" && status === "True"
+  ) === true;
+}
+
+/** Waits until a pod of `default` is ready. */
+export async function readyPod(client: ApiClient, name: string, limit = 30): Promise<Pod> {
+  return await until(`pod ${name} is ready`, async () => {
+    const pod = await podOf(client, name);
+    if (!isReady(pod)) throw new Error(JSON.stringify(pod?.status ?? "no pod"));
+    return pod;
+  }, limit);
+}
+
+/** The status of a node's condition `Ready`. */
+export async function nodeReady(client: ApiClient, name: string): Promise<string | undefined> {
+  const node: Node = await client.request("GET", `/api/v1/nodes/${name}`);
+  return node.status?.conditions?.find(({ type }) => type === "Ready")?.status;
+}
+
+/** Container ids and restart counts of pods, to compare before and after. */
+export function containersOf(pods: readonly Pod[]): Record<string, string> {
+  return Object.fromEntries(
+    pods.flatMap((pod) =>
+      (pod.status?.containerStatuses ?? []).map((one) => [
+        `${pod.metadata.name}/${one.name}`,
+        `${one.containerID} restarts=${one.restartCount}`,
+      ])
+    ),
+  );
+}
+
+/** A pod of the test's busybox that runs a shell script. */
+export function shellPod(
+  name: string,
+  script: string,
+  spec: Readonly<Record<string, unknown>> = {},
+): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "default", labels: { app: name } },
+    spec: { ...shellSpec(script), ...spec },
+  };
+}
+
+/** The spec of {@linkcode shellPod}, for templates. */
+export function shellSpec(script: string): Record<string, unknown> {
+  return {
+    // The shell is process 1 and has no handler for TERM.
+    terminationGracePeriodSeconds: 1,
+    containers: [{
+      name: "main",
+      image: TEST_IMAGES.busybox,
+      imagePullPolicy: "IfNotPresent",
+      command: ["sh", "-c", script],
+    }],
+  };
+}
+
+/** A script that prints a number every 0.2 s and never ends. */
+export const COUNT = "i=0; while true; do echo line $i; i=$((i+1)); sleep 0.2; done";
+
+/** A function that answers every request with `text`: the ConfigMap of its module and itself. */
+export function textFunction(
+  name: string,
+  text: string,
+  spec: Readonly<Record<string, unknown>> = {},
+): KubeObject[] {
+  const answer = (256n << 32n) | BigInt(20 + text.length);
+  const wasm = testWasm(
+    guest(`(i64.const ${answer})`, `(data (i32.const 256) "${envelope(text)}")`),
+  );
+  const metadata = { name, namespace: "default" };
+  return [
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { ...metadata, name: `${name}-module` },
+      binaryData: { "module.wasm": wasm.toBase64() },
+    },
+    {
+      apiVersion: "skerry.dev/v1alpha1",
+      kind: "WasmFunction",
+      metadata,
+      spec: {
+        source: { configMapRef: { name: `${name}-module`, key: "module.wasm" } },
+        triggers: [{ http: {} }],
+        ...spec,
+      },
+    },
+  ];
+}
+
+/** Waits until a function is Ready at the API. */
+export async function readyFunction(client: ApiClient, name: string): Promise<WasmFunction> {
+  const path = `/apis/skerry.dev/v1alpha1/namespaces/default/wasmfunctions/${name}`;
+  return await until(`function ${name} is Ready`, async () => {
+    const fn: WasmFunction = await client.request("GET", path);
+    const ready = fn.status?.conditions?.find(({ type }) => type === "Ready");
+    if (ready?.status !== "True") throw new Error(JSON.stringify(fn.status ?? "no status"));
+    return fn;
+  });
+}
+
+/** Calls an address over HTTP from `netns` and returns `status body`. @throws {Error} */
+export async function call(url: string, netns?: string): Promise<string> {
+  if (netns === undefined) {
+    const response = await fetch(url);
+    return `${response.status} ${await response.text()}`;
+  }
+  const script = `const r = await fetch(${JSON.stringify(url)});` +
+    "console.log(r.status, await r.text())";
+  const { code, out, err } = await runToEnd([Deno.execPath(), "eval", "--quiet", script], {
+    netns,
+    cwd: ROOT,
+  });
+  if (code !== 0) throw new Error(err);
+  return out.trimEnd();
+}

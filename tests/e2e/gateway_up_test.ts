@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { findShims } from "../../tools/containerd/cleanup.ts";
+import type { Containerd } from "../../tools/containerd/mod.ts";
+import { lacks } from "../../tools/test/needs.ts";
+import {
+  call,
+  containersOf,
+  COUNT,
+  isReady,
+  nodeReady,
+  podsOf,
+  readyFunction,
+  readyPod,
+  shellPod,
+  shellSpec,
+  Site,
+  stepsOf,
+  textFunction,
+} from "./gateway_lib.ts";
+import { type Running, sessionMembers, until } from "./gateway_process_lib.ts";
+
+const missing = lacks("containerd", "kubectl", "libwasmtime");
+const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
+const NODE = "gw-up";
+
+/** `deno task up`, and what it printed. */
+async function up(site: Site, containerd: Containerd, ...flags: string[]) {
+  const process = site.start("up", [
+    ...[Deno.execPath(), "task", "up", `--state-dir=${site.folder}/state`, `--name=${NODE}`],
+    ...[`--cri-socket=${containerd.socket}`, `--pod-cidr=${containerd.subnet}`],
+    ...[`--pod-logs=${site.folder}/logs`, ...flags],
+  ]);
+  const kubeconfig = (await process.prints(/KUBECONFIG=(\S+)/, 60))[1] ?? "";
+  const gateway = (await process.prints(/curl (http:\S+)\/default\/hello/))[1] ?? "";
+  await process.prints(/deno task agent --hub \S+:\d+ --token TOKEN/);
+  return { process, kubeconfig, gateway, api: site.client(kubeconfig) };
+}
+
+/** Ctrl-C as the terminal sends it: to the whole group. */
+async function ctrlC(process: Running): Promise<void> {
+  process.signal("SIGINT");
+  await process.exit(15);
+  assert.deepEqual(await sessionMembers(process.pid), []);
+}
+
+/** Ids of everything that runs there. */
+async function tasks(containerd: Containerd): Promise<string[]> {
+  return (await containerd.ctr("tasks", "ls", "-q")).split("\n").sort();
+}
+
+function deployment(): unknown {
+  const labels = { app: "web" };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "web", namespace: "default", labels },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: shellSpec("sleep 1000") },
+    },
+  };
+}
+
+Deno.test({
+  name: `deno task up: function, pods, logs, Ctrl-C, and up again with the same state${skipped}`,
+  ignore: missing !== undefined,
+  fn: (t) =>
+    Site.run(async (site) => {
+      const step = stepsOf(t);
+      const containerd = await site.containerd();
+      const first = await up(site, containerd);
+      let uid = "";
+
+      await step("the printed address answers with the example function", async () => {
+        assert.equal(await call(`${first.gateway}/default/hello`), "200 hello from skerry\n");
+      });
+
+      await step("the node is Ready and kubectl shows it", async () => {
+        await until("node Ready", async () => await nodeReady(first.api, NODE) === "True");
+        uid = (await first.api.request("GET", `/api/v1/nodes/${NODE}`)).metadata.uid;
+        const shown = await site.kubectl(first.kubeconfig, ["get", "nodes"]);
+        assert.match(shown, new RegExp(`${NODE}\\s+Ready`));
+      });
+
+      await step("a function of the user's own gets Ready and answers", async () => {
+        await site.apply(first.kubeconfig, ...textFunction("own", "mine"));
+        await readyFunction(first.api, "own");
+        assert.equal(await call(`${first.gateway}/default/own`), "200 mine");
+      });
+
+      await step("kubectl run starts a real container, kubectl logs -f streams", async () => {
+        await site.kubectl(first.kubeconfig, [
+          ...["run", "talker", "--image=skerry.test/busybox:1"],
+          ...["--image-pull-policy=IfNotPresent", "--", "sh", "-c", COUNT],
+        ]);
+        await readyPod(first.api, "talker");
+        const logs = site.start(
+          "kubectl logs",
+          site.kubectlCommand(first.kubeconfig, ["logs", "-f", "talker"]),
+        );
+        await logs.prints(/^line 0$/m);
+        // What is printed after the stream began must come, too.
+        const seen = logs.output.trimEnd().split("\n").length;
+        await logs.prints(new RegExp(`^line ${seen + 5}$`, "m"));
+        await logs.kill();
+      });
+
+      await step("a Deployment runs", async () => {
+        await site.apply(first.kubeconfig, deployment());
+        await site.kubectl(first.kubeconfig, [
+          ...["rollout", "status", "deployment/web", "--timeout=30s"],
+        ]);
+        assert.equal((await podsOf(first.api, "app=web")).filter(isReady).length, 2);
+      });
+
+      await step("Ctrl-C ends everything within 15 s, pods as well", async () => {
+        await ctrlC(first.process);
+        assert.equal(first.process.code, 0);
+        assert.deepEqual(await findShims(containerd.socket), []);
+        await assert.rejects(call(`${first.gateway}/default/hello`));
+      });
+
+      const second = await up(site, containerd, "--keep-pods");
+      let kept: Record<string, string> = {};
+
+      await step("a second up goes on with the same state", async () => {
+        const node = await second.api.request("GET", `/api/v1/nodes/${NODE}`);
+        assert.equal(node.metadata.uid, uid);
+        assert.equal(await call(`${second.gateway}/default/own`), "200 mine");
+        await readyPod(second.api, "talker");
+        kept = await until("all pods run again", async () => {
+          const pods = await podsOf(second.api);
+          assert.deepEqual(pods.map(isReady), [true, true, true]);
+          // The status of before may still stand there: what it names must run now.
+          const running = await tasks(containerd);
+          const found = containersOf(pods);
+          const ids = Object.values(found).map((text) => /[0-9a-f]{64}/.exec(text)?.[0] ?? "");
+          return ids.every((id) => running.includes(id)) && found;
+        });
+      });
+
+      await step(
+        "--keep-pods leaves the containers running, and the next up adopts",
+        async () => {
+          const before = await tasks(containerd);
+          await ctrlC(second.process);
+          assert.deepEqual(await tasks(containerd), before);
+          const third = await up(site, containerd);
+          await site.apply(third.kubeconfig, shellPod("after", "sleep 1000"));
+          await readyPod(third.api, "after");
+          const pods = (await podsOf(third.api)).filter(({ metadata }) =>
+            metadata.name !== "after"
+          );
+          assert.deepEqual(containersOf(pods), kept);
+          await ctrlC(third.process);
+          assert.deepEqual(await findShims(containerd.socket), []);
+        },
+      );
+    }),
+});

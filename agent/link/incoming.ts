@@ -66,6 +66,8 @@ export class IncomingStreams {
       if (!onOpen) throw new AppError("Unsupported", "this node serves no streams");
       await onOpen(open.header, incoming, over.signal);
       incoming.refuse(new AppError("InternalError", "nobody served the stream"));
+      // Served: what was written goes out before the close, and nothing more is awaited.
+      if (incoming.accepted) connection.close(CLOSE.bye, "served");
       await connection.closed;
     } catch (error) {
       incoming.refuse(
@@ -94,6 +96,8 @@ class Incoming implements IncomingStream {
   readonly #clock: Clock;
   readonly #heartbeat: Ms | undefined;
   #answered = false;
+  /** Whether the bytes have begun. */
+  accepted = false;
 
   constructor(connection: Connection, clock: Clock, heartbeat: Ms | undefined) {
     this.#connection = connection;
@@ -104,6 +108,7 @@ class Incoming implements IncomingStream {
   async accept(): Promise<Stream> {
     if (this.#answered) throw new TypeError("Cannot answer a stream twice");
     this.#answered = true;
+    this.accepted = true;
     await this.#connection.send(JSON.stringify({ ok: true }));
     const heartbeat = this.#heartbeat ? { heartbeat: this.#heartbeat } : {};
     return createStream(this.#connection, { clock: this.#clock, ...heartbeat });

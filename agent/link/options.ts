@@ -20,8 +20,8 @@ export interface StreamHeader {
 /** What the agent's rooms do when the link tells them something. */
 export interface LinkHandlers {
   /**
-   * Serves a stream; resolves when it is done. A throw before `accept` is the answer, after it ends
-   * the stream.
+   * Serves a stream; resolves when it is done, which ends the stream after what was written. A throw
+   * before `accept` is the answer, after it breaks the stream.
    */
   onOpen?(header: StreamHeader, incoming: IncomingStream, signal: AbortSignal): Promise<void>;
   /** The replica is complete: what it lacks does not exist for this node, as far as the hub knows. */

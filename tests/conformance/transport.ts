@@ -133,6 +133,23 @@ function endTests(test: Test): void {
     }
   });
 
+  test("close() loses nothing that was sent before it", async (rig) => {
+    for (const way of ["hub", "node"] as const) {
+      const pair = await connect(rig);
+      const [closer, other] = way === "hub" ? [pair.hub, pair.node] : [pair.node, pair.hub];
+      const sends: Promise<void>[] = [];
+      for (let i = 0; i < 40; i++) sends.push(closer.send(new Uint8Array(64 * 1024).fill(i)));
+      closer.close(CLOSE.bye, "done");
+      await Promise.allSettled(sends);
+      for (let i = 0; i < 40; i++) {
+        const frame = await other.receive();
+        assert.ok(frame instanceof Uint8Array && frame.length === 64 * 1024 && frame[9] === i);
+      }
+      assert.equal(await other.receive(), undefined);
+      assert.equal((await other.closed).code, CLOSE.bye);
+    }
+  });
+
   test("a broken connection ends both sides", async (rig) => {
     const { hub, node } = await connect(rig);
     const waiting = node.receive();

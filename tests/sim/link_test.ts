@@ -324,6 +324,29 @@ Deno.test("openStream() carries bytes, and the node's refusal comes back as its 
   );
 });
 
+Deno.test("a stream ends when the node has served it, though the hub says nothing", async () => {
+  await using rig = new Rig();
+  await rig.startHub();
+  rig.node("n1", {
+    onOpen: async (_, incoming) => {
+      const { writable } = await incoming.accept();
+      await new Response("x".repeat(100_000)).body?.pipeTo(writable as WritableStream<Uint8Array>);
+    },
+  });
+  await rig.pass(1);
+  for (let i = 0; i < LINK.streamsPerNode + 5; i++) {
+    const opening = rig.hub.openStream("n1", { kind: "logs" }, new AbortController().signal);
+    await rig.pass(0.1);
+    const stream = await opening;
+    // Longer than it takes to break: what was sent before the end is not lost to a slow reader.
+    await rig.pass(15);
+    const text = new Response(stream.readable).text();
+    await rig.pass(0.1);
+    assert.equal((await text).length, 100_000);
+    assert.equal((await stream.closed).code, CLOSE.bye);
+  }
+});
+
 Deno.test("openStream() gives up after 10 s, and the id is good for its node only", async () => {
   await using rig = new Rig({ newId: () => "ab".repeat(16) });
   await rig.startHub();

@@ -31,7 +31,7 @@ const LOOK = hours(1);
 
 /** When to renew: a point of 70 to 80 % of the certificate's life, chosen by `random`. Pure. */
 export function renewalTime(notBefore: Ms, notAfter: Ms, random: Random): Ms {
-  return (notBefore + (notAfter - notBefore) * (0.7 + random() * 0.1)) as Ms;
+  return Math.round(notBefore + (notAfter - notBefore) * (0.7 + random() * 0.1)) as Ms;
 }
 
 /** Renews the node's certificate over the link, without a reconnect (FEATURES row A11). */

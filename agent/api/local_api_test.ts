@@ -10,10 +10,10 @@ Deno.test("ensureLocalCredentials() makes them once, and anew for another port o
   const clock = new VirtualClock();
   const first = await ensureLocalCredentials(folder, 1, clock);
   strictEqual((await ensureLocalCredentials(folder, 1, clock)).ca, first.ca);
-  strictEqual((Deno.statSync(first.kubeconfig).mode ?? 0) & 0o777, 0o600);
+  strictEqual(((await Deno.stat(first.kubeconfig)).mode ?? 0) & 0o777, 0o600);
   const moved = await ensureLocalCredentials(folder, 2, clock);
   strictEqual(moved.ca === first.ca, false);
-  match(Deno.readTextFileSync(moved.kubeconfig), /https:\/\/127\.0\.0\.1:2"/);
+  match(await Deno.readTextFile(moved.kubeconfig), /https:\/\/127\.0\.0\.1:2"/);
   await clock.advance(hours(365 * 24 * 9.5));
   strictEqual((await ensureLocalCredentials(folder, 2, clock)).ca === moved.ca, false);
   await Deno.remove(folder, { recursive: true });
@@ -44,7 +44,7 @@ Deno.test("localApiService() shows objects to this machine's certificate, change
     routes: [],
   }).run(stop.signal, ready.resolve);
   await ready.promise;
-  const { users } = JSON.parse(Deno.readTextFileSync(credentials.kubeconfig));
+  const { users } = JSON.parse(await Deno.readTextFile(credentials.kubeconfig));
   const text = (base64: string): string => new TextDecoder().decode(Uint8Array.fromBase64(base64));
   const url = `https://127.0.0.1:${port}/api/v1/namespaces/default/configmaps`;
   {

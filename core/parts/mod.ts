@@ -5,3 +5,4 @@ export * from "./permissions.ts";
 export * from "./ready.ts";
 export * from "./process.ts";
 export * from "./version.ts";
+export * from "./platform.ts";

@@ -7,6 +7,7 @@ import {
   type LogLevel,
 } from "../base/mod.ts";
 import { optionsHelp, type OptionsOf, type OptionTable, parseOptions } from "./options.ts";
+import { platformProblem } from "./platform.ts";
 import { EXIT } from "./ready.ts";
 
 /** What the body of a part gets. */
@@ -37,6 +38,12 @@ export async function runPart<T extends OptionTable>(
   body: (context: PartContext<T>) => Promise<void>,
 ): Promise<never> {
   const plain = createLogger({ fields: { part: name } });
+  const { os, arch } = Deno.build;
+  const problem = platformProblem({ os, arch, deno: Deno.version.deno });
+  if (problem) {
+    plain.error("cannot start", { error: problem });
+    Deno.exit(EXIT.unsupported);
+  }
   let options: OptionsOf<T>;
   try {
     if (Deno.args.includes("--help")) {

@@ -1,9 +1,17 @@
+import assert from "node:assert/strict";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Duplex } from "node:stream";
 import { hours, ms, type NodeName, systemClock } from "../../core/base/mod.ts";
-import { createWsDialer, loadWsAcceptor, MemoryNetwork } from "../../core/link/mod.ts";
+import {
+  CLOSE,
+  type Connection,
+  createWsDialer,
+  LINK,
+  loadWsAcceptor,
+  MemoryNetwork,
+} from "../../core/link/mod.ts";
 import {
   createKey,
   type Credential,
@@ -44,6 +52,10 @@ interface Identities {
 
 let identities: Promise<Identities> | undefined;
 
+function makeOnce(): Promise<Identities> {
+  return identities ??= makeIdentities();
+}
+
 async function makeIdentities(): Promise<Identities> {
   const now = systemClock.now();
   const lifetime = hours(1);
@@ -71,9 +83,48 @@ async function makeIdentities(): Promise<Identities> {
   return { ca: ca.certificate, server: await issue("server"), node: await issue("client") };
 }
 
+Deno.test("websocket over mTLS: a frame over the cap, or half a frame, ends only its connection", async () => {
+  await using rig = await wsRig();
+  const accepted: Connection[] = [];
+  rig.acceptor.onConnection((connection) => void accepted.push(connection));
+  const { ca, node } = await makeOnce();
+  using client = Deno.createHttpClient({ caCerts: [ca], cert: node.certificate, key: node.key });
+  const bare = new WebSocket(`wss://${rig.hub}/v1/link`, { client });
+  await new Promise((resolve) => bare.onopen = resolve);
+  const closed = new Promise<CloseEvent>((resolve) => bare.onclose = resolve);
+  bare.send("x".repeat(LINK.frameCap + 1));
+  assert.equal((await closed).code, CLOSE.tooLarge);
+  assert.equal(await accepted[0]?.receive(), undefined);
+  assert.equal((await accepted[0]?.closed)?.code, CLOSE.tooLarge);
+
+  const [hostname = "", port] = rig.hub.split(":");
+  const raw = await Deno.connectTls({
+    hostname,
+    port: Number(port),
+    caCerts: [ca],
+    cert: node.certificate,
+    key: node.key,
+    alpnProtocols: ["http/1.1"],
+  });
+  const head = "GET /v1/link HTTP/1.1\r\nhost: hub\r\nupgrade: websocket\r\n" +
+    "connection: upgrade\r\nsec-websocket-version: 13\r\n" +
+    "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+  await raw.write(new TextEncoder().encode(head));
+  await raw.read(new Uint8Array(1024));
+  // A masked text frame that says 100 bytes and brings 4.
+  await raw.write(new Uint8Array([0x81, 0xe4, 0, 0, 0, 0, 1, 2, 3, 4]));
+  raw.close();
+  assert.equal((await accepted[1]?.closed)?.code, CLOSE.broken);
+  assert.equal(await accepted[1]?.receive(), undefined);
+
+  const dialled = await rig.dialer.dial("/v1/link", new AbortController().signal);
+  await dialled.send("still here");
+  assert.equal(await accepted[2]?.receive(), "still here");
+});
+
 /** A bare mTLS listener: who the peer is, is read from its certificate only. */
-async function wsRig(): Promise<TransportRig> {
-  const { ca, server, node } = await (identities ??= makeIdentities());
+async function wsRig(): Promise<TransportRig & { readonly hub: string }> {
+  const { ca, server, node } = await makeOnce();
   const acceptor = await loadWsAcceptor();
   const listener = createServer({
     key: server.key,
@@ -102,6 +153,7 @@ async function wsRig(): Promise<TransportRig> {
     acceptor,
     dialer,
     node: "n1",
+    hub: `127.0.0.1:${port}`,
     cut: () => {
       for (const socket of sockets) socket.destroy();
     },

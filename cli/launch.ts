@@ -71,6 +71,11 @@ export function partArgs(given: PartSpec): string[] {
   }
 }
 
+/** The environment of a part: one heap of the C library, not one for each of some ten threads. */
+export function partEnv(): Record<string, string> {
+  return { MALLOC_ARENA_MAX: "1" };
+}
+
 /** The folder of this project; relative paths count from here, as `deno task` runs here. */
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -141,7 +146,7 @@ async function runOnce(
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
-    env: { MALLOC_ARENA_MAX: "1", [LAUNCHED]: "1" },
+    env: { ...partEnv(), [LAUNCHED]: "1" },
   }).spawn();
   const onStop = (): void => stopChild(child);
   stop.addEventListener("abort", onStop, { once: true });

@@ -1,0 +1,83 @@
+/** A small network of its own for end-to-end tests: a bridge here, and namespaces behind it. */
+import { mustRun, runCommand } from "../../tools/containerd/machine.ts";
+
+/** A gateway's network namespace. */
+export interface Place {
+  /** Name of the namespace. */
+  readonly netns: string;
+  readonly address: string;
+  /**
+   * Takes the gateway off the bridge or puts it back. Its interface stays up and nothing is told:
+   * packets vanish, as behind a dead radio link.
+   */
+  cut(on: boolean): Promise<void>;
+}
+
+/** The network. Disposing it removes bridge and namespaces. */
+export class TestNetwork implements AsyncDisposable {
+  /** Address of this machine in the network. */
+  readonly address: string;
+  readonly #bridge: string;
+  readonly #index: number;
+  readonly #namespaces: string[] = [];
+
+  private constructor(index: number) {
+    this.#index = index;
+    this.#bridge = `skg${index}`;
+    this.address = `10.197.${index}.1`;
+  }
+
+  /** Makes the bridge; making it is the lock by which several tests get different ones. */
+  static async open(): Promise<TestNetwork> {
+    let last = "";
+    for (let index = 0; index < 200; index++) {
+      const network = new TestNetwork(index);
+      const bridge = network.#bridge;
+      const made = await runCommand("ip", ["link", "add", "name", bridge, "type", "bridge"]);
+      last = made.stderr;
+      if (!made.success && /exists/i.test(last)) continue;
+      if (!made.success) break;
+      try {
+        await mustRun("ip", ["addr", "add", `${network.address}/24`, "dev", bridge]);
+        await mustRun("ip", ["link", "set", bridge, "up"]);
+        return network;
+      } catch (error) {
+        await network[Symbol.asyncDispose]();
+        throw error;
+      }
+    }
+    throw new Error(`Cannot make a bridge: ${last}`);
+  }
+
+  /**
+   * Adds a namespace behind the bridge. It reaches this machine and nothing else, and as it has no
+   * route to the resolver, looking up names fails there at once.
+   */
+  async add(): Promise<Place> {
+    const number = this.#namespaces.length + 1;
+    const netns = `${this.#bridge}-${number}`;
+    const [outer, inner] = [`${netns}o`, `${netns}i`];
+    const address = `10.197.${this.#index}.${number + 1}`;
+    await mustRun("ip", ["netns", "add", netns]);
+    this.#namespaces.push(netns);
+    const peer = ["peer", "name", inner, "netns", netns];
+    await mustRun("ip", ["link", "add", "name", outer, "type", "veth", ...peer]);
+    await mustRun("ip", ["link", "set", outer, "master", this.#bridge, "up"]);
+    const inside = ["-n", netns];
+    await mustRun("ip", [...inside, "addr", "add", `${address}/24`, "dev", inner]);
+    await mustRun("ip", [...inside, "link", "set", "lo", "up"]);
+    await mustRun("ip", [...inside, "link", "set", inner, "up"]);
+    const to = (on: boolean): string[] => on ? ["nomaster"] : ["master", this.#bridge];
+    return {
+      netns,
+      address,
+      cut: async (on) => void await mustRun("ip", ["link", "set", outer, ...to(on)]),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The veth pairs go with the namespaces; a cut one, whose end is here, as well.
+    for (const netns of this.#namespaces) await mustRun("ip", ["netns", "delete", netns]);
+    await mustRun("ip", ["link", "delete", this.#bridge]);
+  }
+}

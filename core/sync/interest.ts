@@ -40,69 +40,79 @@ export function interestOf(node: string, index: InterestIndex): Set<ObjectKey> {
   }
   const labels = index.node(node)?.metadata.labels ?? {};
   for (const fn of index.functions()) {
-    if (!wasmFunctionMatchesNode(fn, { name: node, labels })) continue;
+    if (!isRecord(fn.spec) || !wasmFunctionMatchesNode(fn, { name: node, labels })) continue;
     for (const key of functionInterest(fn)) keys.add(key);
   }
   return keys;
 }
 
-/** A pod and what it names. */
+/** A pod and what it names. What is malformed names nothing: one bad object must not stop a hub. */
 export function podInterest(pod: Pod): ObjectKey[] {
   const { namespace, name, annotations } = pod.metadata;
   if (annotations?.[MIRROR_ANNOTATION] !== undefined) return [];
-  const keys = [keyOf("pods", namespace, name)];
-  const configMap = (ref?: { name?: string }): void => {
-    if (ref?.name) keys.push(keyOf("configmaps", namespace, ref.name));
-  };
-  const secret = (name?: string): void => {
-    if (name) keys.push(keyOf("secrets", namespace, name));
-  };
-  const { containers, initContainers, volumes, imagePullSecrets } = pod.spec;
-  for (const volume of volumes ?? []) volumeInterest(volume, configMap, secret);
-  for (const container of [...containers ?? [], ...initContainers ?? []]) {
-    containerInterest(container, configMap, secret);
+  const refs: Refs = { configMaps: [], secrets: [] };
+  const { containers, initContainers, volumes, imagePullSecrets } = isRecord(pod.spec)
+    ? pod.spec
+    : {} as Pod["spec"];
+  for (const volume of records(volumes)) volumeInterest(volume as Partial<Volume>, refs);
+  for (const container of [...records(containers), ...records(initContainers)]) {
+    containerInterest(container as Partial<Container>, refs);
   }
-  for (const ref of (imagePullSecrets ?? []) as { name?: string }[]) secret(ref.name);
-  return keys;
+  for (const ref of records(imagePullSecrets)) refs.secrets.push(ref["name"]);
+  return [
+    keyOf("pods", namespace, name),
+    ...refs.configMaps.filter(isName).map((ref) => keyOf("configmaps", namespace, ref)),
+    ...refs.secrets.filter(isName).map((ref) => keyOf("secrets", namespace, ref)),
+  ];
 }
 
-function volumeInterest(
-  volume: Volume,
-  configMap: (ref?: { name?: string }) => void,
-  secret: (name?: string) => void,
-): void {
-  configMap(volume.configMap);
-  secret(volume.secret?.secretName);
-  const sources = volume["projected"]?.sources as
-    | { configMap?: { name?: string }; secret?: { name?: string } }[]
-    | undefined;
-  for (const source of sources ?? []) {
-    configMap(source.configMap);
-    secret(source.secret?.name);
+/** Names as they stand in an object, whatever they are. */
+interface Refs {
+  readonly configMaps: unknown[];
+  readonly secrets: unknown[];
+}
+
+function volumeInterest(volume: Partial<Volume>, refs: Refs): void {
+  refs.configMaps.push(volume.configMap?.name);
+  refs.secrets.push(volume.secret?.secretName);
+  const projected = volume["projected"];
+  for (const source of records(isRecord(projected) ? projected["sources"] : undefined)) {
+    const { configMap, secret } = source as Partial<Record<string, { name?: unknown } | null>>;
+    refs.configMaps.push(configMap?.name);
+    refs.secrets.push(secret?.name);
   }
 }
 
-function containerInterest(
-  container: Container,
-  configMap: (ref?: { name?: string }) => void,
-  secret: (name?: string) => void,
-): void {
-  for (const { valueFrom } of container.env ?? []) {
-    configMap(valueFrom?.configMapKeyRef);
-    secret(valueFrom?.secretKeyRef?.name);
+function containerInterest(container: Partial<Container>, refs: Refs): void {
+  for (const { valueFrom } of records(container.env) as NonNullable<Container["env"]>) {
+    refs.configMaps.push(valueFrom?.configMapKeyRef?.name);
+    refs.secrets.push(valueFrom?.secretKeyRef?.name);
   }
-  for (const { configMapRef, secretRef } of container.envFrom ?? []) {
-    configMap(configMapRef);
-    secret(secretRef?.name);
+  const sources = records(container.envFrom) as NonNullable<Container["envFrom"]>;
+  for (const { configMapRef, secretRef } of sources) {
+    refs.configMaps.push(configMapRef?.name);
+    refs.secrets.push(secretRef?.name);
   }
 }
 
 /** A function and what it names. */
 export function functionInterest(fn: WasmFunction): ObjectKey[] {
   const { namespace, name } = fn.metadata;
-  const source = fn.spec.source?.configMapRef?.name;
+  const source: unknown = fn.spec.source?.configMapRef?.name;
   return [
     keyOf("wasmfunctions.skerry.dev", namespace, name),
-    ...(source ? [keyOf("configmaps", namespace, source)] : []),
+    ...(isName(source) ? [keyOf("configmaps", namespace, source)] : []),
   ];
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function records(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.filter(isRecord) : [];
 }

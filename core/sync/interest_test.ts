@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { Node, Pod, WasmFunction } from "../api/mod.ts";
 import { type InterestIndex, interestOf, MIRROR_ANNOTATION } from "./mod.ts";
 
@@ -97,4 +98,31 @@ Deno.test("interestOf() takes functions by node name and label, with their code"
     .filter((key) => key.startsWith("wasm")).map((key) => key.split("/")[2]);
   assert.deepEqual(names, ["all", "named", "zone"]);
   assert.ok(keys(index([], functions)).includes("configmaps/a/named-code"));
+});
+
+Deno.test("interestOf() takes any object without throwing, and gives only names", () => {
+  const json = fc.jsonValue({ maxDepth: 3 });
+  const item = fc.record({
+    configMap: json,
+    secret: json,
+    projected: fc.oneof(json, fc.record({ sources: fc.array(json) })),
+    env: fc.oneof(json, fc.array(fc.oneof(json, fc.record({ valueFrom: json })))),
+    envFrom: fc.oneof(json, fc.array(fc.oneof(json, fc.record({ secretRef: json })))),
+  });
+  const list = fc.oneof(json, fc.array(fc.oneof(json, item)));
+  const spec = fc.oneof(
+    json,
+    fc.record({ volumes: list, containers: list, initContainers: list, imagePullSecrets: list }),
+    fc.record({ source: json, placement: json }),
+  );
+  fc.assert(fc.property(spec, (spec) => {
+    const odd = { ...pod("p", "n1"), spec: spec as never };
+    const oddFunction = { ...fn("f", undefined), spec: spec as never };
+    const keys = interestOf("n1", {
+      node: () => undefined,
+      podsOf: () => [odd],
+      functions: () => [oddFunction],
+    });
+    for (const key of keys) assert.match(key, /^[a-z.]+\/a?\/.+/s);
+  }));
 });

@@ -35,6 +35,14 @@ export interface OutboxSession {
   fail(error: unknown): void;
 }
 
+/**
+ * Events that may wait for a hub that is away. Statuses coalesce by object and are bounded by what
+ * the node has; events are not, and of many the newest tell most.
+ */
+const EVENTS_KEPT = 1000;
+/** How seldom they are counted, in rows written. */
+const EVENTS_CHECK = 64;
+
 interface Sent {
   readonly key: string;
   readonly size: number;
@@ -64,7 +72,9 @@ export class Outbox {
 
   /** Adds or replaces an intent, in the transaction of the state that it describes. */
   enqueue(tx: Tx, intent: NewIntent): void {
-    tx.putRow(OUTBOX_SPACE, intent.key, JSON.stringify({ kind: intent.kind, body: intent.body }));
+    const value = JSON.stringify({ kind: intent.kind, body: intent.body });
+    const { seq } = tx.putRow(OUTBOX_SPACE, intent.key, value);
+    if (intent.kind === "event" && seq % EVENTS_CHECK === 0) dropOldEvents(tx);
     if (this.#scheduled) return;
     // The transaction is synchronous: in the next turn it has committed, or nothing is found.
     this.#scheduled = true;
@@ -187,6 +197,13 @@ export class Outbox {
       if (rows.length > 0) return rows;
       return tx.rows(OUTBOX_SPACE, { afterSeq: this.#after, limit });
     });
+  }
+}
+
+function dropOldEvents(tx: Tx): void {
+  const events = tx.rows(OUTBOX_SPACE).filter(({ key }) => key.startsWith("event/"));
+  for (const { key } of events.slice(0, Math.max(0, events.length - EVENTS_KEPT))) {
+    tx.deleteRow(OUTBOX_SPACE, key);
   }
 }
 

@@ -149,3 +149,17 @@ Deno.test("Outbox ends the session when it cannot send, and loses nothing", asyn
   rig.answer(999);
   assert.deepEqual(rig.rows, ["a"], "a result for what was never sent is ignored");
 });
+
+Deno.test("Outbox keeps about a thousand events of a long time alone, the newest, and all else", () => {
+  using rig = new Rig();
+  rig.add("pod-status/u", 1);
+  for (let i = 0; i < 3000; i++) {
+    rig.store.transact((tx) =>
+      rig.outbox.enqueue(tx, { key: `event/a/e${i}`, kind: "event", body: i })
+    );
+  }
+  const { rows } = rig;
+  assert.equal(rows[0], "pod-status/u");
+  assert.ok(rows.length > 1000 && rows.length < 1070, `${rows.length} rows`);
+  assert.equal(rows.at(-1), "event/a/e2999");
+});

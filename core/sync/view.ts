@@ -61,7 +61,7 @@ export class HubView {
       });
     }
     this.#podsByNode = this.#informer<Pod>("pods").index(({ spec }) =>
-      spec.nodeName ? [spec.nodeName] : []
+      typeof spec?.nodeName === "string" ? [spec.nodeName] : []
     );
   }
 
@@ -219,7 +219,7 @@ class AttachedNode implements NodeView {
 
 function samePod(before: Pod, after: Pod): boolean {
   return before.metadata.uid === after.metadata.uid &&
-    before.spec.nodeName === after.spec.nodeName &&
+    before.spec?.nodeName === after.spec?.nodeName &&
     same(podInterest(before)) === same(podInterest(after));
 }
 

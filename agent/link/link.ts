@@ -172,8 +172,10 @@ class AgentLink implements Link {
   async #pause(wait: Ms, signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     this.#wake = () => woken.abort();
-    const either = AbortSignal.any([signal, woken.signal]);
-    await sleep(this.#options.clock, wait, either).catch(() => {/* stopped, or kicked */});
+    // Not AbortSignal.any: `signal` lives as long as the process and would collect followers.
+    signal.addEventListener("abort", this.#wake, { once: true });
+    await sleep(this.#options.clock, wait, woken.signal).catch(() => {/* stopped, or kicked */});
+    signal.removeEventListener("abort", this.#wake);
     this.#wake = undefined;
   }
 }

@@ -145,13 +145,25 @@ function decodeHeaders(
     if (at + nameSize + valueSize > block.end) {
       return `header ${i} of the answer lies outside of the header block`;
     }
-    const name = decoder.decode(bytes.subarray(at, at + nameSize));
-    const value = decoder.decode(bytes.subarray(at + nameSize, at + nameSize + valueSize));
+    const name = headerText(bytes, at, nameSize);
+    const value = headerText(bytes, at + nameSize, valueSize);
     at += nameSize + valueSize;
     const problem = addHeader(headers, name, value);
     if (problem !== undefined) return problem;
   }
   return at === block.end ? headers : "the answer's header block is longer than its headers";
+}
+
+/** A short text of ASCII costs less letter by letter than through a decoder. */
+function headerText(bytes: Uint8Array, at: number, size: number): string {
+  if (size > 64) return decoder.decode(bytes.subarray(at, at + size));
+  let text = "";
+  for (let i = at; i < at + size; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte > 0x7e) return decoder.decode(bytes.subarray(at, at + size));
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }
 
 /** Adds a header of an answer; a text says why it cannot be one. Drops what belongs to the connection. */

@@ -52,17 +52,33 @@ export type InvokeResult =
 /** wasmtime's trap code for a reached epoch deadline. */
 const INTERRUPT = 10;
 const encoder = new TextEncoder();
+/** The name of an export, in the form that the library takes. */
+interface ExportName {
+  readonly text: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly size: bigint;
+}
+
+function exportName(text: string): ExportName {
+  const bytes = encoder.encode(text);
+  return { text, bytes, size: BigInt(bytes.length) };
+}
+
 const NAMES = {
-  memory: encoder.encode("memory"),
-  alloc: encoder.encode("alloc"),
-  handle: encoder.encode("handle"),
-  _start: encoder.encode("_start"),
+  memory: exportName("memory"),
+  alloc: exportName("alloc"),
+  handle: exportName("handle"),
+  _start: exportName("_start"),
 };
 
 /** The places in our memory that one call needs the library to write to. */
 class Places {
   readonly instance: Uint8Array<ArrayBuffer>;
-  readonly extern: Uint8Array<ArrayBuffer>;
+  readonly funcExtern: Uint8Array<ArrayBuffer>;
+  /** The function inside of {@linkcode funcExtern}. */
+  readonly func: Uint8Array<ArrayBuffer>;
+  readonly memoryExtern: Uint8Array<ArrayBuffer>;
+  /** The memory inside of {@linkcode memoryExtern}. */
   readonly memory: Uint8Array<ArrayBuffer>;
   readonly trap = new OutPointer();
   readonly slots: Uint8Array<ArrayBuffer>;
@@ -70,8 +86,10 @@ class Places {
 
   constructor(layout: Layout) {
     this.instance = new Uint8Array(layout.instance);
-    this.extern = new Uint8Array(layout.extern);
-    this.memory = new Uint8Array(layout.memory);
+    this.funcExtern = new Uint8Array(layout.extern);
+    this.func = this.funcExtern.subarray(8);
+    this.memoryExtern = new Uint8Array(layout.extern);
+    this.memory = this.memoryExtern.subarray(8);
     this.slots = new Uint8Array(layout.rawVal * 2);
     this.view = new DataView(this.slots.buffer);
   }
@@ -197,7 +215,7 @@ export class Invoker implements Disposable {
         places,
         call,
       );
-      const run = (name: Uint8Array<ArrayBuffer>, slots: bigint): void => {
+      const run = (name: ExportName, slots: bigint): void => {
         const func = this.#func(context, places, name);
         const { slots: values, trap } = places;
         this.#check(
@@ -244,7 +262,7 @@ export class Invoker implements Disposable {
         places,
         call,
       );
-      const run = async (name: Uint8Array<ArrayBuffer>, slots: bigint): Promise<void> => {
+      const run = async (name: ExportName, slots: bigint): Promise<void> => {
         const func = this.#func(context, places, name).slice();
         const { slots: values, trap } = places;
         this.#check(
@@ -296,8 +314,7 @@ export class Invoker implements Disposable {
 
   #store(invocation: Invocation, id: number): Deno.PointerValue {
     const { engine } = this.#options;
-    const data = Deno.UnsafePointer.create(BigInt(id));
-    const store = engine.symbols.wasmtime_store_new(engine.pointer, data, null);
+    const store = engine.symbols.wasmtime_store_new(engine.pointer, BigInt(id), null);
     const memory = Math.min(invocation.memoryBytes, engine.settings.maxMemory);
     engine.symbols.wasmtime_store_limiter(store, BigInt(memory), 20_000n, 1n, 4n, 1n);
     return store;
@@ -309,30 +326,27 @@ export class Invoker implements Disposable {
     this.#options.engine.symbols.wasmtime_context_set_epoch_deadline(context, BigInt(ticks));
   }
 
-  #func(
-    context: Deno.PointerValue,
-    places: Places,
-    name: Uint8Array<ArrayBuffer>,
-  ): Uint8Array<ArrayBuffer> {
-    this.#export(context, places, name, EXTERN_FUNC);
-    return places.extern.subarray(8);
+  #func(context: Deno.PointerValue, places: Places, name: ExportName): Uint8Array<ArrayBuffer> {
+    this.#export(context, places.instance, name, places.funcExtern, EXTERN_FUNC);
+    return places.func;
   }
 
   #export(
     context: Deno.PointerValue,
-    places: Places,
-    name: Uint8Array<ArrayBuffer>,
+    instance: Uint8Array<ArrayBuffer>,
+    name: ExportName,
+    place: Uint8Array<ArrayBuffer>,
     kind: number,
   ): void {
     const found = this.#options.engine.symbols.wasmtime_instance_export_get(
-      ...[context, places.instance, name, BigInt(name.length), places.extern] as const,
+      context,
+      instance,
+      name.bytes,
+      name.size,
+      place,
     );
-    if (!found || places.extern[0] !== kind) {
-      throw new Failure(
-        "BadResponse",
-        `the module lost its export ${new TextDecoder().decode(name)}`,
-      );
-    }
+    if (found && place[0] === kind) return;
+    throw new Failure("BadResponse", `the module lost its export ${name.text}`);
   }
 
   #putRequest(
@@ -342,8 +356,7 @@ export class Invoker implements Disposable {
   ): void {
     const { engine: { symbols }, libc } = this.#options;
     const ptr = places.view.getUint32(0, true);
-    this.#export(context, places, NAMES.memory, EXTERN_MEMORY);
-    places.memory.set(places.extern.subarray(8, 8 + places.memory.length));
+    this.#export(context, places.instance, NAMES.memory, places.memoryExtern, EXTERN_MEMORY);
     const size = Number(symbols.wasmtime_memory_data_size(context, places.memory));
     if (ptr === 0 || ptr + input.length > size) {
       throw new Failure(

@@ -160,7 +160,8 @@ const SYMBOLS = {
     parameters: ["pointer", "buffer", "buffer", "usize", "buffer"],
     result: "bool",
   },
-  wasmtime_store_new: { parameters: ["pointer", "pointer", "pointer"], result: "pointer" },
+  /** The second is a number of ours, which the store keeps for us. */
+  wasmtime_store_new: { parameters: ["pointer", "usize", "pointer"], result: "pointer" },
   wasmtime_store_delete: { parameters: ["pointer"], result: "void" },
   wasmtime_store_context: { parameters: ["pointer"], result: "pointer" },
   wasmtime_store_limiter: {

@@ -57,7 +57,7 @@ function checkLayout(library: WasmtimeLibrary, engine: Engine, layout: Layout): 
   const pre = new OutPointer();
   const error = symbols.wasmtime_linker_instantiate_pre(linker, module.pointer, pre.buffer);
   if (error) throw unfit(takeError(symbols, error));
-  const store = symbols.wasmtime_store_new(engine.pointer, null, null);
+  const store = symbols.wasmtime_store_new(engine.pointer, 0n, null);
   const context = symbols.wasmtime_store_context(store);
   symbols.wasmtime_context_set_epoch_deadline(context, 1000n);
   const [instance, trap] = [guarded(layout.instance), new OutPointer()];

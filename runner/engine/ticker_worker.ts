@@ -33,6 +33,7 @@ export function tickerWorker(): void {
     const pause = new Int32Array(new SharedArrayBuffer(4));
     scope.postMessage("ready");
     let idle = 0;
+    let next = performance.now();
     while (Atomics.load(words, closed) === 0) {
       if (idle >= linger) {
         Atomics.store(words, asleep, 1);
@@ -40,8 +41,11 @@ export function tickerWorker(): void {
         Atomics.wait(words, active, 0);
         Atomics.store(words, asleep, 0);
         idle = 0;
+        next = performance.now();
       }
-      Atomics.wait(pause, 0, 0, tick);
+      // Ticks keep to the clock: a late one does not make all that follow late.
+      next += tick;
+      Atomics.wait(pause, 0, 0, Math.max(0, next - performance.now()));
       library.symbols.wasmtime_engine_increment_epoch(engine);
       idle = Atomics.load(words, active) > 0 ? 0 : idle + 1;
     }

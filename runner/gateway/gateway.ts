@@ -101,7 +101,7 @@ export class Gateway {
     const result = this.#options.caller.call(match.entry, serving, {
       input,
       ...(command ? { env: cgiEnv(guest, { scriptName: match.trigger.path }) } : {}),
-      signal: request.signal,
+      signal: () => request.signal,
     });
     this.#encoder.shrink();
     if (!(result instanceof Promise)) return this.#answer(match, serving, result);

@@ -11,7 +11,8 @@ export interface CallInput {
   readonly input: Uint8Array<ArrayBuffer>;
   /** Added to the function's own environment. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly signal: AbortSignal;
+  /** Aborts when the caller goes away. Asked for only when the call must wait: a signal costs a lot. */
+  readonly signal: () => AbortSignal;
 }
 
 /** How a call ended: the guest's result, or why it was not let in. */
@@ -80,7 +81,7 @@ export class FunctionCaller {
     const copy = { ...call, input: call.input.slice() };
     const { clock } = this.#options;
     const patience = ms(serving.fn.limits.timeoutMs);
-    const refused = await serving.gate.enter({ clock, patience, signal: call.signal });
+    const refused = await serving.gate.enter({ clock, patience, signal: call.signal() });
     if (refused) {
       entry.counters.rejected++;
       return { refused };
@@ -141,7 +142,9 @@ export class FunctionCaller {
   ): Promise<CallResult> {
     const { clock, invoker } = this.#options;
     const patience = ms(serving.fn.limits.timeoutMs);
-    const refused = await this.#offThread.enter({ clock, patience, signal: call.signal });
+    const refused = this.#offThread.tryEnter()
+      ? undefined
+      : await this.#offThread.enter({ clock, patience, signal: call.signal() });
     if (refused) {
       entry.counters.rejected++;
       return { refused: refused === "Gone" ? "Gone" : "NodeBusy" };

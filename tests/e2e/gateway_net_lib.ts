@@ -7,8 +7,8 @@ export interface Place {
   readonly netns: string;
   readonly address: string;
   /**
-   * Takes the gateway off the bridge or puts it back. Its interface stays up and nothing is told:
-   * packets vanish, as behind a dead radio link.
+   * Cuts the gateway off or mends it. Its interface stays up and nothing is told: packets vanish, as
+   * behind a dead radio link.
    */
   cut(on: boolean): Promise<void>;
 }
@@ -67,17 +67,21 @@ export class TestNetwork implements AsyncDisposable {
     await mustRun("ip", [...inside, "addr", "add", `${address}/24`, "dev", inner]);
     await mustRun("ip", [...inside, "link", "set", "lo", "up"]);
     await mustRun("ip", [...inside, "link", "set", inner, "up"]);
-    const to = (on: boolean): string[] => on ? ["nomaster"] : ["master", this.#bridge];
+    // A disabled port takes and gives nothing (0); 3 is forwarding.
+    const state = (on: boolean): string[] => ["state", on ? "0" : "3"];
     return {
       netns,
       address,
-      cut: async (on) => void await mustRun("ip", ["link", "set", outer, ...to(on)]),
+      cut: async (on) => void await mustRun("bridge", ["link", "set", "dev", outer, ...state(on)]),
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The veth pairs go with the namespaces; a cut one, whose end is here, as well.
-    for (const netns of this.#namespaces) await mustRun("ip", ["netns", "delete", netns]);
+    for (const netns of this.#namespaces) {
+      // The kernel takes its time with a namespace; the next test may want the name before that.
+      await runCommand("ip", ["link", "delete", `${netns}o`]);
+      await mustRun("ip", ["netns", "delete", netns]);
+    }
     await mustRun("ip", ["link", "delete", this.#bridge]);
   }
 }

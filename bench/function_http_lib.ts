@@ -53,7 +53,9 @@ export class BenchRunner implements AsyncDisposable {
       this.#port = Number(String(gateway).split(":")[1]);
       return;
     }
-    throw new Error("the runner did not start");
+    const { code } = await this.#process.status;
+    this.#process = undefined;
+    throw new Error(`the runner did not start: exit code ${code}`);
   }
 
   /** Puts a function and waits until it serves. */

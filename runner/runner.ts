@@ -8,7 +8,7 @@ import {
   seconds,
 } from "../core/base/mod.ts";
 import { ensurePrivateFolder, ModuleCache, StateFile } from "./cache/mod.ts";
-import { createControl, serveSocket } from "./control/mod.ts";
+import { createControl, requireNoOther, serveSocket } from "./control/mod.ts";
 import {
   DEFAULT_SETTINGS,
   Engine,
@@ -67,6 +67,7 @@ export async function runRunner(
   ready: (facts: RunnerFacts) => void,
 ): Promise<void> {
   const { clock, log } = setup;
+  await requireNoOther(setup.controlSocket);
   await ensurePrivateFolder(setup.stateDir);
   const wanted = setup.settings ?? DEFAULT_SETTINGS;
   const { settings, probe } = await chooseEngine(setup.library, wanted, { clock, log, signal });

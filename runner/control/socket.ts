@@ -7,6 +7,19 @@ export interface ServeSocketOptions {
 }
 
 /**
+ * Makes sure that no other runner is at work with these files. Called before anything is touched.
+ *
+ * @throws {AppError} AlreadyExists when a live process serves the socket
+ */
+export async function requireNoOther(path: string): Promise<void> {
+  if (!await answers(path)) return;
+  throw new AppError(
+    "AlreadyExists",
+    `another runner serves ${path}: stop it, or name another socket with --control-socket`,
+  );
+}
+
+/**
  * Serves HTTP on a unix socket that only this user and its group may open. Removes a socket that a
  * dead process left.
  *
@@ -14,12 +27,7 @@ export interface ServeSocketOptions {
  */
 export async function serveSocket(options: ServeSocketOptions): Promise<Deno.HttpServer> {
   const { path, handler } = options;
-  if (await answers(path)) {
-    throw new AppError(
-      "AlreadyExists",
-      `another runner serves ${path}: stop it, or name another socket with --control-socket`,
-    );
-  }
+  await requireNoOther(path);
   try {
     await Deno.remove(path);
   } catch (error) {

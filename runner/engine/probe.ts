@@ -68,7 +68,8 @@ function checkLayout(library: WasmtimeLibrary, engine: Engine, layout: Layout): 
     instance,
     trap.buffer,
   );
-  if (failed) throw unfit(takeError(symbols, failed));
+  // No fault of the library: this machine does not have the address space, smaller settings may fit.
+  if (failed) throw new AppError("InternalError", takeError(symbols, failed));
   const read = (name: string): Uint8Array<ArrayBuffer> => {
     const place = guarded(layout.extern);
     const text = new TextEncoder().encode(name);

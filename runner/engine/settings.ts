@@ -1,4 +1,4 @@
-import { type Bytes, kib, mib } from "../../core/base/mod.ts";
+import { type Bytes, bytes, kib, mib } from "../../core/base/mod.ts";
 
 /** How an engine is made. Everything that decides whether a compiled module fits is in here. */
 export interface EngineSettings {
@@ -29,11 +29,12 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   maxStack: kib(512),
 };
 
-/** The settings to try in order: as asked, then without the pool, for machines with little address space. */
+/** The settings to try in order: as asked, then smaller ones, for machines with little address space. */
 export function settingsToTry(wanted: EngineSettings): EngineSettings[] {
   return wanted.allocation === "on-demand" ? [wanted] : [
     wanted,
     { ...wanted, slots: Math.min(wanted.slots, 16), warmSlots: 4 },
     { ...wanted, allocation: "on-demand" },
+    { ...wanted, allocation: "on-demand", maxMemory: bytes(Math.min(wanted.maxMemory, mib(16))) },
   ];
 }

@@ -1,7 +1,7 @@
 import type { AppError, Clock, Logger, Ms, Random } from "../../core/base/mod.ts";
 import type { Dialer, Stream } from "../../core/link/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
-import type { Del, NewIntent, Outbox, Result } from "../../core/sync/mod.ts";
+import type { NewIntent, Outbox, Removed, Result } from "../../core/sync/mod.ts";
 
 /** A stream that the hub asks for. Exactly one of `accept` and `refuse` is called. */
 export interface IncomingStream {
@@ -27,8 +27,11 @@ export interface LinkHandlers {
   /** The replica is complete: what it lacks does not exist for this node, as far as the hub knows. */
   onSynced?(how: Synced): void;
   onState?(state: LinkState): void;
-  /** The hub said that an object is gone for this node; called in the transaction that removes it. */
-  onDelete?(tx: Tx, del: Del): void;
+  /**
+   * An object is gone for this node, as the hub said by itself or by a snapshot that lacks it after
+   * a new join (docs/protocol.md 4.6); called in the transaction that removes it.
+   */
+  onDelete?(tx: Tx, removed: Removed): void;
   /** The hub refused an intent for good. */
   onRefused?(intent: NewIntent, error: NonNullable<Result["error"]>): void;
 }

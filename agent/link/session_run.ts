@@ -5,6 +5,7 @@ import {
   applyMessage,
   completeReplica,
   FromHub,
+  type OnRemoved,
   type Open,
   type Outbox,
   readMessage,
@@ -12,6 +13,7 @@ import {
   replicaState,
   type Welcome,
 } from "../../core/sync/mod.ts";
+import type { Tx } from "../../core/store/mod.ts";
 import type { LinkOptions, Synced } from "./options.ts";
 
 /** Messages that are applied in one transaction. */
@@ -56,7 +58,7 @@ export async function runSession(run: SessionRun): Promise<void> {
   if (welcome.sync === "have") {
     await session.send({ t: "have", items: store.transact(replicaItems) });
   } else {
-    store.transact(completeReplica);
+    store.transact((tx) => completeReplica(tx, onRemoved(options, tx)));
     run.onSynced(synced);
   }
   outbox.attach({
@@ -117,6 +119,10 @@ interface Committed {
   readonly then: readonly (() => void)[];
 }
 
+function onRemoved({ handlers }: LinkOptions, tx: Tx): OnRemoved {
+  return (removed) => handlers?.onDelete?.(tx, removed);
+}
+
 /** Applies a batch in one transaction. What has been committed in this session is not applied again. */
 function commit(run: SessionRun, batch: readonly Message[], committed: number): Committed {
   const { options, outbox } = run;
@@ -138,8 +144,7 @@ function commit(run: SessionRun, batch: readonly Message[], committed: number): 
         default:
           acked = Math.max(acked ?? 0, read.seq);
           if (read.seq <= committed) break;
-          if (read.t === "del") options.handlers?.onDelete?.(tx, read);
-          applyMessage(tx, read, options.node);
+          applyMessage(tx, read, options.node, onRemoved(options, tx));
           if (read.t === "snap") complete = true;
       }
     }

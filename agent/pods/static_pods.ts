@@ -12,7 +12,7 @@ import {
   toTime,
 } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
-import { FolderWake } from "./logs/wake.ts";
+import { FolderWake } from "../files/mod.ts";
 import { MANIFEST_ANNOTATION, parseManifest } from "./manifest.ts";
 import { isStaticPod } from "./options.ts";
 

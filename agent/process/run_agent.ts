@@ -27,7 +27,7 @@ import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
 import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
 import { FunctionManager } from "../functions/mod.ts";
-import { GONE_SPACE, parseResolvConf, PodManager, StaticPods } from "../pods/mod.ts";
+import { buryPod, parseResolvConf, PodManager, StaticPods } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
 import { localLogSubresource, serveStream } from "../tunnel/mod.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
@@ -261,9 +261,9 @@ function createHubLink(
         parts.functions?.lookAgain();
       },
       onOpen: (header, incoming, signal) => serveStream(parts.pods, header, incoming, signal),
-      // What the hub deleted explicitly is the evidence by which a running pod may be stopped.
-      onDelete: (tx, del) => {
-        if (del.resource === "pods") tx.putRow(GONE_SPACE, del.uid, "{}");
+      // What the hub removes explicitly is the evidence by which a running pod may be stopped.
+      onDelete: (tx, { resource, uid }) => {
+        if (resource === "pods") buryPod(tx, uid);
       },
     },
   });

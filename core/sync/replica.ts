@@ -20,6 +20,12 @@ export interface ReplicaRow extends ReplicaEntry {
   readonly originRv: string;
 }
 
+/** Names an object that goes by the hub's word; a `Del` is one. */
+export type Removed = Pick<Del, "resource" | "uid" | "namespace" | "name">;
+
+/** Is told of every object that goes, in the transaction that removes it. */
+export type OnRemoved = (removed: Removed) => void;
+
 /** What a node says of its replica in `hello`. */
 export interface ReplicaState {
   readonly epoch?: string;
@@ -70,16 +76,23 @@ export function allowPrune(tx: Tx): void {
 
 /**
  * Applies one message of the hub to the node's store. Idempotent. `node` is this node's name.
- * The caller commits and then acks.
+ * `onRemoved` is told of what a `del`, or the end of a snapshot, removes. The caller commits and
+ * then acks.
  */
-export function applyMessage(tx: Tx, message: Put | Del | Snap, node: string): void {
+export function applyMessage(
+  tx: Tx,
+  message: Put | Del | Snap,
+  node: string,
+  onRemoved?: OnRemoved,
+): void {
   switch (message.t) {
     case "put":
       return applyPut(tx, message, node);
     case "del":
+      onRemoved?.(message);
       return applyDel(tx, message);
     case "snap":
-      return completeReplica(tx);
+      return completeReplica(tx, onRemoved);
   }
 }
 
@@ -166,13 +179,15 @@ function applyDel(tx: Tx, del: Del): void {
 
 /**
  * The replica is complete (`snap`, or equal digests): when {@linkcode allowPrune} was called, what
- * came from older epochs and was not named again goes now.
+ * came from older epochs and was not named again goes now. `onRemoved` is told of each.
  */
-export function completeReplica(tx: Tx): void {
+export function completeReplica(tx: Tx, onRemoved?: OnRemoved): void {
   if (!tx.row(SYNC_SPACE, "prune")) return;
   const epoch = tx.row(SYNC_SPACE, "epoch")?.value;
   for (const row of replicaRows(tx)) {
     if (row.epoch === epoch) continue;
+    const { resource: kind, uid, namespace, name } = row;
+    onRemoved?.({ resource: kind, uid, name, ...(namespace ? { namespace } : {}) });
     const resource = findResource(row.resource);
     if (resource) tx.purge(refOf(resource, row.namespace, row.name), { uid: row.uid });
     tx.deleteRow(REPLICA_SPACE, row.uid);

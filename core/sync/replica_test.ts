@@ -151,6 +151,30 @@ Deno.test("adoptEpoch() forgets nothing, and only allowPrune() lets a complete r
   assert.ok(read(store, "p-u2"));
 });
 
+Deno.test("applyMessage() tells of every object that a del or the end of a snapshot removes", () => {
+  using store = open();
+  const told: string[] = [];
+  const tell = (message: Put | Del | { t: "snap"; seq: number; count: number }): void =>
+    store.transact((tx) =>
+      applyMessage(tx, message, "n1", ({ resource, uid, namespace, name }) => {
+        assert.ok(tx.get({ resource: pods, namespace: "a", name }), "it is told before it goes");
+        told.push(`${resource} ${namespace}/${name} ${uid}`);
+      })
+    );
+  const snap = { t: "snap", seq: ++seq, count: 0 } as const;
+  for (const uid of ["u1", "u2", "u3"]) tell(put(pod(uid, 1)));
+  tell(del("u1"));
+  assert.deepEqual(told.splice(0), ["pods a/p-u1 u1"]);
+  store.transact((tx) => adoptEpoch(tx, "e2"));
+  tell(put(pod("u2", 1)));
+  tell(snap);
+  assert.deepEqual(told, [], "without a new join a snapshot removes nothing");
+  store.transact(allowPrune);
+  tell(snap);
+  assert.deepEqual(told, ["pods a/p-u3 u3"]);
+  assert.deepEqual([!!read(store, "p-u2"), !!read(store, "p-u3")], [true, false]);
+});
+
 Deno.test("versionOf() changes with all but what the node itself writes", () => {
   const base = pod("u1", 1);
   const version = versionOf("pods", base);

@@ -2,7 +2,7 @@ import type { PodLogOptions } from "../../../core/api/mod.ts";
 import { type Clock, type Ms, ms } from "../../../core/base/mod.ts";
 import { LogFilter } from "./log_filter.ts";
 import { tailStart } from "./tail_start.ts";
-import { FolderWake } from "./wake.ts";
+import { FolderWake } from "../../files/mod.ts";
 
 /** The log of one run of a container. */
 export interface LogSource {

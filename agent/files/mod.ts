@@ -1,0 +1,2 @@
+/** The files room: waits for changes in folders. */
+export { FolderWake } from "./folder_wake.ts";

@@ -10,7 +10,7 @@ import {
   systemRandom,
   untilAborted,
 } from "../../core/base/mod.ts";
-import { type Identity, joinHub, loadIdentity } from "../../core/join/mod.ts";
+import { type Identity, joinHub, loadIdentity, readFile, writeFile } from "../../core/join/mod.ts";
 import type { AgentOptions } from "../../core/parts/mod.ts";
 import type { LocalStore } from "../../core/store/mod.ts";
 import { allowPrune } from "../../core/sync/mod.ts";
@@ -26,22 +26,45 @@ export interface IdentityContext {
   readonly signal: AbortSignal;
 }
 
+/** File beside the identity: the id of the token that it came from. */
+const TOKEN_FILE = "token-id";
+
 /**
- * This node's identity for its hub: the saved one, or a new one by the token. Waits for a hub that
- * cannot be reached. A join is a person's word that what an older hub left may go (docs/protocol.md 4.6).
+ * This node's identity for its hub: the saved one, or a new one by the token. A token that the saved
+ * one did not come from is a person's word to join again, e.g. after the node was deleted; when the
+ * hub does not take it, the saved identity stays. Waits for a hub that cannot be reached.
  *
  * @throws {AppError} Unauthorized when there is no identity and no token, or when the hub refuses it
  */
 export async function ensureIdentity(context: IdentityContext): Promise<Identity> {
-  const { options, folder, log, store } = context;
+  const { options, folder, log } = context;
   const saved = loadIdentity(folder);
-  if (saved) {
-    if (options.name !== "" && options.name !== saved.node) {
-      log.warn("this node has joined under another name, which stays", { node: saved.node });
-    }
+  if (!saved) return await joinAnew(context, await readToken(options));
+  if (options.name !== "" && options.name !== saved.node) {
+    log.warn("this node has joined under another name, which stays", { node: saved.node });
+  }
+  if (options.token === "" && options["token-file"] === "") return saved;
+  try {
+    const token = await readToken(options);
+    if (readFile(`${folder}/${TOKEN_FILE}`) === idOf(token)) return saved;
+    return await joinAnew(context, token);
+  } catch (error) {
+    if (!isAppError(error, "BadRequest", "Unauthorized")) throw error;
+    log.error("cannot join again, going on with the identity of before", {
+      error: errorText(error),
+    });
     return saved;
   }
-  const token = await readToken(options);
+}
+
+/** The public part of a token. */
+function idOf(token: string): string {
+  return token.split(".")[2] ?? "";
+}
+
+/** A join is a person's word that what an older hub left may go (docs/protocol.md 4.6). */
+async function joinAnew(context: IdentityContext, token: string): Promise<Identity> {
+  const { options, folder, log, store } = context;
   const identity = await retry(
     () => joinHub({ ...context, hub: options.hub, token, name: context.name }),
     {
@@ -55,7 +78,12 @@ export async function ensureIdentity(context: IdentityContext): Promise<Identity
       },
       signal: context.signal,
     },
-  );
+  ).catch((error) => {
+    // Another try would meet the same hub: a person must look at the address.
+    if (!isAppError(error, "Forbidden")) throw error;
+    throw new AppError("Unauthorized", error.message, { cause: error });
+  });
+  writeFile(folder, TOKEN_FILE, idOf(token));
   store.transact(allowPrune);
   log.info("joined", { node: identity.node, hub: options.hub });
   return identity;
@@ -77,8 +105,6 @@ export class JoinedIdentity {
 
   constructor(context: Omit<IdentityContext, "signal">) {
     this.#context = context;
-    this.#identity = loadIdentity(context.folder);
-    if (this.#identity) this.#joined.resolve();
   }
 
   /** @throws {TypeError} before the node has joined */
@@ -99,7 +125,7 @@ export class JoinedIdentity {
       onFailure: "stop-process",
       run: async (signal, ready) => {
         ready();
-        this.#identity ??= await ensureIdentity({ ...this.#context, signal });
+        this.#identity = await ensureIdentity({ ...this.#context, signal });
         this.#joined.resolve();
         await untilAborted(signal);
       },

@@ -74,6 +74,11 @@ export class Site implements AsyncDisposable {
     await this.#held.disposeAsync();
   }
 
+  /** Everything that was started, in that order. */
+  get processes(): readonly Running[] {
+    return this.#processes;
+  }
+
   /** Something that must be ended with the site, before what was held earlier. */
   hold<T extends AsyncDisposable | Disposable>(thing: T): T {
     return this.#held.use(thing);
@@ -124,14 +129,19 @@ export class Site implements AsyncDisposable {
 
   /** Starts the agent of `name`; again with the same state when there was one. */
   async agent(name: string, options: AgentOptions = {}): Promise<AgentAt> {
-    const command = partCommand("agent", this.agentFlags(name, options));
-    const process = this.start(`agent ${name}`, command, { netns: options.netns });
+    const process = this.startAgent(name, options);
     await process.prints(/agent is ready/);
     return {
       process,
       kubeconfig: `${this.folder}/${name}/agent/api/kubeconfig`,
       metricsPort: this.port(`${name}-metrics`),
     };
+  }
+
+  /** Starts the agent of `name` and waits for nothing. */
+  startAgent(name: string, options: AgentOptions = {}): Running {
+    const command = partCommand("agent", this.agentFlags(name, options));
+    return this.start(`agent ${name}`, command, { netns: options.netns });
   }
 
   /** The agent's options at this site. */

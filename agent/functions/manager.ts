@@ -23,6 +23,8 @@ import {
 } from "../../core/base/mod.ts";
 import type { RunnerClient, RunnerFunction, RunnerStatus } from "../../core/runnerapi/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
+import { isFromManifest } from "../manifests/mod.ts";
+import { buriedFunctions, digUpFunction } from "./evidence.ts";
 import { planFunction, revisionOf, type SourceResult, toRunnerFunction } from "./plan.ts";
 import { RunnerLink } from "./runner_link.ts";
 import { type FoundModule, ModuleSources, SourceError } from "./sources.ts";
@@ -91,15 +93,22 @@ export class FunctionManager implements Service {
 
   /** Looks at every function again, e.g. after the store has synced. */
   lookAgain(): void {
-    for (const uid of [...this.#functions().keys(), ...this.#link.uids()]) this.#queue?.add(uid);
+    const buried = this.#options.store.transact(buriedFunctions);
+    const all = [...this.#functions().keys(), ...this.#link.uids(), ...buried];
+    for (const uid of all) this.#queue?.add(uid);
   }
 
   /** Reports every function's last status again, for a hub that may have lost it. */
   reportAgain(tx: Tx): void {
     for (const { key, value } of tx.rows(REPORT_SPACE)) {
       const fn = this.#find(tx, key);
-      if (fn) this.#options.report(tx, fn, JSON.parse(value) as WasmFunctionNodeStatus);
+      if (fn) this.#report(tx, fn, JSON.parse(value) as WasmFunctionNodeStatus);
     }
+  }
+
+  /** The hub does not know the functions of this node's manifests. */
+  #report(tx: Tx, fn: WasmFunction, status: WasmFunctionNodeStatus): void {
+    if (!isFromManifest(tx, fn)) this.#options.report(tx, fn, status);
   }
 
   /** See {@linkcode Service}. Ready when all functions are known, runner or not. */
@@ -260,12 +269,17 @@ export class FunctionManager implements Service {
   async #end(uid: string, fn: WasmFunction | undefined, signal: AbortSignal): Promise<void> {
     const { store, synced, client, log } = this.#options;
     // A store that is not complete proves nothing: what the runner serves goes on.
-    if (!fn && !synced()) return;
-    if (this.#link.connected && this.#link.uids().includes(uid)) {
+    if (!fn && !synced() && !store.transact(buriedFunctions).includes(uid)) return;
+    const { connected } = this.#link;
+    if (connected && this.#link.uids().includes(uid)) {
       await client.deleteFunction(uid, signal);
       log.info("function taken from the runner", { uid });
     }
-    store.transact((tx) => void tx.deleteRow(REPORT_SPACE, uid));
+    store.transact((tx) => {
+      tx.deleteRow(REPORT_SPACE, uid);
+      // A runner that is away has it still, when it comes back.
+      if (connected) digUpFunction(tx, uid);
+    });
     this.#sources.forget(uid);
     this.#puts.delete(uid);
     const keep = [...this.#functions().values()].map((other) => other.spec.source?.http?.sha256);
@@ -274,7 +288,7 @@ export class FunctionManager implements Service {
 
   /** Writes the status into the store and reports it, when it says anything new. */
   #write(fn: WasmFunction, status: WasmFunctionNodeStatus): void {
-    const { store, clock, node, report } = this.#options;
+    const { store, clock, node } = this.#options;
     const uid = fn.metadata.uid ?? "";
     store.transact((tx) => {
       const row = tx.row(REPORT_SPACE, uid);
@@ -294,7 +308,7 @@ export class FunctionManager implements Service {
           now: clock.now(),
         }),
       }), { subresource: "status" });
-      report(tx, written as WasmFunction, next);
+      this.#report(tx, written as WasmFunction, next);
     });
   }
 

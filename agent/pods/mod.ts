@@ -2,7 +2,6 @@
 export { type LogRequest, PodManager } from "./manager.ts";
 export {
   buryPod,
-  GONE_SPACE,
   isStaticPod,
   type PodConfig,
   type PodManagerOptions,

@@ -1,6 +1,7 @@
 import type { Pod, PodStatus } from "../../core/api/mod.ts";
 import type { Bytes, Clock, Logger, Random } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
+import { SOURCE_ANNOTATION } from "../manifests/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import type { PodEvent } from "./plan.ts";
 import type { SandboxNode } from "./sandbox_config.ts";
@@ -64,9 +65,6 @@ export const GONE_SPACE = "pod-gone";
 export function buryPod(tx: Tx, uid: string, graceSeconds?: number): void {
   tx.putRow(GONE_SPACE, uid, JSON.stringify(graceSeconds === undefined ? {} : { graceSeconds }));
 }
-
-/** Annotation of pods that come from a manifest on this node. */
-export const SOURCE_ANNOTATION = "kubernetes.io/config.source";
 
 /** Whether a pod comes from a manifest on this node, and not from the hub. */
 export function isStaticPod(pod: Pod): boolean {

@@ -1,162 +1,105 @@
-import { type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { type Clock, ms, toTime } from "../../core/base/mod.ts";
+import type { Tx } from "../../core/store/mod.ts";
 import {
-  AppError,
-  type Clock,
-  errorText,
-  type Logger,
-  mib,
-  type Ms,
-  ms,
-  seconds,
-  type Service,
-  toTime,
-} from "../../core/base/mod.ts";
-import type { LocalStore, Tx } from "../../core/store/mod.ts";
-import { FolderWake } from "../files/mod.ts";
-import { MANIFEST_ANNOTATION, parseManifest } from "./manifest.ts";
-import { isStaticPod } from "./options.ts";
+  type Complain,
+  HASH_ANNOTATION,
+  isFromManifest,
+  isUnreadable,
+  MANIFEST_ANNOTATION,
+  type ManifestFiles,
+  type ManifestHandler,
+  manifestObjects,
+} from "../manifests/mod.ts";
+import { isPathPart } from "./paths.ts";
 
 /** Options of {@linkcode StaticPods}. */
 export interface StaticPodsOptions {
-  /** The folder of manifests. */
-  readonly folder: string;
   readonly nodeName: string;
-  readonly store: LocalStore;
   readonly clock: Clock;
-  readonly log: Logger;
-  /** The folder is read again after this, told or not. @default {20 s} */
-  readonly rescan?: Ms;
 }
 
-const MANIFEST_CAP = mib(1);
-const MANIFESTS_CAP = 500;
-/** An editor writes a file in several steps; one look at the end is enough. */
-const QUIET = ms(100);
-
-/** What a look at the folder found: the pods of each file, `undefined` for one that cannot be read. */
-type Found = Map<string, Pod[] | undefined>;
-
 /**
- * Keeps the pods of a folder of manifests in the store, so that this node runs them without any
- * hub. A changed manifest is a new pod (its UID follows from its content) and the old one ends; a
- * manifest that is gone ends its pod. A manifest, or a folder, that cannot be read ends nothing.
+ * Keeps the pods of the manifests in the store, so that this node runs them without any hub. A
+ * changed manifest is a new pod (its UID follows from its content) and the old one ends; a manifest
+ * that is gone ends its pod. A manifest that cannot be read ends nothing.
  */
-export class StaticPods implements Service {
-  readonly name = "static-pods";
-  readonly onFailure = "restart";
+export class StaticPods implements ManifestHandler {
+  readonly resources = [RESOURCES.pods];
   readonly #options: StaticPodsOptions;
-  readonly #complained = new Map<string, string>();
 
   constructor(options: StaticPodsOptions) {
     this.#options = options;
   }
 
-  /** See {@linkcode Service}. Ready after the first look. */
-  async run(signal: AbortSignal, ready: () => void): Promise<void> {
-    const { folder, clock } = this.#options;
-    while (!signal.aborted) {
-      using wake = new FolderWake(folder, clock);
-      const onAbort = (): void => wake.ring();
-      signal.addEventListener("abort", onAbort, { once: true });
-      try {
-        do {
-          await this.#look();
-          ready();
-          if (signal.aborted) break;
-          using _rescan = clock.timer(this.#options.rescan ?? seconds(20), () => wake.ring());
-          await wake.wait();
-          using _quiet = clock.timer(QUIET, () => wake.ring());
-          if (!signal.aborted) await wake.wait();
-          // A folder that was not there is watched as soon as it is.
-        } while (!signal.aborted && wake.watches);
-      } finally {
-        signal.removeEventListener("abort", onAbort);
+  /** See {@linkcode ManifestHandler}. */
+  apply(tx: Tx, files: ManifestFiles, complain: Complain): void {
+    const { nodeName } = this.#options;
+    const wanted = new Set<string>();
+    for (const object of manifestObjects(files, RESOURCES.pods)) {
+      const pod = staticPod(object, nodeName);
+      const file = fileOf(pod);
+      if (!isPathPart(pod.metadata.name)) {
+        complain(file, `pod ${pod.metadata.name}: its name with the node's behind it is too long`);
+        continue;
       }
+      wanted.add(keyOf(pod));
+      const problem = this.#ensure(tx, pod, files);
+      if (problem !== undefined) complain(file, problem);
+    }
+    for (const object of tx.list(RESOURCES.pods)) {
+      const pod = object as Pod;
+      if (!isFromManifest(tx, pod) || pod.spec.nodeName !== nodeName) continue;
+      if (wanted.has(keyOf(pod)) || isUnreadable(files, pod)) continue;
+      this.#end(tx, pod);
     }
   }
 
-  async #look(): Promise<void> {
-    const found = await this.#read();
-    if (!found) return;
-    const { store, clock, nodeName } = this.#options;
-    const wanted = new Map<string, Pod>();
-    for (const pods of found.values()) {
-      for (const pod of pods ?? []) wanted.set(keyOf(pod), pod);
-    }
-    store.transact((tx) => {
-      for (const pod of wanted.values()) this.#ensure(tx, pod);
-      for (const object of tx.list(RESOURCES.pods)) {
-        const pod = object as Pod;
-        if (!isStaticPod(pod) || pod.spec.nodeName !== nodeName) continue;
-        const file = pod.metadata.annotations?.[MANIFEST_ANNOTATION] ?? "";
-        const unreadable = found.has(file) && found.get(file) === undefined;
-        if (wanted.has(keyOf(pod)) || unreadable || pod.metadata.deletionTimestamp) continue;
-        const grace = pod.spec.terminationGracePeriodSeconds ?? 30;
-        const deletionTimestamp = toTime(ms(clock.now() + grace * 1000));
-        const ending = { deletionTimestamp, deletionGracePeriodSeconds: grace };
-        tx.put(RESOURCES.pods, { ...pod, metadata: { ...pod.metadata, ...ending } });
-      }
-    });
-  }
-
-  #ensure(tx: Tx, pod: Pod): void {
+  /** Puts a pod; says why not, when it may not be. */
+  #ensure(tx: Tx, pod: Pod, files: ManifestFiles): string | undefined {
     const { namespace = "default", name, uid } = pod.metadata;
     const current = tx.get({ resource: RESOURCES.pods, namespace, name }) as Pod | undefined;
-    // One that ends keeps its name until it has; the next look brings it back.
-    if (current?.metadata.uid === uid) return;
-    if (current && !isStaticPod(current)) {
-      const why = `pod ${namespace}/${name} is already there and comes from the hub`;
-      return this.#complain(pod.metadata.annotations?.[MANIFEST_ANNOTATION] ?? name, why);
+    if (current && !isFromManifest(tx, current)) {
+      return `pod ${namespace}/${name} is already there and comes from the hub`;
     }
-    const creationTimestamp = toTime(this.#options.clock.now());
-    tx.put(RESOURCES.pods, { ...pod, metadata: { ...pod.metadata, creationTimestamp } });
+    if (current && current.metadata.uid === uid) {
+      // One that ends keeps its name until it has; the next look brings it back.
+      if (fileOf(current) !== fileOf(pod)) tx.put(RESOURCES.pods, moved(current, fileOf(pod)));
+    } else if (!current || !isUnreadable(files, current)) {
+      const creationTimestamp = toTime(this.#options.clock.now());
+      tx.put(RESOURCES.pods, { ...pod, metadata: { ...pod.metadata, creationTimestamp } });
+    }
+    return undefined;
   }
 
-  /** Reads all manifests; `undefined` when the folder itself cannot be read. */
-  async #read(): Promise<Found | undefined> {
-    const { folder } = this.#options;
-    const names: string[] = [];
-    try {
-      for await (const entry of Deno.readDir(folder)) {
-        if (!entry.isDirectory && /^[^.].*\.(ya?ml|json)$/.test(entry.name)) names.push(entry.name);
-      }
-    } catch (error) {
-      this.#complain(folder, errorText(error));
-      return undefined;
-    }
-    if (names.length > MANIFESTS_CAP) {
-      this.#complain(folder, `it has more than ${MANIFESTS_CAP} manifests`);
-      return undefined;
-    }
-    const found: Found = new Map();
-    for (const name of names.sort()) found.set(name, await this.#readOne(name));
-    return found;
+  #end(tx: Tx, pod: Pod): void {
+    if (pod.metadata.deletionTimestamp) return;
+    const grace = pod.spec.terminationGracePeriodSeconds ?? 30;
+    const deletionTimestamp = toTime(ms(this.#options.clock.now() + grace * 1000));
+    const ending = { deletionTimestamp, deletionGracePeriodSeconds: grace };
+    tx.put(RESOURCES.pods, { ...pod, metadata: { ...pod.metadata, ...ending } });
   }
+}
 
-  async #readOne(file: string): Promise<Pod[] | undefined> {
-    const { folder, nodeName } = this.#options;
-    try {
-      const { size } = await Deno.stat(`${folder}/${file}`);
-      if (size > MANIFEST_CAP) {
-        throw new AppError("RequestEntityTooLarge", `${file} is larger than ${MANIFEST_CAP} bytes`);
-      }
-      const text = await Deno.readTextFile(`${folder}/${file}`);
-      const pods = await parseManifest(text, { file, nodeName });
-      this.#complained.delete(file);
-      return pods;
-    } catch (error) {
-      // Removed between the list and the read: the next look does not list it.
-      this.#complain(file, errorText(error));
-      return undefined;
-    }
-  }
+/** The pod of a manifest as this node runs it: the node's name behind its own, UID from its content. */
+function staticPod(object: KubeObject, nodeName: string): Pod {
+  const { metadata } = object;
+  const uid = metadata.annotations?.[HASH_ANNOTATION] ?? "";
+  return {
+    ...object as Pod,
+    metadata: { ...metadata, name: `${metadata.name}-${nodeName}`, uid, generation: 1 },
+    spec: { ...(object as Pod).spec, nodeName },
+  };
+}
 
-  /** Says what is wrong once, not at every look. */
-  #complain(file: string, error: string): void {
-    if (this.#complained.get(file) === error) return;
-    this.#complained.set(file, error);
-    this.#options.log.warn("a manifest of static pods cannot be used", { file, error });
-  }
+/** The same manifest under another file name. */
+function moved(pod: Pod, file: string): Pod {
+  const annotations = { ...pod.metadata.annotations, [MANIFEST_ANNOTATION]: file };
+  return { ...pod, metadata: { ...pod.metadata, annotations } };
+}
+
+function fileOf(pod: Pod): string {
+  return pod.metadata.annotations?.[MANIFEST_ANNOTATION] ?? "";
 }
 
 function keyOf(pod: Pod): string {

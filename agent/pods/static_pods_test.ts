@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { silentLogger, systemClock } from "../../core/base/mod.ts";
 import { type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { FakeMachine } from "../runtimes/fake/mod.ts";
+import { ManifestFolder } from "../manifests/mod.ts";
 import { StaticPods } from "./static_pods.ts";
 import { type PodBench, startBench, TEST_NODE, testPod } from "./testing/mod.ts";
 
@@ -18,9 +19,10 @@ spec:
 async function runStatic(bench: PodBench, folder: string): Promise<() => Promise<void>> {
   const stop = new AbortController();
   const { store } = bench;
-  const made = new StaticPods({
+  const made = new ManifestFolder({
     folder,
     nodeName: TEST_NODE,
+    handlers: [new StaticPods({ nodeName: TEST_NODE, clock: systemClock })],
     store,
     clock: systemClock,
     log: silentLogger,
@@ -97,6 +99,41 @@ Deno.test("StaticPods ends nothing when its folder cannot be read", async () => 
   await again();
   const pods = bench.store.transact((tx) => tx.list(RESOURCES.pods)) as Pod[];
   assert.deepEqual(pods.map((one) => one.metadata.deletionTimestamp), [undefined]);
+});
+
+Deno.test("StaticPods goes on with a pod whose manifest gets another name", async () => {
+  const host = new FakeMachine({ clock: systemClock });
+  host.addImage("app:1");
+  await using bench = await startBench({ connect: () => host.connect() });
+  const folder = `${bench.dir}/manifests`;
+  await Deno.mkdir(folder);
+  await Deno.writeTextFile(`${folder}/a.yaml`, manifest("app:1"));
+  const end = await runStatic(bench, folder);
+  try {
+    await bench.until("running", () => runningImage(host));
+    const { uid } = bench.pod(`web-${TEST_NODE}`)?.metadata ?? {};
+    await Deno.rename(`${folder}/a.yaml`, `${folder}/b.yaml`);
+    const file = (): unknown =>
+      bench.pod(`web-${TEST_NODE}`)?.metadata.annotations?.["skerry.dev/manifest"];
+    await bench.until("its new file is known", () => file() === "b.yaml");
+    // Under its new name, too, a broken manifest ends nothing.
+    await Deno.writeTextFile(`${folder}/b.yaml`, "kind: [");
+    await Deno.writeTextFile(`${folder}/c.yaml`, manifest("app:1").replace("web", "other"));
+    await bench.until("the folder was read", () => bench.pod(`other-${TEST_NODE}`));
+    const { metadata } = bench.pod(`web-${TEST_NODE}`) ?? {};
+    assert.deepEqual([metadata?.uid, metadata?.deletionTimestamp], [uid, undefined]);
+    // Nor may a manifest of the same name take its place until it can be read.
+    await Deno.writeTextFile(`${folder}/c.yaml`, manifest("app:2"));
+    await bench.until(
+      "other ends",
+      () =>
+        bench.pod(`other-${TEST_NODE}`)?.metadata.deletionTimestamp ||
+        !bench.pod(`other-${TEST_NODE}`),
+    );
+    assert.equal(bench.pod(`web-${TEST_NODE}`)?.metadata.uid, uid);
+  } finally {
+    await end();
+  }
 });
 
 Deno.test("StaticPods leaves a pod of the hub that has the name", async () => {

@@ -26,7 +26,8 @@ import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
 import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
 import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
-import { FunctionManager } from "../functions/mod.ts";
+import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
+import { ManifestFolder } from "../manifests/mod.ts";
 import { buryPod, parseResolvConf, PodManager, StaticPods } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
 import { localLogSubresource, serveStream } from "../tunnel/mod.ts";
@@ -116,7 +117,8 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     }),
     readyService(options, credentials.kubeconfig),
     createNode(base, runtime, parts, enqueue),
-    ...(parts.pods ? [parts.pods, staticPods(base)] : []),
+    ...(parts.pods ? [parts.pods] : []),
+    manifests(base, parts),
     functions,
     ...(linked?.services ?? []),
     metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
@@ -156,8 +158,19 @@ function createPods(base: Base, runtime: Runtime, parts: Parts, enqueue: Enqueue
   });
 }
 
-function staticPods(base: Base): StaticPods {
-  return new StaticPods({ ...base, folder: base.options.manifests, nodeName: base.node });
+function manifests(base: Base, parts: Parts): ManifestFolder {
+  const { options, node: nodeName, clock } = base;
+  const context = { nodeName, clock };
+  return new ManifestFolder({
+    ...base,
+    nodeName,
+    folder: options.manifests,
+    handlers: [
+      // Without a container runtime pods are complained about, not kept.
+      ...(parts.pods ? [new StaticPods(context)] : []),
+      new StaticFunctions(context),
+    ],
+  });
 }
 
 function createFunctions(

@@ -28,6 +28,8 @@ export interface GuestResponse {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+/** Texts up to this length are read and written letter by letter. */
+const SHORT = 64;
 
 /** Writes requests into one buffer that grows and is used again. */
 export class RequestEncoder {
@@ -58,16 +60,37 @@ export class RequestEncoder {
     }
     const headerSize = this.#at - headersAt;
     this.#room(request.body.length);
-    this.#buffer.set(request.body, this.#at);
+    if (request.body.length > 0) this.#buffer.set(request.body, this.#at);
     this.#at += request.body.length;
-    const words = [ENVELOPE_VERSION, method, path, query, count, headerSize, request.body.length];
-    for (let i = 0; i < 7; i++) this.#view.setUint32(i * 4, words[i] ?? 0, true);
+    const view = this.#view;
+    view.setUint32(0, ENVELOPE_VERSION, true);
+    view.setUint32(4, method, true);
+    view.setUint32(8, path, true);
+    view.setUint32(12, query, true);
+    view.setUint32(16, count, true);
+    view.setUint32(20, headerSize, true);
+    view.setUint32(24, request.body.length, true);
     return this.#buffer.subarray(0, this.#at);
   }
 
   /** Appends a text and returns its size in bytes. */
   #text(text: string): number {
-    this.#room(text.length * 3 + 8);
+    const { length } = text;
+    this.#room(length * 3 + 8);
+    if (length <= SHORT) {
+      // Letter by letter is cheaper than the encoder for a short text, which is ASCII as a rule.
+      const [buffer, at] = [this.#buffer, this.#at];
+      let i = 0;
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i);
+        if (code > 0x7f) break;
+        buffer[at + i] = code;
+      }
+      if (i === length) {
+        this.#at += length;
+        return length;
+      }
+    }
     const { written } = encoder.encodeInto(text, this.#buffer.subarray(this.#at));
     this.#at += written;
     return written;
@@ -156,7 +179,7 @@ function decodeHeaders(
 
 /** A short text of ASCII costs less letter by letter than through a decoder. */
 function headerText(bytes: Uint8Array, at: number, size: number): string {
-  if (size > 64) return decoder.decode(bytes.subarray(at, at + size));
+  if (size > SHORT) return decoder.decode(bytes.subarray(at, at + size));
   let text = "";
   for (let i = at; i < at + size; i++) {
     const byte = bytes[i] ?? 0;

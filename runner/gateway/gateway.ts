@@ -58,10 +58,12 @@ export class Gateway {
         headers: { allow: methods.join(", ") },
       });
     }
-    const head = { method: request.method, path, query, headers: request.headers };
-    if (request.body === null) {
-      return this.#call(match, serving, request, { ...head, body: NO_BODY });
+    const { method, headers } = request;
+    // A body of GET or HEAD means nothing (RFC 9110, 9.3.1), and to look for one costs.
+    if (method === "GET" || method === "HEAD" || request.body === null) {
+      return this.#call(match, serving, request, { method, path, query, headers, body: NO_BODY });
     }
+    const head = { method, path, query, headers };
     return this.#withBody(match, serving, request, { head, maxBodyBytes });
   }
 
@@ -97,12 +99,14 @@ export class Gateway {
     guest: GuestRequest,
   ): Response | Promise<Response> {
     const command = serving.abi === "wasi-command";
-    const input = command ? guest.body as Uint8Array<ArrayBuffer> : this.#encoder.encode(guest);
-    const result = this.#options.caller.call(match.entry, serving, {
-      input,
-      ...(command ? { env: cgiEnv(guest, { scriptName: match.trigger.path }) } : {}),
-      signal: () => request.signal,
-    });
+    const call = command
+      ? {
+        input: guest.body as Uint8Array<ArrayBuffer>,
+        env: cgiEnv(guest, { scriptName: match.trigger.path }),
+        origin: request,
+      }
+      : { input: this.#encoder.encode(guest), origin: request };
+    const result = this.#options.caller.call(match.entry, serving, call);
     this.#encoder.shrink();
     if (!(result instanceof Promise)) return this.#answer(match, serving, result);
     return result.then(

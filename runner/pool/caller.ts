@@ -3,7 +3,7 @@ import type { ModuleCache } from "../cache/mod.ts";
 import type { Invocation, Invoker, InvokeResult } from "../engine/mod.ts";
 import type { FunctionEntry, Serving } from "./functions.ts";
 import { Gate, type GateRefusal } from "./gate.ts";
-import type { Lease, LoadedModules } from "./loaded.ts";
+import type { Lease, LoadedEntry, LoadedModules } from "./loaded.ts";
 
 /** What a call asks of its function. */
 export interface CallInput {
@@ -11,8 +11,11 @@ export interface CallInput {
   readonly input: Uint8Array<ArrayBuffer>;
   /** Added to the function's own environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Aborts when the caller goes away. Asked for only when the call must wait: a signal costs a lot. */
-  readonly signal: () => AbortSignal;
+  /**
+   * Its `signal` aborts when the caller goes away. A request has one, but it costs so much to make
+   * that it is asked for only when the call must wait.
+   */
+  readonly origin: { readonly signal: AbortSignal };
 }
 
 /** How a call ended: the guest's result, or why it was not let in. */
@@ -61,51 +64,49 @@ export class FunctionCaller {
   /** Calls the revision that serves. Answers without waiting when the call ends within the inline budget. */
   call(entry: FunctionEntry, serving: Serving, call: CallInput): CallResult | Promise<CallResult> {
     entry.counters.requests++;
-    if (!serving.gate.tryEnter()) return this.#queued(entry, serving, call);
-    const lease = this.#options.loaded.tryAcquire(serving.compiled.digest, serving.abi);
+    const { gate, loaded: module } = serving;
+    if (!gate.tryEnter()) return this.#queued(entry, serving, call);
     let spent = ms(0);
-    if (lease && serving.slowCalls === 0) {
-      const result = this.#inline(serving, lease, call);
+    if (module && serving.slowCalls === 0 && this.#options.loaded.touch(module)) {
+      const result = this.#inline(serving, module, call);
       if (typeof result === "object") {
-        lease[Symbol.dispose]();
-        serving.gate.leave();
+        gate.leave();
         return this.#count(entry, result);
       }
       spent = result;
     }
-    const copy = { ...call, input: call.input.slice() };
-    return this.#inside(entry, serving, copy, lease && { lease, spent });
+    return this.#inside(entry, serving, { ...call, input: call.input.slice() }, spent);
   }
 
   async #queued(entry: FunctionEntry, serving: Serving, call: CallInput): Promise<CallResult> {
     const copy = { ...call, input: call.input.slice() };
     const { clock } = this.#options;
     const patience = ms(serving.fn.limits.timeoutMs);
-    const refused = await serving.gate.enter({ clock, patience, signal: call.signal() });
+    const refused = await serving.gate.enter({ clock, patience, signal: call.origin.signal });
     if (refused) {
       entry.counters.rejected++;
       return { refused };
     }
-    return await this.#inside(entry, serving, copy, undefined);
+    return await this.#inside(entry, serving, copy, ms(0));
   }
 
-  /** The call is inside its gate; leaves it at the end. */
+  /** The call is inside its gate; leaves it at the end. `spent` is the time of a first try. */
   async #inside(
     entry: FunctionEntry,
     serving: Serving,
     call: CallInput,
-    begun: { readonly lease: Lease; readonly spent: Ms } | undefined,
+    spent: Ms,
   ): Promise<CallResult> {
     try {
-      using lease = begun?.lease ?? await this.#acquire(serving);
-      let spent = begun?.spent ?? ms(0);
+      using lease = await this.#acquire(serving);
       if (serving.slowCalls === 0) {
-        const result = this.#inline(serving, lease, call);
+        const result = this.#inline(serving, lease.entry, call);
         if (typeof result === "object") return this.#count(entry, result);
         spent = result;
       }
       const timeout = ms(Math.max(1, serving.fn.limits.timeoutMs - spent));
-      return await this.#slow(entry, serving, invocationOf(serving, lease, call, timeout), call);
+      const invocation = invocationOf(serving, lease.entry, call, timeout);
+      return await this.#slow(entry, serving, invocation, call);
     } finally {
       serving.gate.leave();
     }
@@ -113,22 +114,27 @@ export class FunctionCaller {
 
   async #acquire(serving: Serving): Promise<Lease> {
     const { loaded, cache } = this.#options;
+    const known = serving.loaded && loaded.lease(serving.loaded);
+    if (known) return known;
+    let lease: Lease;
     try {
-      return await loaded.acquire(serving.compiled, serving.abi);
+      lease = await loaded.acquire(serving.compiled, serving.abi);
     } catch {
       // The compiled file is damaged or gone: the module itself is still here.
       serving.compiled = await cache.compile(serving.fn.digest, new AbortController().signal);
-      return await loaded.acquire(serving.compiled, serving.abi);
+      lease = await loaded.acquire(serving.compiled, serving.abi);
     }
+    serving.loaded = lease.entry;
+    return lease;
   }
 
   /** Tries on this thread; the time spent when the call needs longer than that allows. */
-  #inline(serving: Serving, lease: Lease, call: CallInput): InvokeResult | Ms {
+  #inline(serving: Serving, module: LoadedEntry, call: CallInput): InvokeResult | Ms {
     const { clock } = this.#options;
     const started = clock.monotonic();
     const timeout = ms(serving.fn.limits.timeoutMs);
     const budget = ms(Math.min(timeout, INLINE_BUDGET));
-    const result = this.#options.invoker.invoke(invocationOf(serving, lease, call, budget));
+    const result = this.#options.invoker.invoke(invocationOf(serving, module, call, budget));
     if (result.ok || result.failure !== "Timeout" || timeout <= INLINE_BUDGET) return result;
     serving.slowCalls = SLOW_CALLS;
     return ms(clock.monotonic() - started);
@@ -144,7 +150,7 @@ export class FunctionCaller {
     const patience = ms(serving.fn.limits.timeoutMs);
     const refused = this.#offThread.tryEnter()
       ? undefined
-      : await this.#offThread.enter({ clock, patience, signal: call.signal() });
+      : await this.#offThread.enter({ clock, patience, signal: call.origin.signal });
     if (refused) {
       entry.counters.rejected++;
       return { refused: refused === "Gone" ? "Gone" : "NodeBusy" };
@@ -174,16 +180,16 @@ export class FunctionCaller {
 
 function invocationOf(
   serving: Serving,
-  lease: Lease,
+  module: LoadedEntry,
   call: CallInput,
   timeout: Ms,
 ): Invocation {
   const { fn } = serving;
   return {
-    prepared: lease.prepared,
+    prepared: module.prepared,
     input: call.input,
     env: call.env ? { ...fn.env, ...call.env } : fn.env,
-    args: [fn.name, ...fn.args],
+    args: serving.args,
     memoryBytes: fn.limits.memoryBytes,
     outputBytes: fn.limits.outputBytes,
     timeout,

@@ -10,6 +10,7 @@ import { chooseAbi, type CompiledModule, type ModuleCache, type StateFile } from
 import type { Abi } from "../engine/mod.ts";
 import { matchRoute, planRoutes, type RoutePlan, type RouteTrigger } from "../gateway/routes.ts";
 import { Gate } from "./gate.ts";
+import type { LoadedEntry } from "./loaded.ts";
 
 /** A revision that answers calls. */
 export interface Serving {
@@ -17,6 +18,10 @@ export interface Serving {
   readonly abi: Abi;
   compiled: CompiledModule;
   readonly gate: Gate;
+  /** Arguments of a command: the function's name, then `fn.args`. */
+  readonly args: readonly string[];
+  /** The module in memory, if it is; asked whether it still holds before each use. */
+  loaded: LoadedEntry | undefined;
   /** Calls that are still to run off the main thread, because one before them took long. */
   slowCalls: number;
 }
@@ -200,7 +205,9 @@ export class FunctionSet {
     fn: RunnerFunction,
     module: { readonly compiled: CompiledModule; readonly abi: Abi },
   ): void {
-    entry.serving = { fn, ...module, gate: new Gate(fn.limits), slowCalls: 0 };
+    const gate = new Gate(fn.limits);
+    const args = [fn.name, ...fn.args];
+    entry.serving = { fn, ...module, args, gate, loaded: undefined, slowCalls: 0 };
   }
 
   #fail(entry: FunctionEntry, error: unknown): void {

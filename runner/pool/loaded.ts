@@ -2,14 +2,17 @@ import { AppError, type Bytes } from "../../core/base/mod.ts";
 import type { CompiledModule, ModuleCache } from "../cache/mod.ts";
 import type { Abi, Engine, Invoker, LoadedModule, Prepared } from "../engine/mod.ts";
 
-interface Entry {
+/** A compiled module in memory. */
+export interface LoadedEntry {
   readonly compiled: CompiledModule;
   readonly module: LoadedModule;
   readonly prepared: Prepared;
-  /** Calls that use it now. */
+  /** Calls that use it now and may be interrupted by others. */
   users: number;
-  /** Dropped from the table; to be freed when the last call has ended. */
+  /** Out of the table; freed when the last of its users has gone. */
   dropped: boolean;
+  /** Grows with every use. */
+  lastUse: number;
 }
 
 /** Options of {@linkcode LoadedModules}. */
@@ -23,7 +26,7 @@ export interface LoadedModulesOptions {
 
 /** A loaded module in use; dispose it when the call has ended. */
 export interface Lease extends Disposable {
-  readonly prepared: Prepared;
+  readonly entry: LoadedEntry;
 }
 
 /**
@@ -32,10 +35,10 @@ export interface Lease extends Disposable {
  */
 export class LoadedModules implements Disposable {
   readonly #options: LoadedModulesOptions;
-  /** In order of last use. */
-  readonly #entries = new Map<string, Entry>();
-  readonly #loading = new Map<string, Promise<void>>();
+  readonly #entries = new Map<string, LoadedEntry>();
+  readonly #loading = new Map<string, Promise<LoadedEntry>>();
   #bytes = 0;
+  #uses = 0;
 
   constructor(options: LoadedModulesOptions) {
     this.#options = options;
@@ -46,17 +49,23 @@ export class LoadedModules implements Disposable {
     return this.#entries.size;
   }
 
-  /** The module when it is in memory. */
-  tryAcquire(digest: string, abi: Abi): Lease | undefined {
-    const key = `${digest} ${abi}`;
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+  /**
+   * Notes one more use and says whether `entry` may still be used. Enough for a call that ends
+   * before anything else can run; any other needs a {@linkcode lease}.
+   */
+  touch(entry: LoadedEntry): boolean {
+    if (entry.dropped) return false;
+    entry.lastUse = ++this.#uses;
+    return true;
+  }
+
+  /** Keeps the module from being freed. `undefined` when it has been dropped. */
+  lease(entry: LoadedEntry): Lease | undefined {
+    if (!this.touch(entry)) return undefined;
     entry.users++;
     let live = true;
     return {
-      prepared: entry.prepared,
+      entry,
       [Symbol.dispose]: () => {
         if (!live) return;
         live = false;
@@ -70,7 +79,8 @@ export class LoadedModules implements Disposable {
   async acquire(compiled: CompiledModule, abi: Abi): Promise<Lease> {
     const key = `${compiled.digest} ${abi}`;
     for (;;) {
-      const lease = this.tryAcquire(compiled.digest, abi);
+      const entry = this.#entries.get(key);
+      const lease = entry && this.lease(entry);
       if (lease) return lease;
       let loading = this.#loading.get(key);
       if (!loading) {
@@ -81,22 +91,30 @@ export class LoadedModules implements Disposable {
     }
   }
 
-  async #load(key: string, compiled: CompiledModule, abi: Abi): Promise<void> {
-    const { cache, engine, invoker } = this.#options;
+  async #load(key: string, compiled: CompiledModule, abi: Abi): Promise<LoadedEntry> {
+    const { cache, engine, invoker, budget } = this.#options;
     if (!await cache.verify(compiled)) {
       throw new AppError("Conflict", `the compiled module ${compiled.digest} was damaged on disk`);
     }
     const module = engine.load(cache.compiledPath(compiled.digest));
     const prepared = invoker.prepare(module, abi);
-    this.#entries.set(key, { compiled, module, prepared, users: 0, dropped: false });
+    const lastUse = ++this.#uses;
+    const entry = { compiled, module, prepared, users: 0, dropped: false, lastUse };
+    this.#entries.set(key, entry);
     this.#bytes += compiled.size;
-    for (const [old, entry] of this.#entries) {
-      if (this.#bytes <= this.#options.budget || old === key) break;
-      this.#drop(old, entry);
-    }
+    while (this.#bytes > budget && this.#entries.size > 1) this.#dropOldest();
+    return entry;
   }
 
-  #drop(key: string, entry: Entry): void {
+  #dropOldest(): void {
+    let oldest: [string, LoadedEntry] | undefined;
+    for (const pair of this.#entries) {
+      if (!oldest || pair[1].lastUse < oldest[1].lastUse) oldest = pair;
+    }
+    if (oldest) this.#drop(...oldest);
+  }
+
+  #drop(key: string, entry: LoadedEntry): void {
     this.#entries.delete(key);
     this.#bytes -= entry.compiled.size;
     entry.dropped = true;
@@ -108,7 +126,7 @@ export class LoadedModules implements Disposable {
   }
 }
 
-function free(entry: Entry): void {
+function free(entry: LoadedEntry): void {
   entry.prepared[Symbol.dispose]();
   entry.module[Symbol.dispose]();
 }

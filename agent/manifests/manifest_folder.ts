@@ -27,7 +27,10 @@ export interface ManifestFolderOptions {
   readonly store: LocalStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The folder is read again after this, told or not. @default {20 s} */
+  /**
+   * The folder is read again after this, told or not: no system tells that another folder has taken
+   * its name. @default {20 s}
+   */
   readonly rescan?: Ms;
   /** @default {the package `yaml`} */
   readonly loadYaml?: LoadYaml;

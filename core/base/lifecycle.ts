@@ -85,8 +85,9 @@ export class Supervisor {
         const stop = new AbortController();
         const settled = Promise.withResolvers<void>();
         const ended = this.#supervise(service, stop.signal, settled.resolve).catch((error) => {
-          settled.resolve();
+          // In this order: the next service must not start when this one ends the process.
           fatal.reject(error);
+          settled.resolve();
         });
         running.push({ name: service.name, stop, ended });
         await Promise.race([settled.promise, stopping, fatal.promise]);

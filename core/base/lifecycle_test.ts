@@ -77,6 +77,7 @@ Deno.test("Supervisor.run() throws the error of a stop-process service after all
   const clock = new VirtualClock();
   const all = supervisor(clock);
   let stopped = false;
+  let startedAfter = false;
   await rejects(
     all.run([
       {
@@ -93,8 +94,14 @@ Deno.test("Supervisor.run() throws the error of a stop-process service after all
         onFailure: "stop-process",
         run: () => Promise.reject(new Error("no disk")),
       },
+      {
+        name: "after",
+        onFailure: "restart",
+        run: () => Promise.resolve(void (startedAfter = true)),
+      },
     ], new AbortController().signal),
     /no disk/,
   );
   strictEqual(stopped, true);
+  strictEqual(startedAfter, false);
 });

@@ -146,6 +146,10 @@ export class Server implements AsyncDisposable {
     this.#process = process;
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   static async start(command: string, args: (port: number) => string[]): Promise<Server> {
     const port = await freePort();
     const process = new Deno.Command(command, {

@@ -87,7 +87,8 @@ async function main(): Promise<void> {
       ),
     );
     const seconds = (performance.now() - started) / 1000;
-    print({ rps: round.requests / seconds, failures: round.failures, ...percentiles(round.times) });
+    const { requests, failures, times } = round;
+    print({ rps: requests / seconds, requests, failures, ...percentiles(times) });
   }
 }
 

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { openClient } from "../../cli/client.ts";
+import { mustRun } from "../../tools/containerd/machine.ts";
+import { lacks } from "../../tools/test/needs.ts";
+import { partCommand, Site, stepsOf } from "./gateway_lib.ts";
+import { type Running, until } from "./gateway_process_lib.ts";
+
+const noRoot = lacks("root");
+
+/** Exit codes of the parts (core/parts): they are API. */
+const EXIT = { usage: 64, cannotCreate: 73, unsupported: 78 };
+
+/** Starts a part, which must give up for good: its launcher must not try again. */
+async function givesUp(process: Running, code: number, why: RegExp): Promise<void> {
+  await process.prints(why);
+  assert.equal(await process.exit(10), code, process.output);
+}
+
+/** Starts the hub and waits for nothing. */
+function startHub(site: Site, flags: readonly string[] = []): Running {
+  return site.start("hub", partCommand("hub", site.hubFlags(flags)));
+}
+
+function listen(port: number): Deno.Listener {
+  return Deno.listen({ hostname: "127.0.0.1", port });
+}
+
+Deno.test("a part whose port is taken says which, and ends with 73", () =>
+  Site.run(async (site) => {
+    for (const name of ["node", "api", "hub-metrics"]) {
+      using taken = listen(site.port(name));
+      const port = (taken.addr as Deno.NetAddr).port;
+      const hub = startHub(site);
+      await givesUp(hub, EXIT.cannotCreate, new RegExp(`\\b${port}\\b.*taken`));
+      assert.doesNotMatch(hub.output, /is ready/);
+    }
+    for (const name of ["alone-api", "alone-metrics"]) {
+      using taken = listen(site.port(name));
+      const port = (taken.addr as Deno.NetAddr).port;
+      const agent = site.startAgent("alone");
+      await givesUp(agent, EXIT.cannotCreate, new RegExp(`\\b${port}\\b.*taken`));
+    }
+    using taken = listen(site.port("alone-gateway"));
+    const port = (taken.addr as Deno.NetAddr).port;
+    const flags = [`--gateway-port=${port}`, `--state-dir=${site.folder}/runner`];
+    const socket = `--control-socket=${site.folder}/runner/control.sock`;
+    const runner = site.start("runner", partCommand("runner", [...flags, socket]));
+    await givesUp(runner, EXIT.cannotCreate, new RegExp(`\\b${port}\\b.*taken`));
+  }));
+
+Deno.test("unknown options and bad values end every part with 64, all named at once", () =>
+  Site.run(async (site) => {
+    for (const part of ["hub", "agent", "runner"]) {
+      const flags = ["--stat-dir=x", "--log-level"];
+      const process = site.start(part, partCommand(part, flags));
+      await givesUp(process, EXIT.usage, /--stat-dir.*did you mean --state-dir.*--log-level/s);
+    }
+    const wrong = site.start("no part", partCommand("hubb", []));
+    await givesUp(wrong, EXIT.usage, /hub, agent or runner/);
+    const token = `skerry1.${"0".repeat(64)}.id.secret`;
+    const address = site.startAgent("n1", { hub: "nowhere", token });
+    await givesUp(address, EXIT.usage, /HOST:PORT/);
+  }));
+
+/** Makes a database one of a newer version: bytes 60 to 63 of the header (SQLite file format). */
+async function makeNewer(path: string): Promise<void> {
+  using file = await Deno.open(path, { read: true, write: true });
+  await file.seek(60, Deno.SeekMode.Start);
+  await file.write(new Uint8Array([0, 0, 0, 99]));
+}
+
+Deno.test("a state folder of a newer version is refused with 78 and left as it is", () =>
+  Site.run(async (site) => {
+    const hub = await site.hub();
+    hub.process.signal("SIGTERM");
+    assert.equal(await hub.process.exit(10), 0);
+    const agent = await site.agent("n1");
+    agent.process.signal("SIGTERM");
+    assert.equal(await agent.process.exit(10), 0);
+    const starts = {
+      [`${site.folder}/hub/hub.db`]: () => startHub(site),
+      [`${site.folder}/n1/agent/agent.db`]: () => site.startAgent("n1"),
+    };
+    for (const [path, start] of Object.entries(starts)) {
+      await makeNewer(path);
+      const before = await Deno.readFile(path);
+      await givesUp(
+        start(),
+        EXIT.unsupported,
+        /the store \S+ has schema version 99, this build of Skerry reads up to \d+: run the newer Skerry again, or give it another state folder/,
+      );
+      assert.deepEqual(await Deno.readFile(path), before);
+    }
+  }));
+
+/** A small file system that is removed with the site. */
+async function smallDisk(site: Site, folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  await mustRun("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]);
+  site.hold({
+    [Symbol.asyncDispose]: async () => void await mustRun("umount", ["-l", folder]),
+  });
+}
+
+/** Fills the file system of `folder` to the last byte. */
+async function fill(folder: string): Promise<void> {
+  using file = await Deno.open(`${folder}/filler`, { write: true, create: true });
+  for (let size = 65536; size >= 1; size = Math.floor(size / 2)) {
+    try {
+      for (;;) await file.write(new Uint8Array(size));
+    } catch {
+      // Full at this size; a smaller piece may still fit.
+    }
+  }
+}
+
+Deno.test({
+  name: `a full disk at the start is told, and costs nothing${
+    noRoot ? ` (skipped: ${noRoot})` : ""
+  }`,
+  ignore: noRoot !== undefined,
+  fn: (t) =>
+    Site.run(async (site) => {
+      const step = stepsOf(t);
+      const parts: Record<string, { folder: string; start: () => Running }> = {
+        hub: { folder: `${site.folder}/hub`, start: () => startHub(site) },
+        agent: { folder: `${site.folder}/n1/agent`, start: () => site.startAgent("n1") },
+      };
+      for (const [part, { folder, start }] of Object.entries(parts)) {
+        await step(`the ${part}, with a folder that is new`, async () => {
+          await smallDisk(site, folder);
+          await fill(folder);
+          const process = start();
+          await process.prints(/stopped by an error.*(full|No space left)/);
+          await Deno.remove(`${folder}/filler`);
+          // The launcher tries again, and now it can.
+          await process.prints(/is ready/);
+          process.signal("SIGTERM");
+          assert.equal(await process.exit(10), 0);
+        });
+        await step(`the ${part}, with state`, async () => {
+          const kubeconfig = `${folder}/${KUBECONFIG[part]}`;
+          const before = authority(await Deno.readTextFile(kubeconfig));
+          await fill(folder);
+          const process = start();
+          // The hub has something to write at once; an agent serves what it has.
+          if (part === "hub") await process.prints(/"level":"error".*(full|No space left)/);
+          else await process.prints(/is ready/);
+          await Deno.remove(`${folder}/filler`);
+          await process.prints(/is ready/);
+          using api = openClient(kubeconfig);
+          await until("the API answers", () => api.request("GET", "/api/v1/nodes"));
+          process.signal("SIGTERM");
+          assert.equal(await process.exit(10), 0);
+          assert.equal(authority(await Deno.readTextFile(kubeconfig)), before);
+        });
+      }
+    }),
+});
+
+/** Where each part writes its kubeconfig, below its state folder. */
+const KUBECONFIG: Record<string, string> = { hub: "admin.kubeconfig", agent: "api/kubeconfig" };
+
+/** What must stay the same: the CA that everybody trusts. */
+function authority(kubeconfig: string): string {
+  const found = /certificate-authority-data"?:\s*"?([A-Za-z0-9+/=]+)/.exec(kubeconfig);
+  assert.ok(found?.[1], kubeconfig);
+  return found[1];
+}

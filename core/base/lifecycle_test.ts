@@ -105,23 +105,3 @@ Deno.test("Supervisor.run() throws the error of a stop-process service after all
   strictEqual(stopped, true);
   strictEqual(startedAfter, false);
 });
-
-Deno.test("Supervisor starts nothing after a stop-process service that failed at its start", async () => {
-  const started: string[] = [];
-  const failing: Service = {
-    name: "a",
-    onFailure: "stop-process",
-    run: () => Promise.reject(new Error("port taken")),
-  };
-  const next: Service = {
-    name: "b",
-    onFailure: "restart",
-    async run(signal) {
-      started.push("b");
-      await untilAborted(signal);
-    },
-  };
-  const running = supervisor(new VirtualClock()).run([failing, next], new AbortController().signal);
-  await rejects(running, /port taken/);
-  deepStrictEqual(started, []);
-});

@@ -43,7 +43,7 @@ function failJson(text: string, file: string): unknown[] {
 }
 
 function parseYaml(text: string, file: string, yaml: typeof import("yaml")): unknown[] {
-  return yaml.parseAllDocuments(text).map((document) => {
+  return yaml.parseAllDocuments(text, { logLevel: "error" }).map((document) => {
     const [error] = document.errors;
     if (error) throw new AppError("Invalid", `${file}: ${error.message}`);
     return document.toJS() as unknown;

@@ -6,6 +6,7 @@ import { admitNode } from "./admission.ts";
 import type { HubCa } from "./ca.ts";
 import { type Identities, readNodeCsr } from "./identities.ts";
 import { RateLimiter } from "./rate.ts";
+import { hostOf } from "./hub_names.ts";
 import { parseToken } from "./token_text.ts";
 import type { Tokens } from "./tokens.ts";
 
@@ -18,6 +19,8 @@ export interface JoinHandlerOptions {
   readonly cluster: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told by which name or address a node with a good token reached the hub, before it is answered. */
+  readonly reached?: (host: string) => Promise<void>;
 }
 
 /** Answer of `POST /join`. */
@@ -65,7 +68,9 @@ export function createJoinHandler(options: JoinHandlerOptions): Handler {
         throw new AppError("MethodNotAllowed", "join with POST");
       }
       const answer = await join(options, parse(await readJson(request, LIMITS)));
-      log.info("node joined", { node: answer.node });
+      const host = hostOf(request.headers.get("host"));
+      if (host !== undefined) await options.reached?.(host);
+      log.info("node joined", { node: answer.node, host });
       return new Response(JSON.stringify(answer), {
         status: 201,
         headers: { "content-type": "application/json", "cache-control": "no-store" },

@@ -14,7 +14,8 @@ import { ensureCa, type HubCa } from "./ca.ts";
 import { createJoinHandler } from "./handler.ts";
 import { Identities } from "./identities.ts";
 import { createNodeWatch } from "./node_watch.ts";
-import { issueServing, servingRenewal } from "./serving.ts";
+import { HubNames } from "./hub_names.ts";
+import { Serving } from "./serving.ts";
 import { Tokens } from "./tokens.ts";
 
 /** Options of {@linkcode createJoin}. */
@@ -54,14 +55,24 @@ export async function createJoin(options: JoinOptions): Promise<Join> {
   const ca = await ensureCa({ store, clock });
   const tokens = new Tokens({ store, clock, ca });
   const identities = new Identities({ store, clock, ca });
-  let serving = await issueServing({ ca, clock, names });
-  const first = serving;
+  const hubNames = new HubNames(store);
+  await hubNames.load();
+  const serving = await Serving.create({
+    ca,
+    clock,
+    log,
+    names: () => [...names, ...hubNames.all],
+    install: (credential) => options.onServing?.(credential),
+  });
+  const reached = async (host: string): Promise<void> => {
+    if (await hubNames.add(host)) await serving.refresh();
+  };
   return {
     ca,
     tokens,
     identities,
-    serving: first,
-    handle: createJoinHandler({ ca, tokens, identities, cluster, clock, log }),
+    serving: serving.current,
+    handle: createJoinHandler({ ca, tokens, identities, cluster, clock, log, reached }),
     services: [
       ...createNodeWatch({
         ...options,
@@ -69,17 +80,7 @@ export async function createJoin(options: JoinOptions): Promise<Join> {
         ...(options.onIdentity ? { onChange: options.onIdentity } : {}),
       }),
       tokenSweep(tokens, clock),
-      servingRenewal({
-        ca,
-        clock,
-        names,
-        log,
-        current: () => serving,
-        install: (credential) => {
-          serving = credential;
-          options.onServing?.(credential);
-        },
-      }),
+      serving.service(),
     ],
   };
 }

@@ -4,6 +4,7 @@ import {
   hours,
   type Logger,
   type Ms,
+  seconds,
   type Service,
   sleep,
 } from "../../core/base/mod.ts";
@@ -21,8 +22,8 @@ import type { HubCa } from "./ca.ts";
 export interface ServingOptions {
   readonly ca: HubCa;
   readonly clock: Clock;
-  /** Names and addresses beside this machine's own under which clients reach the hub. */
-  readonly names: readonly string[];
+  /** Names and addresses beside this machine's own under which clients reach the hub, as of now. */
+  readonly names: () => readonly string[];
 }
 
 const LIFETIME = hours(90 * 24);
@@ -38,7 +39,7 @@ export async function issueServing(options: ServingOptions): Promise<Credential>
     subject: { commonName: HUB_NAME, organizations: [] },
     publicKey: (await loadKeyPair(key)).publicKey,
     use: "server",
-    altNames: servingNames(options.names, localNames()),
+    altNames: servingNames(options.names(), localNames()),
     now: options.clock.now(),
     lifetime: LIFETIME,
   });
@@ -66,33 +67,71 @@ export function renewAt(certificate: string): Ms {
   return (notBefore + (notAfter - notBefore) * 2 / 3) as Ms;
 }
 
-/**
- * A service that makes a new serving certificate when the one in use is due, and hands it to
- * `install`. The first must have been made before.
- */
-export function servingRenewal(
-  options: ServingOptions & {
-    current: () => Credential;
-    install: (credential: Credential) => void;
-    log: Logger;
-  },
-): Service {
-  const { clock, log } = options;
-  return {
-    name: "serving-certificate",
-    onFailure: "restart",
-    async run(signal, ready) {
-      ready();
-      while (!signal.aborted) {
-        const wait = Math.max(0, renewAt(options.current().certificate) - clock.now());
-        try {
-          await sleep(clock, wait as Ms, signal);
-        } catch {
-          return;
+/** The machine's addresses are looked at this often: an interface may come up after the hub. */
+const LOOK = seconds(5);
+
+/** Options of {@linkcode Serving}. */
+export interface ServingKeeperOptions extends ServingOptions {
+  /** Told of every certificate after the first. */
+  readonly install: (credential: Credential) => void;
+  readonly log: Logger;
+}
+
+/** The serving certificate in use, made anew when its names change or its time comes. */
+export class Serving {
+  readonly #options: ServingKeeperOptions;
+  #current: Credential;
+  #names: string;
+
+  private constructor(options: ServingKeeperOptions, current: Credential, names: string) {
+    this.#options = options;
+    this.#current = current;
+    this.#names = names;
+  }
+
+  /** Makes the first certificate. `install` is told of every later one. */
+  static async create(options: ServingKeeperOptions): Promise<Serving> {
+    const names = wantedNames(options);
+    return new Serving(options, await issueServing(options), names);
+  }
+
+  /** The certificate to serve with now. */
+  get current(): Credential {
+    return this.#current;
+  }
+
+  /** Makes a new certificate when the names have changed or two thirds of its life are over. */
+  async refresh(): Promise<void> {
+    const { clock, install, log } = this.#options;
+    const names = wantedNames(this.#options);
+    const due = clock.now() >= renewAt(this.#current.certificate);
+    if (names === this.#names && !due) return;
+    this.#current = await issueServing(this.#options);
+    this.#names = names;
+    install(this.#current);
+    log.info("serving certificate renewed", { names });
+  }
+
+  /** Keeps the certificate good. */
+  service(): Service {
+    return {
+      name: "serving-certificate",
+      onFailure: "restart",
+      run: async (signal, ready) => {
+        ready();
+        while (!signal.aborted) {
+          await this.refresh();
+          try {
+            await sleep(this.#options.clock, LOOK, signal);
+          } catch {
+            return;
+          }
         }
-        options.install(await issueServing(options));
-        log.info("serving certificate renewed");
-      }
-    },
-  };
+      },
+    };
+  }
+}
+
+function wantedNames(options: ServingOptions): string {
+  return servingNames(options.names(), localNames()).join(" ");
 }

@@ -1,4 +1,4 @@
-import { AppError, type Clock, deadline, errorText, seconds } from "../base/mod.ts";
+import { AppError, type Clock, errorText } from "../base/mod.ts";
 import {
   createCsr,
   createKey,
@@ -9,6 +9,7 @@ import {
   readCertificate,
 } from "../pki/mod.ts";
 import { fetchHubCa } from "./hub_ca.ts";
+import { postToHub } from "./hub_post.ts";
 import { ensureKey, type Identity, loadIdentity, saveIdentity } from "./identity.ts";
 import { parseToken } from "./token.ts";
 
@@ -23,9 +24,6 @@ export interface JoinOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
-
-/** Longest answer to a join that is read. */
-const ANSWER_CAP = 64 * 1024;
 
 /**
  * Makes this machine a node: proves the token, gets a certificate, saves both. The hub is trusted
@@ -68,50 +66,21 @@ async function postJoin(
   ca: string,
   body: unknown,
 ): Promise<{ certificate: string }> {
-  using client = Deno.createHttpClient({ caCerts: [ca] });
-  using limit = deadline(
-    options.clock,
-    seconds(20),
-    () => new AppError("ServiceUnavailable", `the hub at ${options.hub} did not answer in 20 s`),
-    options.signal,
-  );
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(`https://${options.hub}/join`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-      client,
-      signal: limit.signal,
-    });
-    text = await readCapped(response);
-  } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    throw new AppError("ServiceUnavailable", `Cannot reach the hub at ${options.hub}`, { cause });
-  }
+  const { hub, clock, signal } = options;
+  const { status, text } = await postToHub(hub, "/join", {
+    ca,
+    body: JSON.stringify(body),
+    clock,
+    signal,
+  });
   const answer = parseAnswer(text);
-  if (response.status === 201 && answer?.certificate) return { certificate: answer.certificate };
-  const message = answer?.message ?? `status ${response.status}`;
-  const again = response.status === 429 || response.status >= 500;
+  if (status === 201 && answer?.certificate) return { certificate: answer.certificate };
+  const message = answer?.message ?? `status ${status}`;
+  const again = status === 429 || status >= 500;
   throw new AppError(
     again ? "ServiceUnavailable" : "Unauthorized",
-    `the hub at ${options.hub} refused to let ${options.name} join: ${message}`,
+    `the hub at ${hub} refused to let ${options.name} join: ${message}`,
   );
-}
-
-async function readCapped(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > ANSWER_CAP) {
-      throw new AppError("ServiceUnavailable", `the hub's answer is over ${ANSWER_CAP} bytes`);
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }
 
 function parseAnswer(text: string): { certificate?: string; message?: string } | undefined {

@@ -33,8 +33,8 @@ const GUARDS: readonly Guard[] = [
   // The listeners that ask for client certificates stand in one place each.
   {
     what: /^(node:)?https$/,
-    where: /^core\/(http\/server|link\/ws)[^/]*\.ts$/,
-    place: "core/http/server*.ts and core/link/ws*.ts",
+    where: /^core\/(http\/server|join\/hub_post|link\/ws)[^/]*\.ts$/,
+    place: "core/http/server*.ts, core/join/hub_post.ts and core/link/ws*.ts",
     supportMay: true,
   },
   {

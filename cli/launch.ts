@@ -33,8 +33,11 @@ export type PartSpec =
   | { readonly part: "agent"; readonly options: AgentOptions }
   | { readonly part: "runner"; readonly options: RunnerOptions; readonly library: string };
 
-/** V8 keeps less young garbage and smaller code: a gateway has little memory. */
-const SMALL_HEAP = "--v8-flags=--max-semi-space-size=1,--optimize-for-size";
+/**
+ * V8 keeps less young garbage and smaller code, and the part may give unused heap back: a gateway
+ * has little memory. What each saves: docs/decisions/011-agent-memory.md.
+ */
+const SMALL_HEAP = "--v8-flags=--max-semi-space-size=1,--optimize-for-size,--expose-gc";
 
 /** The arguments for the Deno binary that start a part with its own permission set. */
 export function partArgs(given: PartSpec): string[] {

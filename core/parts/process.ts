@@ -5,10 +5,12 @@ import {
   errorText,
   type Logger,
   type LogLevel,
+  systemClock,
 } from "../base/mod.ts";
 import { optionsHelp, type OptionsOf, type OptionTable, parseOptions } from "./options.ts";
 import { platformProblem } from "./platform.ts";
 import { EXIT } from "./ready.ts";
+import { exposedCollector, startTrimming } from "./trim.ts";
 
 /** What the body of a part gets. */
 export interface PartContext<T extends OptionTable> {
@@ -62,6 +64,8 @@ export async function runPart<T extends OptionTable>(
   const level = options["log-level"] as LogLevel | undefined;
   const log = createLogger({ fields: { part: name }, ...(level ? { level } : {}) });
   logUncaught(log);
+  const collect = exposedCollector();
+  if (collect) startTrimming({ clock: systemClock, heap: () => Deno.memoryUsage(), collect });
   try {
     await body({ options, log, signal: stopSignal(log) });
     Deno.exit(EXIT.ok);

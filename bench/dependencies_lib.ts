@@ -54,7 +54,7 @@ async function measure(binary: string, module: string): Promise<Memory> {
       "--no-prompt",
       "--quiet",
       "--cached-only",
-      "--v8-flags=--max-semi-space-size=1,--optimize-for-size",
+      "--v8-flags=--max-semi-space-size=1,--optimize-for-size,--expose-gc",
       "--allow-all",
       new URL("memory_probe_lib.ts", import.meta.url).pathname,
       module,

@@ -8,6 +8,8 @@ export interface PartChanges {
   readonly binary?: string;
   /** V8 flags in place of the launcher's own; `[]` for none. */
   readonly v8Flags?: readonly string[];
+  /** A file to run in place of the part's `main.ts`. */
+  readonly entry?: string;
   /** Added to the launcher's own environment; an empty value takes a variable away. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -29,7 +31,7 @@ export class Part implements AsyncDisposable {
     const env = { ...partEnv(), ...changes.env };
     this.startedAt = systemClock.monotonic();
     this.#child = new Deno.Command(binary, {
-      args: changedArgs(partArgs(spec), binary, changes.v8Flags),
+      args: changedArgs(partArgs(spec), { ...changes, binary }),
       // The end of standard input tells the part to stop: none outlives a bench that is killed.
       stdin: "piped",
       stdout: "piped",
@@ -91,12 +93,12 @@ export class Part implements AsyncDisposable {
 
 function changedArgs(
   args: readonly string[],
-  binary: string,
-  v8Flags: readonly string[] | undefined,
+  { binary, v8Flags, entry }: PartChanges & { readonly binary: string },
 ): string[] {
-  const swapped = args.map((arg) =>
-    arg.replace(`--allow-run=${Deno.execPath()}`, `--allow-run=${binary}`)
-  );
+  const swapped = args.map((arg) => {
+    if (entry !== undefined && arg.endsWith("/main.ts")) return entry;
+    return arg.replace(`--allow-run=${Deno.execPath()}`, `--allow-run=${binary}`);
+  });
   if (!v8Flags) return swapped;
   const rest = swapped.filter((arg) => !arg.startsWith("--v8-flags="));
   if (v8Flags.length > 0) rest.splice(1, 0, `--v8-flags=${v8Flags.join(",")}`);

@@ -103,7 +103,7 @@ function configure(symbols: WasmtimeSymbols, settings: EngineSettings): Deno.Poi
   symbols.wasmtime_config_memory_reservation_set(config, BigInt(settings.maxMemory));
   symbols.wasmtime_config_memory_guard_size_set(config, 65536n);
   symbols.wasmtime_config_memory_reservation_for_growth_set(config, 0n);
-  symbols.wasmtime_config_wasm_component_model_set(config, false);
+  symbols.wasmtime_config_wasm_component_model_set?.(config, false);
   symbols.wasmtime_config_wasm_memory64_set(config, false);
   symbols.wasmtime_config_wasm_multi_memory_set(config, false);
   symbols.wasmtime_config_wasm_threads_set?.(config, false);

@@ -18,10 +18,14 @@ const SYMBOLS = {
     parameters: ["pointer", "u64"],
     result: "void",
   },
-  wasmtime_config_wasm_component_model_set: { parameters: ["pointer", "bool"], result: "void" },
   wasmtime_config_wasm_memory64_set: { parameters: ["pointer", "bool"], result: "void" },
   wasmtime_config_wasm_multi_memory_set: { parameters: ["pointer", "bool"], result: "void" },
   // A library built without the feature lacks the function, and then the feature is off anyway.
+  wasmtime_config_wasm_component_model_set: {
+    parameters: ["pointer", "bool"],
+    result: "void",
+    optional: true,
+  },
   wasmtime_config_wasm_threads_set: {
     parameters: ["pointer", "bool"],
     result: "void",

@@ -2,7 +2,7 @@
  * `deno task up`: hub, agent and runner from one command, with an example function. Runs with
  * `-P=launcher`; everything that needs more is a process of its own.
  */
-import { AppError, errorText } from "../core/base/mod.ts";
+import { AppError, errorText, untilAborted } from "../core/base/mod.ts";
 import {
   AGENT_OPTIONS,
   EXIT,
@@ -27,6 +27,7 @@ const UP_OPTIONS = {
   "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "warn" },
 } as const;
 
+type ReadyFacts = Awaited<RunningPart["ready"]>;
 type UpOptions = ReturnType<typeof parseOptions<typeof UP_OPTIONS>>;
 
 /** Runs a helper script to its end and returns what it printed. */
@@ -34,8 +35,10 @@ async function script(
   flags: readonly string[],
   file: string,
   args: readonly string[],
+  stop: AbortSignal,
 ): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
+    signal: stop,
     args: [
       "run",
       "--no-prompt",
@@ -56,7 +59,7 @@ async function script(
   return out.join("\n");
 }
 
-async function preflight(options: UpOptions): Promise<Preflight> {
+async function preflight(options: UpOptions, stop: AbortSignal): Promise<Preflight> {
   const socket = options["cri-socket"];
   const text = await script(
     [
@@ -66,13 +69,14 @@ async function preflight(options: UpOptions): Promise<Preflight> {
     ],
     "./preflight.ts",
     [`--cri-socket=${socket}`, `--state-root=${options["state-dir"]}`],
+    stop,
   );
   return JSON.parse(text) as Preflight;
 }
 
 /** A verb of the command line tool, with the hub's administrator credentials. */
-function skerry(kubeconfig: string, args: readonly string[]): Promise<string> {
-  return script(["-P=cli"], "./skerry.ts", [...args, `--kubeconfig=${kubeconfig}`]);
+function skerry(kubeconfig: string, args: readonly string[], stop: AbortSignal): Promise<string> {
+  return script(["-P=cli"], "./skerry.ts", [...args, `--kubeconfig=${kubeconfig}`], stop);
 }
 
 function startHub(options: UpOptions, ports: Preflight["ports"], stop: AbortSignal): RunningPart {
@@ -143,7 +147,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const options = parseOptions(UP_OPTIONS, args);
   const stop = launcherStopSignal();
-  const found = await preflight(options);
+  const found = await preflight(options, stop);
   for (const [name, port] of Object.entries(found.taken)) {
     say(`port ${port} is taken; ${name} uses ${found.ports[name as keyof Preflight["ports"]]}`);
   }
@@ -157,12 +161,21 @@ async function main(args: readonly string[]): Promise<number> {
     agent: new AbortController(),
   };
   const parts: Partial<Record<keyof typeof stops, RunningPart>> = {};
+  // Aborts when a person stops this, or when a part has ended for good, at whatever point.
+  const broken = new AbortController();
+  const over = AbortSignal.any([stop, broken.signal]);
+  const watch = (part: RunningPart): RunningPart => {
+    part.ended.then((code) => {
+      broken.abort(new Error(`the ${part.part} ended with exit code ${code}; stopping`));
+    });
+    return part;
+  };
   let code: number = EXIT.ok;
   try {
     say("starting the hub, the runner and the agent ...");
-    parts.hub = startHub(options, found.ports, stops.hub.signal);
-    parts.runner = startRunner(options, found.ports, stops.runner.signal);
-    const hub = await readyOrStop(parts.hub, stop);
+    parts.hub = watch(startHub(options, found.ports, stops.hub.signal));
+    parts.runner = watch(startRunner(options, found.ports, stops.runner.signal));
+    const hub = await readyOrOver(parts.hub, over);
     const kubeconfig = String(hub["kubeconfig"]);
     const tokenFile = `${options["state-dir"]}/agent-token`;
     if (!found.joined) {
@@ -171,23 +184,20 @@ async function main(args: readonly string[]): Promise<number> {
         "create",
         `--node=${options.name || found.hostname}`,
         `--out=${tokenFile}`,
-      ]);
+      ], over);
     }
-    parts.agent = startAgent(options, found, found.joined ? "" : tokenFile, stops.agent.signal);
-    const agent = await readyOrStop(parts.agent, stop);
-    const runner = await readyOrStop(parts.runner, stop);
+    const token = found.joined ? "" : tokenFile;
+    parts.agent = watch(startAgent(options, found, token, stops.agent.signal));
+    const agent = await readyOrOver(parts.agent, over);
+    const runner = await readyOrOver(parts.runner, over);
     const example = new URL("../wasm-examples/hello/build/hello.yaml", import.meta.url).pathname;
-    await skerry(kubeconfig, ["apply", `--file=${example}`, "--wait=60"]);
+    await skerry(kubeconfig, ["apply", `--file=${example}`, "--wait=60"], over);
     sayReady({ kubeconfig, found, agent, runner });
-    const ended = await Promise.race([
-      aborted(stop),
-      ...Object.values(parts).map(async (part) => ({ part: part.part, code: await part.ended })),
-    ]);
-    if (ended) {
-      code = fail(`the ${ended.part} ended with exit code ${ended.code}; stopping`, EXIT.failure);
-    }
+    await untilAborted(over);
+    over.throwIfAborted();
   } catch (error) {
-    if (!stop.aborted) code = fail(errorText(error), EXIT.failure);
+    const why = broken.signal.aborted ? broken.signal.reason : error;
+    if (!stop.aborted) code = fail(errorText(why), EXIT.failure);
   }
   if (stop.aborted) say("\nstopping ...");
   for (const name of ["agent", "runner", "hub"] as const) {
@@ -218,18 +228,11 @@ function sayReady(facts: {
   ].join("\n"));
 }
 
-async function readyOrStop(
-  part: RunningPart,
-  stop: AbortSignal,
-): Promise<Awaited<RunningPart["ready"]>> {
-  return await Promise.race([part.ready, aborted(stop).then(() => Promise.reject(stop.reason))]);
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve(undefined);
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  });
+async function readyOrOver(part: RunningPart, over: AbortSignal): Promise<ReadyFacts> {
+  return await Promise.race([
+    part.ready,
+    untilAborted(over).then(() => Promise.reject(over.reason)),
+  ]);
 }
 
 if (import.meta.main) {

@@ -17,7 +17,13 @@ import {
   stepsOf,
   textFunction,
 } from "./gateway_lib.ts";
-import { type Running, sessionMembers, until } from "./gateway_process_lib.ts";
+import {
+  childrenOf,
+  type Running,
+  sessionMembers,
+  signalId,
+  until,
+} from "./gateway_process_lib.ts";
 
 const missing = lacks("containerd", "kubectl", "libwasmtime");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
@@ -34,6 +40,14 @@ async function up(site: Site, containerd: Containerd, ...flags: string[]) {
   const gateway = (await process.prints(/curl (http:\S+)\/default\/hello/))[1] ?? "";
   await process.prints(/deno task agent --hub \S+:\d+ --token TOKEN/);
   return { process, kubeconfig, gateway, api: site.client(kubeconfig) };
+}
+
+const noLibrary = lacks("libwasmtime");
+
+/** `deno task up` without containers, as a person or as npx starts it. */
+function upCommand(site: Site): string[] {
+  const flags = [`--state-dir=${site.folder}/state`, `--name=${NODE}`, "--cri-socket=none"];
+  return [Deno.execPath(), "task", "up", ...flags];
 }
 
 /** Ctrl-C as the terminal sends it: to the whole group. */
@@ -157,5 +171,65 @@ Deno.test({
           assert.deepEqual(await findShims(containerd.socket), []);
         },
       );
+    }),
+});
+
+Deno.test({
+  name: `up finds free ports; a second one on the same state gives up${
+    noLibrary ? ` (skipped: ${noLibrary})` : ""
+  }`,
+  ignore: noLibrary !== undefined,
+  fn: () =>
+    Site.run(async (site) => {
+      using _taken = occupy(8080);
+      const first = site.start("up", upCommand(site));
+      const [, port] = await first.prints(/port 8080 is taken; gateway uses (\d+)/);
+      await first.prints(/Skerry is up/, 60);
+      const url = `http://127.0.0.1:${port}/default/hello`;
+      assert.ok(first.output.includes(`curl ${url}`));
+      const second = site.start("second up", upCommand(site));
+      assert.equal(await second.exit(30), 1);
+      assert.match(second.output, /skerry: the \w+ ended with exit code 73; stopping/);
+      assert.deepEqual(await sessionMembers(second.pid), []);
+      assert.equal(await call(url), "200 hello from skerry\n");
+      await ctrlC(first);
+    }),
+});
+
+/** Takes a port of 127.0.0.1; when something else has it, it is taken as well. */
+function occupy(port: number): Disposable {
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    return { [Symbol.dispose]() {} };
+  }
+}
+
+Deno.test({
+  name: `up leaves nothing behind when npx or the launcher is killed${
+    noLibrary ? ` (skipped: ${noLibrary})` : ""
+  }`,
+  ignore: noLibrary !== undefined,
+  fn: () =>
+    Site.run(async (site) => {
+      // npx runs the command in a shell; the second command keeps each shell from becoming the first.
+      const shell = (command: string): string[] => ["sh", "-c", `${command}; true`];
+      const words = upCommand(site).map((word) => `'${word}'`).join(" ");
+      const npx = site.start("npx", shell(`sh -c "${words}; true"`), {
+        env: { npm_command: "exec" },
+      });
+      await npx.prints(/Skerry is up/, 60);
+      signalId(npx.pid, "SIGKILL");
+      await until("all have ended", async () => (await sessionMembers(npx.pid)).length === 0, 15);
+
+      const up = site.start("up", upCommand(site));
+      await up.prints(/Skerry is up/, 60);
+      const [launcher] = (await childrenOf(up.pid)).filter(({ command }) =>
+        command.includes("cli/up.ts")
+      );
+      assert.ok(launcher);
+      signalId(launcher.pid, "SIGKILL");
+      await until("all have ended", async () => (await sessionMembers(up.pid)).length === 0, 15);
     }),
 });

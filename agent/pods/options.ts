@@ -65,8 +65,3 @@ export const GONE_SPACE = "pod-gone";
 export function buryPod(tx: Tx, uid: string, graceSeconds?: number): void {
   tx.putRow(GONE_SPACE, uid, JSON.stringify(graceSeconds === undefined ? {} : { graceSeconds }));
 }
-
-/** Whether a pod comes from a manifest on this node, and not from the hub. */
-export function isStaticPod(pod: Pod): boolean {
-  return pod.metadata.annotations?.[SOURCE_ANNOTATION] === "file";
-}

@@ -1,7 +1,8 @@
 import { type KubeObject, type Pod, type PodStatus, RESOURCES } from "../../core/api/mod.ts";
 import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
 import { parseMemory, type PodMemory } from "./memory.ts";
-import { buryPod, GONE_SPACE, isStaticPod, MEMORY_SPACE, type PodReports } from "./options.ts";
+import { isFromManifest } from "../manifests/mod.ts";
+import { buryPod, GONE_SPACE, MEMORY_SPACE, type PodReports } from "./options.ts";
 import type { ConfigData, PodEvent, PodObjects } from "./plan.ts";
 import { podRefs } from "./refs.ts";
 
@@ -122,18 +123,19 @@ export class PodRecords {
     // Removed or replaced since it was read: the next look sees that.
     if (!current || current.metadata.uid !== pod.metadata.uid) return;
     const written = tx.put(RESOURCES.pods, { ...current, status }) as Pod;
-    if (!isStaticPod(pod)) this.#report.status(tx, written, status);
+    this.#report.status(tx, written, status);
   }
 
   #end(tx: Tx, pod: Pod | undefined, uid: string): void {
     if (!pod) {
       tx.deleteRow(MEMORY_SPACE, uid);
       tx.deleteRow(GONE_SPACE, uid);
-    } else if (isStaticPod(pod)) {
+    } else {
+      // Of a pod of a manifest the hub has a mirror, which ends with it.
+      this.#report.gone(tx, pod);
+      if (!isFromManifest(tx, pod)) return;
       tx.purge(refOf(pod), { uid });
       tx.deleteRow(MEMORY_SPACE, uid);
-    } else {
-      this.#report.gone(tx, pod);
     }
   }
 }

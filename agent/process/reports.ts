@@ -9,7 +9,8 @@ import {
 import { type Clock, toTime } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { NewIntent } from "../../core/sync/mod.ts";
-import { isStaticPod, type PodEvent, type PodReports } from "../pods/mod.ts";
+import { isFromManifest } from "../manifests/mod.ts";
+import type { PodEvent, PodReports } from "../pods/mod.ts";
 
 /** Where intents go: the outbox of the link, or nowhere on a node without a hub. */
 export type Enqueue = (tx: Tx, intent: NewIntent) => void;
@@ -17,7 +18,7 @@ export type Enqueue = (tx: Tx, intent: NewIntent) => void;
 /** What the pods room reports, as intents of docs/protocol.md 5. */
 export function podReports(enqueue: Enqueue, node: string, clock: Clock): PodReports {
   return {
-    status: (tx, pod) => enqueue(tx, podStatusIntent(pod)),
+    status: (tx, pod) => enqueue(tx, podStatusIntent(tx, pod)),
     gone: (tx, pod) =>
       enqueue(tx, { key: `pod-gone/${pod.metadata.uid}`, kind: "pod-gone", body: refOf(pod) }),
     event: (tx, pod, event) => {
@@ -32,8 +33,8 @@ export function podReports(enqueue: Enqueue, node: string, clock: Clock): PodRep
 }
 
 /** The intent that tells the hub how a pod stands; of a static pod the hub keeps a mirror. */
-export function podStatusIntent(pod: Pod): NewIntent {
-  if (isStaticPod(pod)) {
+export function podStatusIntent(tx: Tx, pod: Pod): NewIntent {
+  if (isFromManifest(tx, pod)) {
     return { key: `pod-mirror/${pod.metadata.uid}`, kind: "pod-mirror", body: { pod } };
   }
   return {
@@ -72,7 +73,7 @@ export function reportAll(store: LocalStore, enqueue: Enqueue, node: string): vo
     if (own) enqueue(tx, nodeIntent(own as Node));
     for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
       if (pod.status?.phase !== undefined && pod.spec.nodeName === node) {
-        enqueue(tx, podStatusIntent(pod));
+        enqueue(tx, podStatusIntent(tx, pod));
       }
     }
   });

@@ -2,6 +2,7 @@ import { parsePodLogOptions, type Pod, type PodLogOptions, RESOURCES } from "../
 import { AppError, type NodeName } from "../../core/base/mod.ts";
 import type { ExtraSubresource } from "../../core/http/mod.ts";
 import type { Stream } from "../../core/link/mod.ts";
+import { MIRROR_ANNOTATION } from "../../core/sync/mod.ts";
 
 /** What the hub asks a node for when it opens a log stream (docs/protocol.md 6). */
 export interface LogHeader {
@@ -40,7 +41,8 @@ export function podLogSubresource(openStream: OpenStream): ExtraSubresource {
         kind: "logs",
         namespace,
         pod: name,
-        uid: pod.metadata.uid ?? "",
+        // The mirror of a pod of a manifest has a uid of its own at the hub; the node knows the other.
+        uid: pod.metadata.annotations?.[MIRROR_ANNOTATION] ?? pod.metadata.uid ?? "",
         options,
       }, info.signal);
       return new Response(stream.readable, { headers: { "content-type": "text/plain" } });

@@ -1,7 +1,6 @@
 import type { Pod, PodStatus } from "../../core/api/mod.ts";
 import type { Bytes, Clock, Logger, Random } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
-import { SOURCE_ANNOTATION } from "../manifests/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import type { PodEvent } from "./plan.ts";
 import type { SandboxNode } from "./sandbox_config.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { stringify } from "yaml";
 import { testWasm } from "../../runner/harness.ts";
 import { envelope, guest } from "../../runner/guests.ts";
 import { lacks } from "../../tools/test/needs.ts";
@@ -40,7 +41,7 @@ Deno.test({
       const step = stepsOf(t);
       const root = `${site.folder}/${NODE}`;
       const write = async (name: string, ...objects: unknown[]): Promise<void> => {
-        const text = objects.map((object) => JSON.stringify(object)).join("\n---\n");
+        const text = objects.map((object) => stringify(object)).join("---\n");
         await Deno.writeTextFile(`${root}/manifests/${name}`, text);
       };
       await Deno.mkdir(`${root}/manifests`, { recursive: true });
@@ -128,6 +129,7 @@ Deno.test({
         assert.equal(mirror.spec.nodeName, NODE);
         assert.deepEqual(containersOf(await podsOf(api)), before);
         assert.deepEqual(containersOf([mirror]), before);
+        assert.match(await site.kubectl(hub.kubeconfig, ["logs", POD]), /^line 0\n/);
         assert.equal(await call(`${gateway}/default/text`), "200 second");
       });
     }),

@@ -1,5 +1,6 @@
 import {
   AppError,
+  deadline,
   errorText,
   isAppError,
   type Logger,
@@ -8,7 +9,14 @@ import {
   seconds,
   sleep,
 } from "../../core/base/mod.ts";
-import { CLOSE, type Closed, LINK, Session } from "../../core/link/mod.ts";
+import {
+  CLOSE,
+  type Closed,
+  type Connection,
+  type Dialer,
+  LINK,
+  Session,
+} from "../../core/link/mod.ts";
 import { Outbox } from "../../core/sync/mod.ts";
 import { IncomingStreams } from "./incoming.ts";
 import type { Link, LinkOptions, LinkState } from "./options.ts";
@@ -34,6 +42,8 @@ class AgentLink implements Link {
   #wake: (() => void) | undefined;
   /** Monotonic; since when there has been no healthy session. */
   #lostAt: Ms;
+  /** Whether the last dial was refused at once, rather than lost. */
+  #refused = false;
   /** Monotonic; when the last session was welcomed. */
   #welcomedAt: Ms | undefined;
 
@@ -110,7 +120,8 @@ class AgentLink implements Link {
 
   /**
    * Full jitter over a quarter of the time that there has been no healthy session, so that a node
-   * is back soon after a short outage and a long one costs little (docs/protocol.md 3).
+   * is back soon after a short outage and a long one costs little (docs/protocol.md 3). A hub whose
+   * machine is there is asked more often than one behind a cut line.
    */
   #delay(code: number | undefined, forbidden: boolean): Ms {
     if (code === CLOSE.shutOut || forbidden) return LINK.shutOutDelay;
@@ -122,13 +133,14 @@ class AgentLink implements Link {
       if (code === CLOSE.stopping) return ms(0);
     }
     const window = (now - this.#lostAt) / 4;
-    return ms(random() * Math.min(LINK.redialCap, Math.max(LINK.redialBase, window)));
+    const cap = this.#refused ? LINK.redialRefusedCap : LINK.redialCap;
+    return ms(random() * Math.min(cap, Math.max(LINK.redialBase, window)));
   }
 
   /** @throws what ended the session, unless the connection's end did; that is returned */
   async #runSession(signal: AbortSignal): Promise<Closed> {
     const { clock, dialer, heartbeat, handlers } = this.#options;
-    const connection = await dialer.dial("/v1/link", signal);
+    const connection = await this.#dial(dialer, signal);
     const session = this.#session = new Session({
       connection,
       clock,
@@ -162,6 +174,25 @@ class AgentLink implements Link {
       signal.removeEventListener("abort", onAbort);
     }
     return await session.closed;
+  }
+
+  async #dial(dialer: Dialer, signal: AbortSignal): Promise<Connection> {
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    using limit = deadline(
+      clock,
+      LINK.dialTimeout,
+      () => new AppError("ServiceUnavailable", "the hub does not answer"),
+      signal,
+    );
+    try {
+      const connection = await dialer.dial("/v1/link", limit.signal);
+      this.#refused = false;
+      return connection;
+    } catch (error) {
+      this.#refused = clock.monotonic() - began < LINK.dialRefused;
+      throw error;
+    }
   }
 
   #setState(change: Omit<LinkState, "since">): void {

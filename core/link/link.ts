@@ -86,6 +86,12 @@ export const LINK = {
   openTimeout: 10_000 as Ms,
   redialBase: 200 as Ms,
   redialCap: 15_000 as Ms,
+  /** The cap while the hub's machine answers that nobody listens: its hub may be back any moment. */
+  redialRefusedCap: 3_000 as Ms,
+  /** A dial that found nobody in this time is given up; a lost packet costs no more than that. */
+  dialTimeout: 4_000 as Ms,
+  /** A dial that fails sooner was refused, not lost. */
+  dialRefused: 1_000 as Ms,
   shutOutDelay: 60_000 as Ms,
   /** Bytes of one direction of a stream that the other side has not read yet. */
   streamWindow: 256 * 1024,

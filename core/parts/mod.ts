@@ -6,3 +6,4 @@ export * from "./ready.ts";
 export * from "./process.ts";
 export * from "./version.ts";
 export * from "./platform.ts";
+export * from "./socket_hosts.ts";

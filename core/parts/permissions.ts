@@ -1,3 +1,4 @@
+import { CRI_HOST, RUNNER_HOST } from "./socket_hosts.ts";
 import type { AgentOptions, HubOptions, RunnerOptions } from "./parts.ts";
 
 /** The kinds of permission that depend on a part's options. The rest stands in `deno.json`. */
@@ -56,9 +57,8 @@ export function agentPermissions(options: AgentOptions): Permissions {
       `127.0.0.1:${options["api-port"]}`,
       `127.0.0.1:${options["metrics-port"]}`,
       ...sockets.map((path) => `unix:${path}`),
-      // The host part of requests over those sockets; a name that no resolver can ever answer.
-      "cri.invalid:80",
-      "runner.invalid:80",
+      `${CRI_HOST}:80`,
+      `${RUNNER_HOST}:80`,
       ...options["function-hosts"],
       // The runtime's streaming server (exec, attach, port-forward) and the pods themselves.
       "127.0.0.1",

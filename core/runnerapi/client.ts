@@ -1,3 +1,4 @@
+import { RUNNER_HOST } from "../parts/mod.ts";
 import { AppError, type Clock, deadline, type ErrorCode, errorText, seconds } from "../base/mod.ts";
 import {
   PutFunctionAnswer,
@@ -43,7 +44,7 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient &
   const http = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
   const send = async (path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> => {
     try {
-      const response = await fetch(`http://runner.invalid/v1/${path}`, {
+      const response = await fetch(`http://${RUNNER_HOST}/v1/${path}`, {
         ...init,
         client: http,
         ...(signal ? { signal } : {}),

@@ -194,7 +194,7 @@ Deno.test("a hub that stops is told by 4503, and the node comes back at once", a
   assert.equal(n1.link.state.connected, true);
 });
 
-Deno.test("a hub that cannot be reached is dialled with back-off up to 15 s", async () => {
+Deno.test("a hub whose machine says that nobody listens is dialled every 3 s at most", async () => {
   await using rig = new Rig();
   const n1 = rig.node("n1");
   let dials = 0;
@@ -203,7 +203,7 @@ Deno.test("a hub that cannot be reached is dialled with back-off up to 15 s", as
     throw new AppError("ServiceUnavailable", "no");
   });
   await rig.pass(600);
-  assert.ok(dials > 50 && dials < 130, `${dials} dials in ten minutes`);
+  assert.ok(dials > 250 && dials < 600, `${dials} dials in ten minutes`);
   assert.equal(n1.link.state.connected, false);
 });
 

@@ -1,3 +1,4 @@
+import { CRI_HOST } from "../../../../core/parts/mod.ts";
 import {
   create,
   type DescMessage,
@@ -126,7 +127,7 @@ export class GrpcChannel implements Disposable {
     signal: AbortSignal,
   ): Promise<Response> {
     const { timeout } = options;
-    const response = await fetch(`http://cri.invalid/${method.parent.typeName}/${method.name}`, {
+    const response = await fetch(`http://${CRI_HOST}/${method.parent.typeName}/${method.name}`, {
       method: "POST",
       client: this.#client,
       headers: {

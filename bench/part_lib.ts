@@ -2,6 +2,8 @@ import { lines, partArgs, partEnv, type PartSpec } from "../cli/launch.ts";
 import { AppError, type Ms, ms, systemClock } from "../core/base/mod.ts";
 import { LAUNCHED, parseReady, type ReadyLine } from "../core/parts/mod.ts";
 
+const CONFIG = new URL("../deno.json", import.meta.url).pathname;
+
 /** How a {@linkcode Part} is started otherwise than the launcher does it. */
 export interface PartChanges {
   /** The Deno binary. A copy shares no file pages with other Deno processes of the machine. */
@@ -99,6 +101,8 @@ function changedArgs(
     if (entry !== undefined && arg.endsWith("/main.ts")) return entry;
     return arg.replace(`--allow-run=${Deno.execPath()}`, `--allow-run=${binary}`);
   });
+  // The permission sets stand in the project's configuration, which a file elsewhere does not find.
+  if (entry !== undefined) swapped.splice(1, 0, `--config=${CONFIG}`);
   if (!v8Flags) return swapped;
   const rest = swapped.filter((arg) => !arg.startsWith("--v8-flags="));
   if (v8Flags.length > 0) rest.splice(1, 0, `--v8-flags=${v8Flags.join(",")}`);

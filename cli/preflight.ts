@@ -1,8 +1,8 @@
 /**
- * Looks at the machine before `up` starts anything: free ports, a container runtime, whether this
- * node has joined. Prints one JSON object. A process of its own, because the launcher may not look.
+ * Looks at the machine before `up` starts anything: free ports, a container runtime. Prints one
+ * JSON object. A process of its own, because the launcher may not look.
  */
-import { parseOptions, STATE_ROOT } from "../core/parts/mod.ts";
+import { parseOptions } from "../core/parts/mod.ts";
 import { say } from "./say.ts";
 
 /** What `up` learns about the machine. */
@@ -12,7 +12,6 @@ export interface Preflight {
   /** Ports that were taken, by name. */
   readonly taken: Readonly<Partial<Record<PortName, number>>>;
   readonly criSocket: "ok" | "absent" | "denied";
-  readonly joined: boolean;
   readonly hostname: string;
   /** Addresses that other machines can reach. */
   readonly addresses: readonly string[];
@@ -50,19 +49,9 @@ function socketState(path: string): Preflight["criSocket"] {
   }
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 if (import.meta.main) {
   const options = parseOptions({
     "cri-socket": { help: "", value: "PATH", fallback: "" },
-    "state-root": { help: "", value: "DIR", fallback: STATE_ROOT },
   }, Deno.args);
   const ports: Partial<Record<PortName, number>> = {};
   const taken: Partial<Record<PortName, number>> = {};
@@ -75,7 +64,6 @@ if (import.meta.main) {
     ports: ports as Record<PortName, number>,
     taken,
     criSocket: options["cri-socket"] === "none" ? "absent" : socketState(options["cri-socket"]),
-    joined: exists(`${options["state-root"]}/agent/identity/node.crt`),
     hostname: Deno.hostname().toLowerCase().replace(/[^a-z0-9.-]/g, "-"),
     addresses: Deno.networkInterfaces()
       .filter((item) => item.family === "IPv4" && !/^(127\.|169\.254\.)/.test(item.address))

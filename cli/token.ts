@@ -1,6 +1,6 @@
-import { AppError } from "../core/base/mod.ts";
+import { AppError, isAppError } from "../core/base/mod.ts";
 import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
-import { KUBECONFIG_OPTION, openClient } from "./client.ts";
+import { type ApiClient, KUBECONFIG_OPTION, openClient } from "./client.ts";
 import { say } from "./say.ts";
 import { table } from "./table.ts";
 
@@ -13,6 +13,7 @@ const CREATE = {
   },
   ttl: { help: "minutes until the token expires", value: "MINUTES", fallback: 60 },
   uses: { help: "how many nodes may join with it", value: "N", fallback: 1 },
+  "unless-joined": { help: "make none when the node is there already", fallback: false },
   replace: { help: "may take over the name of a node that has joined before", fallback: false },
   out: {
     help: "file to write the token to (0600) instead of printing it",
@@ -25,6 +26,8 @@ const REVOKE = {
   id: { help: "id of the token", value: "ID", fallback: "" },
 } as const;
 const PATH = "/skerry/v1/tokens";
+/** What `token create --unless-joined` prints when it made none. */
+export const ALREADY_JOINED = "the node has joined already";
 
 interface TokenInfo {
   readonly id: string;
@@ -59,6 +62,7 @@ async function createToken(args: readonly string[]): Promise<void> {
     throw new AppError("BadRequest", "say which node the token is for: --node NAME (or a pattern)");
   }
   using client = openClient(options.kubeconfig);
+  if (options["unless-joined"] && await hasNode(client, options.node)) return say(ALREADY_JOINED);
   const made: { token: string } = await client.request("POST", PATH, {
     node: options.node,
     ttlSeconds: options.ttl * 60,
@@ -67,6 +71,16 @@ async function createToken(args: readonly string[]): Promise<void> {
   });
   if (options.out === "") return say(made.token);
   await Deno.writeTextFile(options.out, `${made.token}\n`, { mode: 0o600 });
+}
+
+async function hasNode(client: ApiClient, name: string): Promise<boolean> {
+  try {
+    await client.request("GET", `/api/v1/nodes/${encodeURIComponent(name)}`);
+    return true;
+  } catch (error) {
+    if (isAppError(error, "NotFound")) return false;
+    throw error;
+  }
 }
 
 async function listTokens(args: readonly string[]): Promise<void> {

@@ -16,6 +16,7 @@ import { launcherStopSignal, launchPart, lines, type RunningPart } from "./launc
 import { foundLibrary } from "./library.ts";
 import type { Preflight } from "./preflight.ts";
 import { fail, say } from "./say.ts";
+import { ALREADY_JOINED } from "./token.ts";
 
 const UP_OPTIONS = {
   "state-dir": { help: "folder of all state", value: "DIR", fallback: STATE_ROOT },
@@ -65,10 +66,10 @@ async function preflight(options: UpOptions, stop: AbortSignal): Promise<Preflig
     [
       "--allow-net=127.0.0.1,0.0.0.0",
       "--allow-sys=hostname,networkInterfaces",
-      `--allow-read=${options["state-dir"]}${socket === "none" ? "" : `,${socket}`}`,
+      ...(socket === "none" ? [] : [`--allow-read=${socket}`]),
     ],
     "./preflight.ts",
-    [`--cri-socket=${socket}`, `--state-root=${options["state-dir"]}`],
+    [`--cri-socket=${socket}`],
     stop,
   );
   return JSON.parse(text) as Preflight;
@@ -178,15 +179,16 @@ async function main(args: readonly string[]): Promise<number> {
     const hub = await readyOrOver(parts.hub, over);
     const kubeconfig = String(hub["kubeconfig"]);
     const tokenFile = `${options["state-dir"]}/agent-token`;
-    if (!found.joined) {
-      await skerry(kubeconfig, [
-        "token",
-        "create",
-        `--node=${options.name || found.hostname}`,
-        `--out=${tokenFile}`,
-      ], over);
-    }
-    const token = found.joined ? "" : tokenFile;
+    const answer = await skerry(kubeconfig, [
+      "token",
+      "create",
+      `--node=${options.name || found.hostname}`,
+      `--out=${tokenFile}`,
+      // This machine's own node: it may come back after somebody deleted it.
+      "--replace",
+      "--unless-joined",
+    ], over);
+    const token = answer === ALREADY_JOINED ? "" : tokenFile;
     parts.agent = watch(startAgent(options, found, token, stops.agent.signal));
     const agent = await readyOrOver(parts.agent, over);
     const runner = await readyOrOver(parts.runner, over);

@@ -115,13 +115,13 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       subresources: parts.pods ? [localLogSubresource(parts.pods)] : [],
       routes: [],
     }),
-    readyService(options, credentials.kubeconfig),
     createNode(base, runtime, parts, enqueue),
     ...(parts.pods ? [parts.pods] : []),
     manifests(base, parts),
     functions,
     ...(linked?.services ?? []),
     metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
+    readyService(options, credentials.kubeconfig),
   ], signal);
   if (runtime && options["stop-pods"]) await stopPods(runtime, node, base);
 }

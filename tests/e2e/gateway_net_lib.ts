@@ -50,8 +50,8 @@ export class TestNetwork implements AsyncDisposable {
   }
 
   /**
-   * Adds a namespace behind the bridge. It reaches this machine and nothing else, and as it has no
-   * route to the resolver, looking up names fails there at once.
+   * Adds a namespace behind the bridge. It reaches this machine and nothing else; looking up a
+   * name is never answered there.
    */
   async add(): Promise<Place> {
     const number = this.#namespaces.length + 1;
@@ -67,6 +67,12 @@ export class TestNetwork implements AsyncDisposable {
     await mustRun("ip", [...inside, "addr", "add", `${address}/24`, "dev", inner]);
     await mustRun("ip", [...inside, "link", "set", "lo", "up"]);
     await mustRun("ip", [...inside, "link", "set", inner, "up"]);
+    // A router that takes everything and answers nothing: what leaves for elsewhere, such as the
+    // lookup of a name, meets silence, as on a gateway whose uplink is gone.
+    const deaf = `10.197.${this.#index}.254`;
+    const nowhere = ["lladdr", "02:00:00:00:00:fe", "nud", "permanent"];
+    await mustRun("ip", [...inside, "neigh", "add", deaf, ...nowhere, "dev", inner]);
+    await mustRun("ip", [...inside, "route", "add", "default", "via", deaf]);
     // A disabled port takes and gives nothing (0); 3 is forwarding.
     const state = (on: boolean): string[] => ["state", on ? "0" : "3"];
     return {

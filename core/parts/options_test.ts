@@ -67,11 +67,11 @@ Deno.test("resolvePaths() makes relative paths absolute and leaves words alone",
     "sock": { help: "", path: true, fallback: "none" },
     "name": { help: "", fallback: "b" },
   };
-  deepStrictEqual(resolvePaths(table, parseOptions(table, []), "/root"), {
-    dir: "/root/a",
+  deepStrictEqual(resolvePaths(table, parseOptions(table, []), "/base"), {
+    dir: "/base/a",
     sock: "none",
     name: "b",
   });
-  strictEqual(resolvePaths(table, parseOptions(table, ["--dir=./x"]), "/root").dir, "/root/x");
-  strictEqual(resolvePaths(table, parseOptions(table, ["--dir=/x"]), "/root").dir, "/x");
+  strictEqual(resolvePaths(table, parseOptions(table, ["--dir=./x"]), "/base").dir, "/base/x");
+  strictEqual(resolvePaths(table, parseOptions(table, ["--dir=/x"]), "/base").dir, "/x");
 });

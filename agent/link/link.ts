@@ -132,8 +132,10 @@ class AgentLink implements Link {
       // The hub said so itself; another one may be there already.
       if (code === CLOSE.stopping) return ms(0);
     }
-    const window = (now - this.#lostAt) / 4;
-    const cap = this.#refused ? LINK.redialRefusedCap : LINK.redialCap;
+    const lost = now - this.#lostAt;
+    const [window, cap] = this.#refused
+      ? [lost / 8, LINK.redialRefusedCap]
+      : [lost / 4, LINK.redialCap];
     return ms(random() * Math.min(cap, Math.max(LINK.redialBase, window)));
   }
 

@@ -1,6 +1,7 @@
 import { AppError, errorText, type Logger } from "../../core/base/mod.ts";
 import { CLOSE, type Connection, type Stream } from "../../core/link/mod.ts";
 import { HubView } from "../../core/sync/mod.ts";
+import { linkSignals } from "./link_signals.ts";
 import { NodeSession, type SessionHost } from "./node_session.ts";
 import type { Hub, HubOptions, NodeLink, StreamHeader } from "./options.ts";
 import { Streams } from "./streams.ts";
@@ -85,22 +86,25 @@ class HubLinks implements Hub, SessionHost {
   }
 
   async recheck(node: string): Promise<void> {
-    const session = this.#newest.get(node);
-    if (!session) return;
+    // All of them: a link that has not said hello yet is not the newest session of anything.
+    const open = [...this.#ends.keys()].filter((session) => session.node === node);
+    await Promise.all(open.map((session) => this.admit(session)));
+  }
+
+  async admit(session: NodeSession): Promise<boolean> {
     const verdict = await this.options.identities.check(session.link.peer);
     if (!verdict.ok) session.link.close(CLOSE.shutOut, verdict.reason);
+    return verdict.ok;
   }
 
   async openStream(node: string, header: StreamHeader, signal: AbortSignal): Promise<Stream> {
     const session = this.#up.get(node);
     if (!session) throw new AppError("ServiceUnavailable", `node ${node} is not connected`);
-    const gone = new AbortController();
-    void session.link.closed.then(() =>
-      gone.abort(new AppError("ServiceUnavailable", `node ${node} went away`))
-    );
     const ask = (id: string): Promise<unknown> =>
       session.link.send({ t: "open", stream: id, header });
-    return await this.#streams.open(node, ask, AbortSignal.any([signal, gone.signal]));
+    // A session lives long and sees many streams: nothing of this one may stay with it.
+    using either = linkSignals(signal, session.gone);
+    return await this.#streams.open(node, ask, either.signal);
   }
 
   async takeTurn(session: NodeSession): Promise<void> {

@@ -26,6 +26,8 @@ export interface SessionHost {
   readonly newId: () => string;
   /** Waits until the node's older session has ended; call `release` at the end. */
   takeTurn(session: NodeSession): Promise<void>;
+  /** Asks again whether the certificate is the node's identity; closes with 4403 when it is not. */
+  admit(session: NodeSession): Promise<boolean>;
   /** The session is up: the node counts as connected. */
   up(session: NodeSession): void;
 }
@@ -35,6 +37,8 @@ export class NodeSession {
   readonly node: string;
   readonly id: string;
   readonly link: Session;
+  /** Aborts when the session is over. */
+  readonly gone: AbortSignal;
   readonly #host: SessionHost;
   readonly #connectedAt: Ms;
   readonly #log: Logger;
@@ -60,6 +64,11 @@ export class NodeSession {
         ? { onCall: (method, body, signal) => onCall(connection.peer, method, body, signal) }
         : {}),
     });
+    const gone = new AbortController();
+    this.gone = gone.signal;
+    void this.link.closed.then(() =>
+      gone.abort(new AppError("ServiceUnavailable", `node ${this.node} went away`))
+    );
   }
 
   /** What the hub shows of it. */
@@ -83,8 +92,11 @@ export class NodeSession {
     try {
       const hello = await this.#readHello();
       await this.#host.takeTurn(this);
-      nodeView = view.attach(this.node, (keys) => this.#sender?.changed(keys));
-      await this.#serve(hello, nodeView);
+      // The hello may have come long after the connection was let in.
+      if (await this.#host.admit(this)) {
+        nodeView = view.attach(this.node, (keys) => this.#sender?.changed(keys));
+        await this.#serve(hello, nodeView);
+      }
     } catch (error) {
       this.#fail(error);
     } finally {

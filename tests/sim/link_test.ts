@@ -234,6 +234,47 @@ Deno.test("a shut-out node asks once a minute and is let in again after a new jo
   assert.equal(n1.link.state.connected, true);
 });
 
+for (const when of ["before", "after"] as const) {
+  Deno.test(`a link that says hello ${when} the recheck of its shut-out node is sent away`, async () => {
+    let shutOut = false;
+    await using rig = new Rig({
+      identities: {
+        check: () => Promise.resolve(shutOut ? { ok: false, reason: "deleted" } : { ok: true }),
+      },
+    });
+    await rig.startHub();
+    const dialling = rig.network.dialer({ name: "n1", fingerprint: "f", remote: "test" })
+      .dial("/v1/link", new AbortController().signal);
+    await rig.pass(0.1);
+    const connection = await dialling;
+    shutOut = true;
+    if (when === "after") await rig.hub.recheck("n1");
+    await connection.send(JSON.stringify({ t: "hello", protocol: 1, agent: "a", bootId: "b" }))
+      .catch(() => {});
+    await rig.pass(1);
+    assert.equal(await connection.receive(), undefined, "no welcome");
+    assert.equal((await connection.closed).code, CLOSE.shutOut);
+    assert.deepEqual(rig.hub.nodes(), []);
+  });
+}
+
+Deno.test("recheck() ends a shut-out node's link that has not said hello", async () => {
+  let shutOut = false;
+  await using rig = new Rig({
+    identities: {
+      check: () => Promise.resolve(shutOut ? { ok: false, reason: "deleted" } : { ok: true }),
+    },
+  });
+  await rig.startHub();
+  const dialling = rig.network.dialer({ name: "n1", fingerprint: "f", remote: "test" })
+    .dial("/v1/link", new AbortController().signal);
+  await rig.pass(0.1);
+  shutOut = true;
+  await rig.hub.recheck("n1");
+  await rig.pass(0.1);
+  assert.equal((await (await dialling).closed).code, CLOSE.shutOut);
+});
+
 Deno.test("a newer session of a node replaces the older one", async () => {
   await using rig = new Rig();
   await rig.startHub();

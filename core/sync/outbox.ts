@@ -165,7 +165,8 @@ export class Outbox {
         }
       } catch (error) {
         if (this.#session === session) session.fail(error);
-        break;
+        // Another session may be up by now, and its kick was left to this loop.
+        if (this.#session === session) break;
       }
     }
     this.#pumping = false;

@@ -163,3 +163,17 @@ Deno.test("Outbox keeps about a thousand events of a long time alone, the newest
   assert.ok(rows.length > 1000 && rows.length < 1070, `${rows.length} rows`);
   assert.equal(rows.at(-1), "event/a/e2999");
 });
+
+Deno.test("Outbox sends on a new session although the old one's send fails later", async () => {
+  using rig = new Rig();
+  rig.add("a", 1);
+  const old = Promise.withResolvers<unknown>();
+  rig.attach(() => old.promise);
+  await rig.settle();
+  rig.outbox.detach();
+  rig.attach();
+  await rig.settle();
+  old.reject(new Error("the old link closed"));
+  await rig.settle();
+  assert.deepEqual([rig.bodies, rig.failed], [[1], []]);
+});

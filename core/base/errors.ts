@@ -40,6 +40,26 @@ export interface AppErrorOptions {
   readonly causes?: readonly ErrorCause[];
   /** Seconds after which a retry may help (`TooManyRequests`, `ServiceUnavailable`). */
   readonly retryAfterSeconds?: number;
+  /** What is wrong with this process's own state on disk, when that is what failed. */
+  readonly state?: StateTrouble;
+}
+
+/**
+ * What can be wrong with the state of a process. It decides whether starting the process again
+ * can help: `in-use` may pass when another process ends, the others need a person.
+ */
+export type StateTrouble = "damaged" | "in-use" | "unusable";
+
+/** What the system says of a path that stays as it is until a person mends it. */
+const UNUSABLE = new Set(
+  ["EROFS", "EACCES", "EPERM", "ENOTDIR", "EISDIR", "EEXIST", "ELOOP", "ENAMETOOLONG"],
+);
+
+/** What `error` says about the state on disk: by its own word, or as the system's refusal of a path. */
+export function stateTrouble(error: unknown): StateTrouble | undefined {
+  if (error instanceof AppError) return error.state;
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  return typeof code === "string" && UNUSABLE.has(code) ? "unusable" : undefined;
 }
 
 /**
@@ -53,12 +73,14 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly causes: readonly ErrorCause[];
   readonly retryAfterSeconds: number | undefined;
+  readonly state: StateTrouble | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.causes = options.causes ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.state = options.state;
   }
 }
 

@@ -3,6 +3,7 @@ export * from "./options.ts";
 export * from "./parts.ts";
 export * from "./permissions.ts";
 export * from "./ready.ts";
+export * from "./part_end.ts";
 export * from "./process.ts";
 export * from "./version.ts";
 export * from "./platform.ts";

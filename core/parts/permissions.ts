@@ -1,3 +1,4 @@
+import { AppError } from "../base/mod.ts";
 import { CRI_HOST, RUNNER_HOST } from "./socket_hosts.ts";
 import type { AgentOptions, HubOptions, RunnerOptions } from "./parts.ts";
 
@@ -77,9 +78,22 @@ export function runnerPermissions(options: RunnerOptions, library: string): Perm
   };
 }
 
-/** The command-line flags that grant `permissions`, in place of those kinds of the named set. */
-export function permissionFlags(permissions: Permissions): string[] {
-  return (["read", "write", "net"] as const)
-    .filter((kind) => permissions[kind].length > 0)
-    .map((kind) => `--allow-${kind}=${[...new Set(permissions[kind])].join(",")}`);
+/**
+ * The command-line flags that grant `permissions`, in place of those kinds of the named set.
+ *
+ * @throws {AppError} BadRequest for a path or host with a comma: Deno would read two of it
+ */
+export function permissionFlags(permissions: Partial<Permissions>): string[] {
+  return (["read", "write", "net"] as const).flatMap((kind) => {
+    const items = [...new Set(permissions[kind])];
+    const split = items.find((item) => item.includes(","));
+    if (split !== undefined) {
+      throw new AppError(
+        "BadRequest",
+        `${split}: a path or host must not have a comma, as permissions are a list with commas; ` +
+          "use another path, and repeat an option that takes several values",
+      );
+    }
+    return items.length > 0 ? [`--allow-${kind}=${items.join(",")}`] : [];
+  });
 }

@@ -1,15 +1,8 @@
-import {
-  AppError,
-  createLogger,
-  type ErrorCode,
-  errorText,
-  type Logger,
-  type LogLevel,
-  systemClock,
-} from "../base/mod.ts";
+import { createLogger, errorText, type Logger, type LogLevel, systemClock } from "../base/mod.ts";
 import { optionsHelp, type OptionsOf, type OptionTable, parseOptions } from "./options.ts";
 import { platformProblem } from "./platform.ts";
-import { EXIT } from "./ready.ts";
+import { partEnd } from "./part_end.ts";
+import { EXIT, printFailed } from "./ready.ts";
 import { exposedCollector, startTrimming } from "./trim.ts";
 
 /** What the body of a part gets. */
@@ -19,15 +12,6 @@ export interface PartContext<T extends OptionTable> {
   /** Aborts at SIGINT, SIGTERM, or when the launcher that started this part is gone. */
   readonly signal: AbortSignal;
 }
-
-/** Errors that a restart does not mend, and the exit code that says so. */
-const FINAL_ERRORS: Partial<Record<ErrorCode, number>> = {
-  BadRequest: EXIT.usage,
-  Invalid: EXIT.usage,
-  AlreadyExists: EXIT.cannotCreate,
-  Unauthorized: EXIT.needsJoin,
-  Unsupported: EXIT.unsupported,
-};
 
 /**
  * Runs a part as this process: reads the options, sets up the log and the stop signal, runs `body`,
@@ -70,8 +54,10 @@ export async function runPart<T extends OptionTable>(
     await body({ options, log, signal: stopSignal(log) });
     Deno.exit(EXIT.ok);
   } catch (error) {
-    log.error("stopped by an error", { error: errorText(error) });
-    Deno.exit((error instanceof AppError ? FINAL_ERRORS[error.code] : undefined) ?? EXIT.failure);
+    const { code, reason } = partEnd(error);
+    log.error("stopped by an error", { error: reason });
+    if (Deno.env.get(LAUNCHED) === "1") printFailed(reason);
+    Deno.exit(code);
   }
 }
 

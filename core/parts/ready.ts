@@ -16,6 +16,25 @@ export function printReady(facts: ReadyLine["ready"]): void {
   }
 }
 
+/** Tells the launcher why this part ends, in the last line that it prints: `{"failed": "..."}`. */
+export function printFailed(reason: string): void {
+  try {
+    Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify({ failed: reason })}\n`));
+  } catch {
+    // Nobody reads it any more; the log has it as well.
+  }
+}
+
+/** Reads a line of a part's output; `undefined` when it does not say why the part ends. */
+export function parseFailed(line: string): string | undefined {
+  if (!line.startsWith('{"failed":')) return undefined;
+  try {
+    return String((JSON.parse(line) as { failed: unknown }).failed);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads a line of a part's output; `undefined` when it is no ready line. */
 export function parseReady(line: string): ReadyLine | undefined {
   if (!line.startsWith('{"ready":')) return undefined;
@@ -33,8 +52,12 @@ export const EXIT = {
   failure: 1,
   /** Options or files that a person must mend: starting it again will not help. */
   usage: 64,
-  /** A port is taken, a file or socket cannot be made. */
+  /** A port is taken, a socket cannot be made. */
   cannotCreate: 73,
+  /** The state cannot be used: its folder cannot be written, or its store is damaged. */
+  noState: 74,
+  /** The state is in use by another process: starting it again helps when that one has ended. */
+  inUse: 75,
   /** The node must be joined (again) by a person with a token. */
   needsJoin: 77,
   /** This machine or its libraries cannot run the part. */

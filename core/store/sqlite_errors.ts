@@ -1,4 +1,4 @@
-import { AppError } from "../base/mod.ts";
+import { AppError, type StateTrouble } from "../base/mod.ts";
 
 /** A database file that cannot be trusted any more. See `quarantineStore`. */
 export class DamagedStoreError extends AppError {
@@ -7,8 +7,9 @@ export class DamagedStoreError extends AppError {
   constructor(path: string, detail: string, cause?: unknown) {
     super(
       "InternalError",
-      `the store ${path} is damaged (${detail}): restore a copy, or move it aside to start anew`,
-      { cause },
+      `the store ${path} is damaged (${detail}): stop the process that uses it, then put a copy of ` +
+        `it back, or move ${path} with its -wal and -shm files elsewhere to start with an empty one`,
+      { cause, state: "damaged" },
     );
     this.path = path;
   }
@@ -38,13 +39,21 @@ const TABLE: readonly [number, RegExp, (path: string, cause: Error) => AppError]
     8,
     /readonly database/,
     (path, cause) =>
-      unavailable(`nothing was written to the store ${path}: the file is read-only`, cause),
+      unavailable(
+        `nothing was written to the store ${path}: the file is read-only; check it and its folder`,
+        cause,
+        "unusable",
+      ),
   ],
   [
     5,
     /database is locked/,
     (path, cause) =>
-      unavailable(`the store ${path} is in use by another process; stop that one first`, cause),
+      unavailable(
+        `the store ${path} is in use by another process; stop that one first`,
+        cause,
+        "in-use",
+      ),
   ],
   [
     10,
@@ -71,8 +80,9 @@ const TABLE: readonly [number, RegExp, (path: string, cause: Error) => AppError]
   ],
 ];
 
-function unavailable(message: string, cause: unknown): AppError {
-  return new AppError("ServiceUnavailable", message, { cause, retryAfterSeconds: 10 });
+function unavailable(message: string, cause: unknown, state?: StateTrouble): AppError {
+  const options = { cause, retryAfterSeconds: 10, ...(state ? { state } : {}) };
+  return new AppError("ServiceUnavailable", message, options);
 }
 
 /** Turns what SQLite throws into an `AppError`; other values are returned as they are. */

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { AppError, type Bytes, type Clock, type Ms } from "../base/mod.ts";
+import { AppError, type Bytes, type Clock, type Ms, stateTrouble } from "../base/mod.ts";
 import { DamagedStoreError, guarded, storeError } from "./sqlite_errors.ts";
 import { findDamage, prepareDatabase } from "./sqlite_schema.ts";
 
@@ -47,11 +47,13 @@ function ensureFile(path: string): number {
     if (mode !== null && (mode & 0o077) !== 0) Deno.chmodSync(path, 0o600);
     return size;
   } catch (error) {
-    // SQLite tries again and names the reason: a missing folder, a read-only file.
-    const { NotFound, PermissionDenied } = Deno.errors;
-    if (error instanceof NotFound || error instanceof PermissionDenied) return 0;
-    throw new AppError("ServiceUnavailable", `the store ${path} cannot be opened`, {
+    // SQLite tries again and names the reason: a missing folder.
+    if (error instanceof Deno.errors.NotFound) return 0;
+    const state = stateTrouble(error);
+    const advice = state ? ": check its folder and its permissions" : "";
+    throw new AppError("ServiceUnavailable", `the store ${path} cannot be opened${advice}`, {
       cause: error,
+      ...(state ? { state } : {}),
     });
   }
 }

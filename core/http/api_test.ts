@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { RESOURCE_LIST, RESOURCES } from "../api/mod.ts";
+import { type KubeObject, RESOURCE_LIST, RESOURCES } from "../api/mod.ts";
 import { AppError, seconds, silentLogger, VirtualClock } from "../base/mod.ts";
 import { openSqliteStore, type SqliteStore } from "../store/mod.ts";
 import { type Api, type ApiOptions, createApi } from "./api.ts";
 import { createAuthenticate } from "./authn.ts";
 import { rbacLike, VIEWER_GROUP } from "./authz.ts";
+import { pathAttributes } from "./request_info.ts";
 import type { PeerCertificate } from "./types.ts";
 
 const PEERS: Record<string, PeerCertificate> = Object.fromEntries(
@@ -555,3 +556,91 @@ Deno.test("delete of a collection takes what the selector chooses", async () => 
   const left = await bench.store.list(RESOURCES.pods);
   assert.deepEqual(left.items.map((one) => one.metadata.name), ["b"]);
 });
+
+Deno.test.each(["mirror", "source", "hash"])(
+  "users cannot add, change or remove the annotation config.%s of static pods",
+  async (word) => {
+    using bench = new Bench();
+    const key = `kubernetes.io/config.${word}`;
+    const annotated = (object: object): object => ({
+      ...object,
+      metadata: { name: "a", annotations: { [key]: "1" } },
+    });
+    const made = await bench.json("POST", PODS, { body: annotated(pod("a")) });
+    assert.equal(made.code, 422);
+    assert.match(
+      made.message,
+      /annotations\[kubernetes\.io\/config\.\w+\]: Forbidden: may not add/,
+    );
+    const type = "application/merge-patch+json";
+    const patch = (name: string, value: unknown) =>
+      bench.json("PATCH", `${PODS}/${name}`, {
+        type,
+        body: { metadata: { annotations: { [key]: value } } },
+      });
+    await bench.json("POST", PODS, { body: pod("a") });
+    assert.match((await patch("a", "1")).message, /Forbidden: may not add/);
+    const replaced = await bench.json("PUT", `${PODS}/a`, { body: annotated(pod("a")) });
+    assert.equal(replaced.code, 422);
+    assert.equal((await bench.json("GET", `${PODS}/a`)).metadata.annotations?.[key], undefined);
+
+    // What a node has made through the store keeps its mark, takes other changes and can be deleted.
+    const mirror = { ...annotated(pod("")) as KubeObject };
+    mirror.metadata = { ...mirror.metadata, name: "b", namespace: "default" };
+    await bench.store.create(RESOURCES.pods, mirror);
+    assert.match((await patch("b", null)).message, /Forbidden: may not remove/);
+    assert.match((await patch("b", "2")).message, /Forbidden: may not change/);
+    const labelled = await bench.json("PATCH", `${PODS}/b`, {
+      type,
+      body: { metadata: { labels: { a: "b" } } },
+    });
+    assert.deepEqual([labelled.metadata.labels, labelled.metadata.annotations], [{ a: "b" }, {
+      [key]: "1",
+    }]);
+    assert.equal((await bench.ask("DELETE", `${PODS}/b?gracePeriodSeconds=0`)).status, 200);
+    assert.equal((await bench.json("GET", `${PODS}/b`)).code, 404);
+  },
+);
+
+Deno.test("a workload's pod template cannot make its pods mirrors", async () => {
+  using bench = new Bench();
+  const body = (annotations: object): object => ({
+    metadata: { name: "d" },
+    spec: {
+      selector: { matchLabels: { a: "b" } },
+      template: {
+        metadata: { labels: { a: "b" }, annotations },
+        spec: { containers: [{ name: "c", image: "x" }] },
+      },
+    },
+  });
+  const path = "/apis/apps/v1/namespaces/default/daemonsets";
+  const mark = { "kubernetes.io/config.mirror": "1" };
+  const refused = await bench.json("POST", path, { body: body(mark) });
+  assert.equal(refused.code, 422);
+  assert.match(
+    refused.message,
+    /spec\.template\.metadata\.annotations\[kubernetes\.io\/config\.mirror/,
+  );
+  assert.equal((await bench.ask("POST", path, { body: body({ a: "b" }) })).status, 201);
+  assert.equal((await bench.json("PUT", `${path}/d`, { body: body(mark) })).code, 422);
+});
+
+Deno.test.each(["User", "Group", "Uid", "Extra-scopes"])(
+  "a request with Impersonate-%s is refused, and not served as who sent it",
+  async (name) => {
+    using bench = new Bench();
+    const headers = { [`Impersonate-${name}`]: "nobody" };
+    const answer = await bench.json("POST", MAPS, { body: configMap("m"), headers });
+    assert.deepEqual([answer.kind, answer.code, answer.reason], ["Status", 403, "Forbidden"]);
+    assert.match(answer.message, /impersonation is not served/);
+    assert.equal((await bench.json("GET", "/version", { headers })).code, 403);
+    assert.equal((await bench.json("GET", `${MAPS}/m`)).code, 404);
+    const request = new Request("https://localhost/api/v1/pods", { headers });
+    const info = { signal: new AbortController().signal, peer: PEERS["admin"] as PeerCertificate };
+    await assert.rejects(
+      bench.api.admit(request, info, pathAttributes("GET", "/version")),
+      /impersonation/,
+    );
+  },
+);

@@ -2,6 +2,7 @@ import {
   apiVersionOf,
   invalidObject,
   type KubeObject,
+  nodeAnnotationProblems,
   type ResourceDef,
   setDefaults,
   validateObject,
@@ -171,6 +172,8 @@ function isNamespace({ group, kind }: ResourceDef): boolean {
 
 function throwProblems(resource: ResourceDef, object: KubeObject, old?: KubeObject): void {
   const problems = validateObject(resource, object, old);
+  // Walks members only once they are known to be what they should be.
+  if (problems.length === 0) problems.push(...nodeAnnotationProblems(object, old));
   if (problems.length > 0) {
     const name = object.metadata.name || object.metadata.generateName || "";
     throw invalidObject(resource, name, problems);

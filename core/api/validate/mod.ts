@@ -16,6 +16,7 @@ import { workloadProblems } from "./workloads.ts";
 export { setDefaults } from "./defaults.ts";
 export * from "./field_error.ts";
 export { type NameForm, nameProblem } from "./names.ts";
+export { nodeAnnotationProblems } from "./node_annotations.ts";
 export { podSpecProblems } from "./pod_spec.ts";
 
 /** Finds the problems of an object of one kind; `old` is the state before, for an update. */

@@ -1,7 +1,7 @@
 import type { ResourceDef } from "../api/mod.ts";
 import { AppError, type Clock, errorText, isAppError, type Logger } from "../base/mod.ts";
 import type { Store } from "../store/mod.ts";
-import { unauthorized } from "./authn.ts";
+import { refuseImpersonation, unauthorized } from "./authn.ts";
 import { ANONYMOUS, forbidden } from "./authz.ts";
 import { Discovery } from "./discovery.ts";
 import { Limiter } from "./limiter.ts";
@@ -123,6 +123,7 @@ class ApiServer {
           `the URL is longer than ${this.#parts.limits.urlLength} characters`,
         );
       }
+      refuseImpersonation(request);
       const url = new URL(request.url);
       const path = parsePath(url.pathname);
       return path
@@ -134,6 +135,7 @@ class ApiServer {
   }
 
   async admit(request: Request, info: ConnectionInfo, attributes: Attributes): Promise<User> {
+    refuseImpersonation(request);
     const user = await this.#authenticate(request, info);
     if (!user) throw unauthorized();
     const decision = await this.#parts.authorize(user, attributes);

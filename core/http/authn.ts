@@ -47,3 +47,19 @@ function withAuthenticated(user: User): User {
     ? user
     : { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
 }
+
+/**
+ * Refuses a request that wants to act as somebody else (`kubectl --as`). To serve it as who sent it
+ * would give it more than it asked for.
+ * @throws {AppError} Forbidden
+ */
+export function refuseImpersonation({ headers }: Request): void {
+  for (const name of headers.keys()) {
+    if (!name.startsWith("impersonate-")) continue;
+    throw new AppError(
+      "Forbidden",
+      `impersonation is not served: send the request without the header ${name} ` +
+        "(kubectl: without --as, --as-group and --as-uid)",
+    );
+  }
+}

@@ -4,8 +4,8 @@ import {
   RESOURCES,
   validateWasmFunction,
   type WasmFunction,
-  wasmFunctionMatchesNode,
   type WasmFunctionNodeStatus,
+  wasmFunctionPlacement,
 } from "../../core/api/mod.ts";
 import {
   type Clock,
@@ -225,9 +225,7 @@ export class FunctionManager implements Service {
     const labels = store.transact((tx) =>
       tx.get({ resource: RESOURCES.nodes, name: node })?.metadata.labels ?? {}
     );
-    // An object that cannot be read is everyone's, so that its status says what is wrong with it.
-    return validateWasmFunction(fn).some(({ field }) => field.startsWith("spec.placement")) ||
-      wasmFunctionMatchesNode(fn, { name: node, labels });
+    return wasmFunctionPlacement(fn)({ name: node, labels });
   }
 
   async #prepare(fn: WasmFunction, signal: AbortSignal): Promise<{

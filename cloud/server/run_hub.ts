@@ -18,6 +18,7 @@ import {
 import { loadWsAcceptor } from "../../core/link/mod.ts";
 import { type HUB_OPTIONS, type PartContext, printReady, VERSION } from "../../core/parts/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
+import { createFunctions } from "../functions/mod.ts";
 import { createHub } from "../hub/mod.ts";
 import { createJoin, writeAdminKubeconfig } from "../join/mod.ts";
 import { answerCall } from "./calls.ts";
@@ -142,6 +143,7 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
       sessions: () => hub.nodes(),
       session: (node) => hub.node(node),
     }),
+    ...createFunctions({ store, clock, random, log }),
     ...join.services,
     apiListenerService({
       ...listener,

@@ -168,7 +168,16 @@ export interface WasmFunctionNodeStatus {
   lastTransitionTime?: string;
 }
 
-/** Why a function is or is not ready. These words are API. */
+/** What the status keeps of a node when there are too many to tell all of each. */
+export type WasmFunctionNodeBrief = Pick<
+  WasmFunctionNodeStatus,
+  "name" | "ready" | "reason" | "invocations"
+>;
+
+/**
+ * Why a function is or is not ready on a node. These words are API; the `Ready` condition has
+ * `NoNodes` (no node matches) and `Pending` (a node has not reported) besides.
+ */
 export type WasmReason =
   | "Serving"
   | "Compiling"
@@ -186,7 +195,10 @@ export type WasmReason =
 export interface WasmFunctionStatus {
   observedGeneration?: number;
   conditions?: Condition[];
+  /** At most 100 nodes, those on which it is not ready first. */
   nodes?: WasmFunctionNodeStatus[];
+  /** The nodes beyond. */
+  otherNodes?: WasmFunctionNodeBrief[];
   readyNodes?: number;
   desiredNodes?: number;
   /** Of the first ready node. */
@@ -295,4 +307,16 @@ export function wasmFunctionMatchesNode(
     return false;
   }
   return Object.entries(nodeSelector ?? {}).every(([key, value]) => node.labels[key] === value);
+}
+
+/**
+ * Tells which nodes are to report how a function stands: those that its placement matches, and all
+ * when the placement cannot be read, so that the status says what is wrong with it.
+ */
+export function wasmFunctionPlacement(
+  fn: WasmFunction,
+): (node: { readonly name: string; readonly labels: Readonly<Record<string, string>> }) => boolean {
+  const unreadable = validateWasmFunction(fn)
+    .some(({ field }) => field?.startsWith("spec.placement"));
+  return (node) => unreadable || wasmFunctionMatchesNode(fn, node);
 }

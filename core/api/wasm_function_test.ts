@@ -112,6 +112,30 @@ Deno.test("mergeWasmStatus() replaces one node's entry, sums counters and keeps 
   assert.deepEqual(object.status.nodes?.map(({ name }) => name), ["a"]);
 });
 
+Deno.test("mergeWasmStatus() counts all nodes, lists 100, and lists those that are not ready first", () => {
+  const counters = { requests: 1, errors: 0, timeouts: 0, traps: 0, rejected: 0 };
+  const object = fn({});
+  const merge = (name: string, ready: boolean): void => {
+    const reason = ready ? "Serving" as const : "CompileFailed" as const;
+    const report = { name, ready, reason, invocations: counters };
+    object.status = mergeWasmStatus(object, { node: name, report }, { now: ms(0) });
+  };
+  const names = Array.from({ length: 150 }, (_, i) => `n${String(i).padStart(3, "0")}`);
+  for (const name of names) merge(name, true);
+  assert.deepEqual([object.status?.readyNodes, object.status?.desiredNodes], [150, 150]);
+  assert.equal(object.status?.invocations?.requests, 150);
+  assert.equal(object.status?.nodes?.length, 100);
+  merge("n149", false);
+  assert.equal(object.status?.readyNodes, 149);
+  assert.equal(object.status?.nodes?.at(-1)?.name, "n149");
+  assert.match(object.status?.conditions?.[0]?.message ?? "", /^149 of 150 nodes serve it/);
+  for (const node of names.slice(0, 60)) {
+    object.status = mergeWasmStatus(object, { node }, { now: ms(0) });
+  }
+  assert.deepEqual([object.status?.readyNodes, object.status?.desiredNodes], [89, 90]);
+  assert.deepEqual([object.status?.nodes?.length, object.status?.otherNodes], [90, undefined]);
+});
+
 Deno.test("parseByteSize() and parseSpan() read what they say and nothing else", () => {
   assert.deepEqual(["1Mi", "1.5Ki", "10", "2k"].map(parseByteSize), [1048576, 1536, 10, 2000]);
   for (const text of ["", "1 Mi", "-1", "1m", "0.3Ki", "9e9"]) {

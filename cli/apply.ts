@@ -1,7 +1,7 @@
 import { parseAllDocuments } from "yaml";
 import { type KubeObject, resourceOfKind } from "../core/api/mod.ts";
 import { AppError, isAppError, ms, seconds, sleep, systemClock } from "../core/base/mod.ts";
-import { parseOptions } from "../core/parts/mod.ts";
+import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
 import { type ApiClient, KUBECONFIG_OPTION, openClient } from "./client.ts";
 import { say } from "./say.ts";
 
@@ -13,7 +13,13 @@ const OPTIONS = {
 
 /** `skerry apply`: what `up` brings its example with; for more use kubectl. */
 export async function runApply(args: readonly string[]): Promise<void> {
+  if (args.includes("--help")) {
+    return say(optionsHelp("deno task skerry apply --file FILE [options]", OPTIONS));
+  }
   const options = parseOptions(OPTIONS, args);
+  if (options.file === "") {
+    throw new AppError("BadRequest", "say what to apply: --file FILE");
+  }
   using client = openClient(options.kubeconfig);
   const objects = parseAllDocuments(await Deno.readTextFile(options.file))
     .map((document) => document.toJS() as KubeObject | null)

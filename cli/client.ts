@@ -7,8 +7,34 @@ export const ADMIN_KUBECONFIG = `${STATE_ROOT}/hub/admin.kubeconfig`;
 
 /** The option that every verb has which talks to the hub. */
 export const KUBECONFIG_OPTION = {
-  kubeconfig: { help: "kubeconfig of the hub's API", value: "FILE", fallback: ADMIN_KUBECONFIG },
+  kubeconfig: {
+    help: `kubeconfig of the hub's API (default: $KUBECONFIG, else ${ADMIN_KUBECONFIG})`,
+    value: "FILE",
+    fallback: "",
+  },
 } as const;
+
+/**
+ * Which kubeconfig counts: the one given, else the first of `KUBECONFIG` that exists, else the
+ * administrator's. When none of `KUBECONFIG` exists, its first, so that the error names it.
+ */
+export function chooseKubeconfig(
+  given: string,
+  environment: string | undefined,
+  exists: (path: string) => boolean,
+): string {
+  if (given !== "") return given;
+  const paths = (environment ?? "").split(":").filter((path) => path !== "");
+  return paths.find(exists) ?? paths[0] ?? ADMIN_KUBECONFIG;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
 
 /** A small client of the hub's API. */
 export interface ApiClient extends Disposable {
@@ -43,10 +69,12 @@ interface Kubeconfig {
 
 /**
  * A client for the current context of a kubeconfig with embedded certificates, as the hub writes it.
+ * `""` is the one that {@linkcode chooseKubeconfig} finds.
  *
  * @throws {AppError} NotFound, Invalid
  */
-export function openClient(path: string): ApiClient {
+export function openClient(kubeconfig: string): ApiClient {
+  const path = kubeconfig || chooseKubeconfig("", Deno.env.get("KUBECONFIG"), isFile);
   const config = readKubeconfig(path);
   const context = config.contexts?.find((item) => item.name === config["current-context"])?.context;
   const cluster = config.clusters?.find((item) => item.name === context?.cluster)?.cluster;

@@ -1,4 +1,5 @@
 import { watchNpx } from "./npx.ts";
+import { say, warn } from "./say.ts";
 import {
   backoffDelay,
   errorText,
@@ -18,6 +19,7 @@ import {
   type HubOptions,
   hubPermissions,
   LAUNCHED,
+  parseFailed,
   parseReady,
   permissionFlags,
   type ReadyLine,
@@ -98,8 +100,23 @@ export interface RunningPart {
   readonly part: PartSpec["part"];
   /** What the part said when it first served. Rejects when it gave up before that. */
   readonly ready: Promise<ReadyLine["ready"]>;
-  /** Resolves with the exit code when the part has ended for good. */
-  readonly ended: Promise<number>;
+  /** Resolves when the part has ended for good. */
+  readonly ended: Promise<Ended>;
+}
+
+/** How a part ended. */
+export interface Ended {
+  readonly code: number;
+  /** The signal that killed it. */
+  readonly signal?: string;
+  /** What it gave as the reason. */
+  readonly reason?: string;
+}
+
+/** A sentence on how a part ended. */
+export function endedText(part: string, { code, signal, reason }: Ended): string {
+  const how = signal ? `was killed by ${signal}` : `ended with exit code ${code}`;
+  return `the ${part} ${how}${reason ? `: ${reason}` : ""}`;
 }
 
 /** Exit codes after which starting the part again cannot help. */
@@ -107,61 +124,99 @@ const FINAL: ReadonlySet<number> = new Set([
   EXIT.ok,
   EXIT.usage,
   EXIT.cannotCreate,
+  EXIT.noState,
   EXIT.needsJoin,
   EXIT.unsupported,
 ]);
 
+const BACKOFF = { base: ms(500), cap: seconds(30) };
+/** So often a state that another process uses is tried: that one may be ending just now. */
+const IN_USE_TRIES = 4;
+
 /**
- * Starts a part and starts it again with back-off when it dies, until `stop` aborts; then it gets
- * SIGTERM, and SIGKILL after 40 s. The part's log lines go to this process's standard error.
+ * Whether the part is started again after `ended`, the `inUse`th time in a row that its state was
+ * in use.
  */
-export function launchPart(spec: PartSpec, stop: AbortSignal): RunningPart {
+export function startsAgain({ code, signal }: Ended, inUse: number): boolean {
+  if (signal) return true;
+  return code === EXIT.inUse ? inUse < IN_USE_TRIES : !FINAL.has(code);
+}
+
+/** What {@linkcode launchPart} obeys. */
+export interface LaunchStops {
+  /** Stops the part: SIGTERM, and SIGKILL after 40 s. */
+  readonly stop: AbortSignal;
+  /** Kills the part at once. */
+  readonly force?: AbortSignal;
+}
+
+/**
+ * Starts a part and starts it again with back-off when it dies, until it is stopped; says so on
+ * standard error, where the part's log lines go as well.
+ *
+ * @throws {AppError} BadRequest when its options cannot be made into permissions
+ */
+export function launchPart(spec: PartSpec, stops: LaunchStops): RunningPart {
   const ready = Promise.withResolvers<ReadyLine["ready"]>();
   ready.promise.catch(() => {});
-  const ended = (async () => {
-    for (let attempt = 0;; attempt++) {
-      const started = systemClock.monotonic();
-      const code = await runOnce(spec, stop, ready.resolve);
-      if (stop.aborted || FINAL.has(code)) {
-        ready.reject(new Error(`the ${spec.part} ended with exit code ${code}`));
-        return code;
-      }
-      if (systemClock.monotonic() - started > seconds(60)) attempt = 0;
-      try {
-        const backoff = { base: ms(500), cap: seconds(30) };
-        await sleep(systemClock, backoffDelay(backoff, attempt, systemRandom), stop);
-      } catch {
-        return code;
-      }
-    }
-  })();
+  const child = { part: spec.part, args: partArgs(spec), onReady: ready.resolve };
+  const ended = keepRunning(child, stops);
+  ended.then((how) => ready.reject(new Error(endedText(spec.part, how))), ready.reject);
   return { part: spec.part, ready: ready.promise, ended };
 }
 
-async function runOnce(
-  spec: PartSpec,
-  stop: AbortSignal,
-  onReady: (facts: ReadyLine["ready"]) => void,
-): Promise<number> {
-  if (stop.aborted) return EXIT.ok;
+interface Child {
+  readonly part: string;
+  readonly args: string[];
+  readonly onReady: (facts: ReadyLine["ready"]) => void;
+}
+
+async function keepRunning(child: Child, stops: LaunchStops): Promise<Ended> {
+  const { stop, force } = stops;
+  const over = force ? AbortSignal.any([stop, force]) : stop;
+  let inUse = 0;
+  for (let attempt = 0;; attempt++) {
+    const started = systemClock.monotonic();
+    const how = await runOnce(child, stops);
+    inUse = how.code === EXIT.inUse ? inUse + 1 : 0;
+    if (over.aborted || !startsAgain(how, inUse)) return how;
+    if (systemClock.monotonic() - started > seconds(60)) attempt = 0;
+    const wait = backoffDelay(BACKOFF, attempt, systemRandom);
+    warn(`${endedText(child.part, how)}; starting it again in ${(wait / 1000).toFixed(1)} s`);
+    try {
+      await sleep(systemClock, wait, over);
+    } catch {
+      return how;
+    }
+  }
+}
+
+async function runOnce({ args, onReady }: Child, { stop, force }: LaunchStops): Promise<Ended> {
+  if (stop.aborted) return { code: EXIT.ok };
   const child = new Deno.Command(Deno.execPath(), {
-    args: partArgs(spec),
+    args,
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
     env: { ...partEnv(), [LAUNCHED]: "1" },
   }).spawn();
   const onStop = (): void => stopChild(child);
+  const onForce = (): void => kill(child, "SIGKILL");
   stop.addEventListener("abort", onStop, { once: true });
+  force?.addEventListener("abort", onForce, { once: true });
   try {
+    let reason: string | undefined;
     for await (const line of lines(child.stdout)) {
       const found = parseReady(line);
+      reason = parseFailed(line) ?? reason;
       if (found) onReady(found.ready);
-      else Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+      else if (!parseFailed(line)) say(line);
     }
-    return (await child.status).code;
+    const { code, signal } = await child.status;
+    return { code, ...(signal ? { signal } : {}), ...(reason ? { reason } : {}) };
   } finally {
     stop.removeEventListener("abort", onStop);
+    force?.removeEventListener("abort", onForce);
   }
 }
 
@@ -206,13 +261,27 @@ export function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** A {@linkcode stopSignal} that also fires when the npx that started this launcher has ended. */
-export function launcherStopSignal(): AbortSignal {
+/**
+ * When a launcher is to stop its parts: at Ctrl-C or SIGTERM, and when the npx that started it has
+ * ended. A second Ctrl-C kills them.
+ */
+export function launcherStops(): Required<LaunchStops> {
   const gone = new AbortController();
   const watch = watchNpx(() => gone.abort(new Error("npx, which started this, has ended")));
-  const signal = AbortSignal.any([stopSignal(), gone.signal]);
-  signal.addEventListener("abort", () => watch[Symbol.dispose](), { once: true });
-  return signal;
+  const stop = AbortSignal.any([stopSignal(), gone.signal]);
+  const force = new AbortController();
+  let since = Infinity;
+  stop.addEventListener("abort", () => {
+    watch[Symbol.dispose]();
+    since = systemClock.monotonic();
+  }, { once: true });
+  Deno.addSignalListener("SIGINT", () => {
+    // One Ctrl-C may come twice: from the terminal, and from a parent that passes it on.
+    if (systemClock.monotonic() - since > seconds(1)) {
+      force.abort(new Error("stopped by a second SIGINT"));
+    }
+  });
+  return { stop, force: force.signal };
 }
 
 function entry(path: string): string {

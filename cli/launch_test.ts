@@ -1,12 +1,13 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import {
   AGENT_OPTIONS,
+  EXIT,
   HUB_OPTIONS,
   parseOptions,
   parseReady,
   RUNNER_OPTIONS,
 } from "../core/parts/mod.ts";
-import { lines, partArgs } from "./launch.ts";
+import { endedText, lines, partArgs, startsAgain } from "./launch.ts";
 
 Deno.test("partArgs() gives every part its own set and never all permissions", () => {
   const parts = [
@@ -59,4 +60,29 @@ Deno.test("parseReady() takes only ready lines", () => {
   deepStrictEqual(parseReady('{"ready":{"a":1}}'), { ready: { a: 1 } });
   strictEqual(parseReady('{"level":"info"}'), undefined);
   strictEqual(parseReady('{"ready":'), undefined);
+});
+
+Deno.test("startsAgain() gives up where a restart cannot help, and soon on a state in use", () => {
+  for (const code of [EXIT.usage, EXIT.cannotCreate, EXIT.noState, EXIT.needsJoin]) {
+    strictEqual(startsAgain({ code }, 0), false, String(code));
+  }
+  strictEqual(startsAgain({ code: EXIT.failure }, 0), true);
+  strictEqual(startsAgain({ code: 137, signal: "SIGKILL" }, 0), true);
+  deepStrictEqual([1, 2, 3, 4].map((times) => startsAgain({ code: EXIT.inUse }, times)), [
+    true,
+    true,
+    true,
+    false,
+  ]);
+});
+
+Deno.test("endedText() names the part, how it ended and why", () => {
+  strictEqual(
+    endedText("hub", { code: 74, reason: "it is damaged" }),
+    "the hub ended with exit code 74: it is damaged",
+  );
+  strictEqual(
+    endedText("agent", { code: 137, signal: "SIGKILL" }),
+    "the agent was killed by SIGKILL",
+  );
 });

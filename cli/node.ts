@@ -11,7 +11,7 @@ import {
   parseOptions,
   RUNNER_OPTIONS,
 } from "../core/parts/mod.ts";
-import { launcherStopSignal, launchPart, type PartSpec } from "./launch.ts";
+import { endedText, launcherStops, launchPart, type PartSpec } from "./launch.ts";
 import { foundLibrary } from "./library.ts";
 import { fail, say } from "./say.ts";
 
@@ -26,7 +26,8 @@ async function main(args: readonly string[]): Promise<number> {
     say(optionsHelp(`deno task ${part} [options]`, TABLES[part]));
     return EXIT.ok;
   }
-  const running = launchPart(readSpec(part, rest), launcherStopSignal());
+  const stops = launcherStops();
+  const running = launchPart(readSpec(part, rest), stops);
   running.ready.then(
     (facts) => {
       say(`${part} is ready`);
@@ -34,7 +35,9 @@ async function main(args: readonly string[]): Promise<number> {
     },
     () => {},
   );
-  return await running.ended;
+  const ended = await running.ended;
+  if (stops.stop.aborted || ended.code === EXIT.ok) return ended.code;
+  return fail(endedText(part, ended), ended.code);
 }
 
 function readSpec(part: PartSpec["part"], args: readonly string[]): PartSpec {

@@ -1,4 +1,4 @@
-import { parseOptions } from "../core/parts/mod.ts";
+import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
 import { KUBECONFIG_OPTION, openClient } from "./client.ts";
 import { say } from "./say.ts";
 import { table } from "./table.ts";
@@ -11,6 +11,9 @@ interface HubStatus {
 
 /** `skerry status`: the hub's services and every node's link. */
 export async function runStatus(args: readonly string[]): Promise<void> {
+  if (args.includes("--help")) {
+    return say(optionsHelp("deno task skerry status [options]", KUBECONFIG_OPTION));
+  }
   using client = openClient(parseOptions(KUBECONFIG_OPTION, args).kubeconfig);
   const status: HubStatus = await client.request("GET", "/skerry/v1/status");
   say(`hub ${status.version}`);

@@ -2,17 +2,25 @@
  * `deno task up`: hub, agent and runner from one command, with an example function. Runs with
  * `-P=launcher`; everything that needs more is a process of its own.
  */
-import { AppError, errorText, untilAborted } from "../core/base/mod.ts";
+import { AppError, errorText, isAppError, untilAborted } from "../core/base/mod.ts";
 import {
   AGENT_OPTIONS,
   EXIT,
   HUB_OPTIONS,
   optionsHelp,
   parseOptions,
+  permissionFlags,
   RUNNER_OPTIONS,
   STATE_ROOT,
 } from "../core/parts/mod.ts";
-import { launcherStopSignal, launchPart, lines, type RunningPart } from "./launch.ts";
+import {
+  endedText,
+  launcherStops,
+  launchPart,
+  type LaunchStops,
+  lines,
+  type RunningPart,
+} from "./launch.ts";
 import { foundLibrary } from "./library.ts";
 import type { Preflight } from "./preflight.ts";
 import { fail, say } from "./say.ts";
@@ -66,7 +74,7 @@ async function preflight(options: UpOptions, stop: AbortSignal): Promise<Preflig
     [
       "--allow-net=127.0.0.1,0.0.0.0",
       "--allow-sys=hostname,networkInterfaces",
-      ...(socket === "none" ? [] : [`--allow-read=${socket}`]),
+      ...permissionFlags({ read: socket === "none" ? [] : [socket] }),
     ],
     "./preflight.ts",
     [`--cri-socket=${socket}`],
@@ -80,7 +88,7 @@ function skerry(kubeconfig: string, args: readonly string[], stop: AbortSignal):
   return script(["-P=cli"], "./skerry.ts", [...args, `--kubeconfig=${kubeconfig}`], stop);
 }
 
-function startHub(options: UpOptions, ports: Preflight["ports"], stop: AbortSignal): RunningPart {
+function startHub(options: UpOptions, ports: Preflight["ports"], stops: LaunchStops): RunningPart {
   return launchPart({
     part: "hub",
     options: {
@@ -91,13 +99,13 @@ function startHub(options: UpOptions, ports: Preflight["ports"], stop: AbortSign
       "metrics-port": ports.hubMetrics,
       "log-level": options["log-level"],
     },
-  }, stop);
+  }, stops);
 }
 
 function startRunner(
   options: UpOptions,
   ports: Preflight["ports"],
-  stop: AbortSignal,
+  stops: LaunchStops,
 ): RunningPart {
   return launchPart({
     part: "runner",
@@ -109,14 +117,14 @@ function startRunner(
       "gateway-port": ports.gateway,
       "log-level": options["log-level"],
     },
-  }, stop);
+  }, stops);
 }
 
 function startAgent(
   options: UpOptions,
   found: Preflight,
   tokenFile: string,
-  stop: AbortSignal,
+  stops: LaunchStops,
 ): RunningPart {
   const root = options["state-dir"];
   return launchPart({
@@ -138,7 +146,7 @@ function startAgent(
       "stop-pods": !options["keep-pods"],
       "log-level": options["log-level"],
     },
-  }, stop);
+  }, stops);
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -147,7 +155,7 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   const options = parseOptions(UP_OPTIONS, args);
-  const stop = launcherStopSignal();
+  const { stop, force } = launcherStops();
   const found = await preflight(options, stop);
   for (const [name, port] of Object.entries(found.taken)) {
     say(`port ${port} is taken; ${name} uses ${found.ports[name as keyof Preflight["ports"]]}`);
@@ -166,16 +174,17 @@ async function main(args: readonly string[]): Promise<number> {
   const broken = new AbortController();
   const over = AbortSignal.any([stop, broken.signal]);
   const watch = (part: RunningPart): RunningPart => {
-    part.ended.then((code) => {
-      broken.abort(new Error(`the ${part.part} ended with exit code ${code}; stopping`));
+    part.ended.then((how) => {
+      broken.abort(new Error(`${endedText(part.part, how)}; stopping`));
     });
     return part;
   };
+  const stopsOf = (part: keyof typeof stops): LaunchStops => ({ stop: stops[part].signal, force });
   let code: number = EXIT.ok;
   try {
     say("starting the hub, the runner and the agent ...");
-    parts.hub = watch(startHub(options, found.ports, stops.hub.signal));
-    parts.runner = watch(startRunner(options, found.ports, stops.runner.signal));
+    parts.hub = watch(startHub(options, found.ports, stopsOf("hub")));
+    parts.runner = watch(startRunner(options, found.ports, stopsOf("runner")));
     const hub = await readyOrOver(parts.hub, over);
     const kubeconfig = String(hub["kubeconfig"]);
     const tokenFile = `${options["state-dir"]}/agent-token`;
@@ -189,19 +198,21 @@ async function main(args: readonly string[]): Promise<number> {
       "--unless-joined",
     ], over);
     const token = answer === ALREADY_JOINED ? "" : tokenFile;
-    parts.agent = watch(startAgent(options, found, token, stops.agent.signal));
+    parts.agent = watch(startAgent(options, found, token, stopsOf("agent")));
     const agent = await readyOrOver(parts.agent, over);
     const runner = await readyOrOver(parts.runner, over);
     const example = new URL("../wasm-examples/hello/build/hello.yaml", import.meta.url).pathname;
     await skerry(kubeconfig, ["apply", `--file=${example}`, "--wait=60"], over);
-    sayReady({ kubeconfig, found, agent, runner });
+    const flags = options["state-dir"] === STATE_ROOT ? "" : ` --kubeconfig ${kubeconfig}`;
+    sayReady({ kubeconfig, flags, found, agent, runner });
     await untilAborted(over);
     over.throwIfAborted();
   } catch (error) {
     const why = broken.signal.aborted ? broken.signal.reason : error;
-    if (!stop.aborted) code = fail(errorText(why), EXIT.failure);
+    const usage = isAppError(why, "BadRequest");
+    if (!stop.aborted) code = fail(errorText(why), usage ? EXIT.usage : EXIT.failure);
   }
-  if (stop.aborted) say("\nstopping ...");
+  if (stop.aborted) say("\nstopping ... (Ctrl-C again ends everything at once)");
   for (const name of ["agent", "runner", "hub"] as const) {
     stops[name].abort();
     await parts[name]?.ended;
@@ -211,6 +222,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 function sayReady(facts: {
   kubeconfig: string;
+  /** What `skerry` needs to find this hub. */
+  flags: string;
   found: Preflight;
   agent: Readonly<Record<string, unknown>>;
   runner: Readonly<Record<string, unknown>>;
@@ -223,7 +236,7 @@ function sayReady(facts: {
     `  kubectl      export KUBECONFIG=${kubeconfig}`,
     `  function     curl http://${facts.runner["gateway"]}/default/hello`,
     `  local API    kubectl --kubeconfig ${facts.agent["kubeconfig"]} get pods -A`,
-    "  2nd gateway  deno task skerry token create --node NAME   (here), then there:",
+    `  2nd gateway  deno task skerry token create --node NAME${facts.flags}   (here), then there:`,
     `               deno task agent --hub ${address}:${found.ports.node} --token TOKEN --name NAME`,
     "  stop         Ctrl-C",
     "",

@@ -160,7 +160,13 @@ export function unitFiles(): ReadonlyMap<string, string> {
 }
 
 function unitText(unit: Unit): string {
-  const final = [EXIT.usage, EXIT.cannotCreate, EXIT.needsJoin, EXIT.unsupported];
+  const final = [
+    EXIT.usage,
+    EXIT.cannotCreate,
+    EXIT.noState,
+    EXIT.needsJoin,
+    EXIT.unsupported,
+  ];
   return [
     "# Written by packaging/units.ts. Change it there, or with: systemctl edit " + unit.name,
     "[Unit]",
@@ -176,7 +182,8 @@ function unitText(unit: Unit): string {
     `  ${unit.extra}`,
     "Restart=on-failure",
     "RestartSec=2",
-    "# A restart does not mend these: options, a taken port, a missing join, a missing library.",
+    "# A restart does not mend these: options, a taken port, a damaged store or a folder that",
+    "# cannot be written, a missing join, a missing library.",
     `RestartPreventExitStatus=${final.join(" ")}`,
     ...unit.service,
     ...HARDENING,

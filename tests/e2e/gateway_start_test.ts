@@ -3,12 +3,12 @@ import { openClient } from "../../cli/client.ts";
 import { mustRun } from "../../tools/containerd/machine.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import { partCommand, Site, stepsOf } from "./gateway_lib.ts";
-import { type Running, until } from "./gateway_process_lib.ts";
+import { childrenOf, type Running, signalId, until } from "./gateway_process_lib.ts";
 
 const noRoot = lacks("root");
 
 /** Exit codes of the parts (core/parts): they are API. */
-const EXIT = { usage: 64, cannotCreate: 73, unsupported: 78 };
+const EXIT = { usage: 64, cannotCreate: 73, noState: 74, inUse: 75, unsupported: 78 };
 
 /** Starts a part, which must give up for good: its launcher must not try again. */
 async function givesUp(process: Running, code: number, why: RegExp): Promise<void> {
@@ -90,6 +90,95 @@ Deno.test("a state folder of a newer version is refused with 78 and left as it i
         /the store \S+ has schema version 99, this build of Skerry reads up to \d+: run the newer Skerry again, or give it another state folder/,
       );
       assert.deepEqual(await Deno.readFile(path), before);
+    }
+  }));
+
+/** Starts every part with a state folder below `root`. */
+function startParts(site: Site, root: string): Record<"hub" | "agent" | "runner", () => Running> {
+  const runner = [`--state-dir=${root}/runner`, `--control-socket=${site.folder}/c.sock`];
+  return {
+    hub: () => startHub(site, [`--state-dir=${root}/hub`]),
+    agent: () =>
+      site.start("agent", [
+        ...partCommand("agent", site.agentFlags("n1")),
+        `--state-dir=${root}/agent`,
+      ]),
+    runner: () =>
+      site.start("runner", partCommand("runner", [...runner, `--gateway-port=${site.port("g")}`])),
+  };
+}
+
+Deno.test("a state folder that is a file, or below one, ends every part with 74 and the path", () =>
+  Site.run(async (site) => {
+    await Deno.mkdir(`${site.folder}/files`);
+    for (const part of ["hub", "agent", "runner"] as const) {
+      await Deno.writeTextFile(`${site.folder}/files/${part}`, "");
+      const why = new RegExp(
+        `skerry: the ${part} ended with exit code 74: .*${site.folder}.*use a`,
+      );
+      await givesUp(startParts(site, `${site.folder}/files`)[part](), EXIT.noState, why);
+      await givesUp(startParts(site, `${site.folder}/files/hub`)[part](), EXIT.noState, why);
+    }
+  }));
+
+Deno.test({
+  name: `a read-only state folder ends every part with 74${noRoot ? ` (skipped: ${noRoot})` : ""}`,
+  ignore: noRoot !== undefined,
+  fn: () =>
+    Site.run(async (site) => {
+      const root = `${site.folder}/disk`;
+      await smallDisk(site, root);
+      await Deno.mkdir(`${root}/hub`);
+      await mustRun("mount", ["-o", "remount,ro", root]);
+      for (const part of ["hub", "agent", "runner"] as const) {
+        const why = new RegExp(`the ${part} ended with exit code 74: .*${root}.*[Rr]ead-only`);
+        await givesUp(startParts(site, root)[part](), EXIT.noState, why);
+      }
+    }),
+});
+
+Deno.test("a damaged store ends its part with 74, says what to do and is left as it is", () =>
+  Site.run(async (site) => {
+    for (const part of ["hub", "agent"] as const) {
+      const path = `${site.folder}/${part}/${part}.db`;
+      await Deno.mkdir(`${site.folder}/${part}`);
+      await Deno.writeTextFile(path, "no database ".repeat(1000));
+      const why = new RegExp(`exit code 74: the store ${path} is damaged .* put a copy of it back`);
+      await givesUp(startParts(site, site.folder)[part](), EXIT.noState, why);
+      assert.match(await Deno.readTextFile(path), /^no database/);
+    }
+  }));
+
+Deno.test("a store in use by another process is tried a few times, then given up with 75", () =>
+  Site.run(async (site) => {
+    const hub = await site.hub();
+    const second = startHub(site, [`--state-dir=${site.folder}/hub`]);
+    await second.prints(/ended with exit code 75: .*in use by another.*starting it again in/);
+    await second.prints(
+      /exit code 75: [^;]*in use by another process[^;]*; stop that one first[^;]*$/m,
+      60,
+    );
+    assert.equal(await second.exit(10), EXIT.inUse);
+    assert.equal(hub.process.code, undefined);
+  }));
+
+Deno.test("a part that was killed is started again, and its launcher says so", () =>
+  Site.run(async (site) => {
+    const hub = startHub(site);
+    await hub.prints(/hub is ready/);
+    const isPart = ({ command }: { command: string }) => command.includes("cloud/main.ts");
+    const [part] = (await childrenOf(hub.pid)).filter(isPart);
+    assert.ok(part);
+    signalId(part.pid, "SIGKILL");
+    await hub.prints(/^skerry: the hub was killed by SIGKILL; starting it again in \d/m);
+    await until("it runs again", async () => (await childrenOf(hub.pid)).some(isPart));
+  }));
+
+Deno.test("a comma in a path is refused, as permissions would be split by it", () =>
+  Site.run(async (site) => {
+    for (const part of ["hub", "agent", "runner"] as const) {
+      const start = startParts(site, `${site.folder}/a,b`)[part];
+      await givesUp(start(), EXIT.usage, /a,b\/\w+: a path or host must not have a comma/);
     }
   }));
 

@@ -189,10 +189,64 @@ Deno.test({
       assert.ok(first.output.includes(`curl ${url}`));
       const second = site.start("second up", upCommand(site));
       assert.equal(await second.exit(30), 1);
-      assert.match(second.output, /skerry: the \w+ ended with exit code 73; stopping/);
+      assert.match(second.output, /skerry: the \w+ ended with exit code 7[35]: .*; stopping/);
       assert.deepEqual(await sessionMembers(second.pid), []);
       assert.equal(await call(url), "200 hello from skerry\n");
       await ctrlC(first);
+    }),
+});
+
+Deno.test({
+  name: `up names the part and the reason when its state cannot be used${
+    noLibrary ? ` (skipped: ${noLibrary})` : ""
+  }`,
+  ignore: noLibrary !== undefined,
+  fn: () =>
+    Site.run(async (site) => {
+      await Deno.mkdir(`${site.folder}/state/hub`, { recursive: true });
+      await Deno.writeTextFile(`${site.folder}/state/hub/hub.db`, "no database ".repeat(1000));
+      const first = site.start("up", upCommand(site));
+      assert.equal(await first.exit(30), 1);
+      assert.match(
+        first.output,
+        /^skerry: the hub ended with exit code 74: the store \S+hub\.db is damaged .*; stopping$/m,
+      );
+      assert.deepEqual(await sessionMembers(first.pid), []);
+    }),
+});
+
+Deno.test({
+  name: `up prints a token command that works, and ends at once at a second Ctrl-C${
+    noLibrary ? ` (skipped: ${noLibrary})` : ""
+  }`,
+  ignore: noLibrary !== undefined,
+  fn: () =>
+    Site.run(async (site) => {
+      const process = site.start("up", upCommand(site));
+      await process.prints(/Skerry is up/, 60);
+      const printed = await process.prints(/deno task (skerry token create --node NAME.*?) {3}/);
+      const words = (printed[1] ?? "").replace("NAME", "gw-2").split(" ");
+      const token = site.start("token", [Deno.execPath(), "task", "--quiet", ...words]);
+      assert.equal(await token.exit(20), 0, token.output);
+      assert.match(token.output, /^skerry1\./m);
+      // Nothing that up starts at its first start may complain.
+      assert.doesNotMatch(process.output, /"level":"(warn|error)"/);
+      const [launcher] = (await childrenOf(process.pid)).filter(({ command }) =>
+        command.includes("cli/up.ts")
+      );
+      assert.ok(launcher);
+      const parts = await childrenOf(launcher.pid);
+      const agent = parts.find(({ command }) => command.includes("agent/main.ts"));
+      assert.ok(agent);
+      signalId(agent.pid, "SIGSTOP");
+      process.signal("SIGINT");
+      await process.prints(/stopping \.\.\. \(Ctrl-C again/);
+      await until("the second Ctrl-C ends it", () => {
+        // The first one counts for a second, as it may come twice.
+        if (process.code === undefined) process.signal("SIGINT");
+        return process.code !== undefined;
+      }, 10);
+      assert.deepEqual(await sessionMembers(process.pid), []);
     }),
 });
 

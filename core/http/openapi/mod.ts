@@ -5,29 +5,31 @@ import { jsonResponse } from "../render.ts";
 import { noSuchPath } from "../status.ts";
 import type { RequestContext } from "../types.ts";
 import { pathsOf } from "./paths.ts";
-import { type JsonSchema, schemasOf } from "./schemas.ts";
+import { encodeDocumentV2, PROTOBUF_V2 } from "./protobuf.ts";
+import { type JsonSchema, SCHEMAS_V2, SCHEMAS_V3, schemasOf } from "./schemas.ts";
 
 /** Answers `/openapi/v2`, `/openapi/v3` and the documents below it. Nothing is kept between requests. */
 export async function openApi({ url, api, request }: RequestContext): Promise<Response> {
   const path = url.pathname.replace(/\/$/, "");
   if (path === "/openapi/v2") {
-    refuseProtobuf(request);
-    return jsonResponse(documentV2(api.resources, api.version));
+    const document = documentV2(api.resources, api.version);
+    if (!wantsProtobuf(request)) return jsonResponse(document);
+    return new Response(encodeDocumentV2(document), { headers: { "content-type": PROTOBUF_V2 } });
   }
   if (path === "/openapi/v3") return jsonResponse(await index(api.resources, api.version));
   const wanted = /^\/openapi\/v3\/(api\/v1|apis\/[^/]+\/[^/]+)$/.exec(path)?.[1];
   const resources = api.resources.filter((one) => rootOf(one) === wanted);
   if (wanted === undefined || resources.length === 0) throw noSuchPath();
-  refuseProtobuf(request);
+  if (wantsProtobuf(request)) {
+    throw new AppError("UnsupportedMediaType", "OpenAPI 3.0 documents are served as JSON only");
+  }
   return jsonResponse(documentV3(resources, api.version));
 }
 
-/** Only JSON documents are made; clients that take both are given JSON. */
-function refuseProtobuf(request: Request): void {
+/** Whether a client reads nothing but protobuf. One that takes both is given JSON. */
+function wantsProtobuf(request: Request): boolean {
   const accepted = parseAccept(request.headers.get("accept"));
-  if (accepted.length > 0 && accepted.every(({ type }) => type.includes("protobuf"))) {
-    throw new AppError("UnsupportedMediaType", "OpenAPI documents are served as JSON only");
-  }
+  return accepted.length > 0 && accepted.every(({ type }) => type.includes("protobuf"));
 }
 
 function rootOf(resource: ResourceDef): string {
@@ -50,7 +52,7 @@ function documentV3(resources: readonly ResourceDef[], version: string): JsonSch
     openapi: "3.0.0",
     info: { title: "Skerry", version },
     paths: pathsOf(resources),
-    components: { schemas: schemasOf(resources, "#/components/schemas/") },
+    components: { schemas: schemasOf(resources, SCHEMAS_V3) },
   };
 }
 
@@ -59,6 +61,6 @@ function documentV2(resources: readonly ResourceDef[], version: string): JsonSch
     swagger: "2.0",
     info: { title: "Skerry", version },
     paths: {},
-    definitions: schemasOf(resources, "#/definitions/"),
+    definitions: schemasOf(resources, SCHEMAS_V2),
   };
 }

@@ -12,6 +12,11 @@ import { DESCRIPTIONS } from "./descriptions.ts";
 /** A schema of OpenAPI 3.0 (or 2.0: they are the same as far as they go here). */
 export type JsonSchema = Record<string, unknown>;
 
+/** Where references point to in an OpenAPI 2.0 document. */
+export const SCHEMAS_V2 = "#/definitions/";
+/** Where references point to in an OpenAPI 3.0 document. */
+export const SCHEMAS_V3 = "#/components/schemas/";
+
 /** The schemas of the kinds of one group and version and of all types inside them, by name. */
 export function schemasOf(resources: readonly ResourceDef[], refBase: string): JsonSchema {
   const texts = descriptions();
@@ -135,8 +140,16 @@ function refSchema(ref: TypeRef, refBase: string, add: (type: TypeSchema) => voi
   if (plain) return { ...plain };
   const type = schemaTypes().get(ref.name);
   if (type) add(type);
-  // A bare reference may have no neighbours in OpenAPI 3.0, so it is wrapped, as Kubernetes does.
-  return { allOf: [{ $ref: `${refBase}${schemaName(ref.name)}` }], default: {} };
+  return reference(ref.name, refBase);
+}
+
+/**
+ * A bare reference may have no neighbours in OpenAPI 3.0, so it is wrapped there, as Kubernetes does.
+ * Of version 2.0, clients look through bare references only.
+ */
+function reference(type: string, refBase: string): JsonSchema {
+  const $ref = `${refBase}${schemaName(type)}`;
+  return refBase === SCHEMAS_V2 ? { $ref } : { allOf: [{ $ref }], default: {} };
 }
 
 function customSchema(resource: ResourceDef, refBase: string): JsonSchema {
@@ -152,7 +165,7 @@ function customSchema(resource: ResourceDef, refBase: string): JsonSchema {
       apiVersion: { type: "string", description: COMMON["apiVersion"] },
       kind: { type: "string", description: COMMON["kind"] },
       metadata: {
-        allOf: [{ $ref: `${refBase}${schemaName("ObjectMeta")}` }],
+        ...reference("ObjectMeta", refBase),
         description: COMMON["metadata"],
       },
       spec: { ...spec, description: COMMON["spec"] },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type KubeObject, RESOURCE_LIST, RESOURCES } from "../api/mod.ts";
-import { AppError, seconds, silentLogger, VirtualClock } from "../base/mod.ts";
+import { AppError, createLogger, seconds, silentLogger, VirtualClock } from "../base/mod.ts";
 import { openSqliteStore, type SqliteStore } from "../store/mod.ts";
 import { type Api, type ApiOptions, createApi } from "./api.ts";
 import { createAuthenticate } from "./authn.ts";
@@ -318,6 +318,23 @@ Deno.test("a watch ends at its timeout and when the client goes away", async () 
   const rest = open.text();
   gone.abort();
   assert.equal(await rest, "");
+});
+
+Deno.test("a watch whose client leaves ends without an error in the log", async () => {
+  const logged: string[] = [];
+  const log = createLogger({ level: "error", write: (line) => logged.push(line) });
+  using bench = new Bench({ log });
+  await bench.json("POST", MAPS, { body: configMap("a") });
+  const open = await bench.ask("GET", `${MAPS}?watch=true`);
+  const reader = open.body?.getReader();
+  assert.equal((await reader?.read())?.done, false);
+  const waiting = reader?.read();
+  // Another request and all that was queued before it has run: the watch waits for an event.
+  await bench.json("GET", MAPS);
+  await reader?.cancel();
+  assert.equal((await waiting)?.done, true);
+  await bench.json("GET", MAPS);
+  assert.deepEqual(logged, []);
 });
 
 Deno.test("a quiet watch with bookmarks says once a minute that it lives", async () => {

@@ -78,6 +78,7 @@ function streamOf(
   const events = new BeatingEvents(watch, clock, plan.bookmarks);
   const timer = clock.timer(ms(plan.seconds * 1000), () => watch.abort());
   const onGone = (): void => watch.abort();
+  let cancelled = false;
   const end = (): void => {
     timer[Symbol.dispose]();
     events[Symbol.dispose]();
@@ -91,6 +92,8 @@ function streamOf(
       try {
         for (;;) {
           const event = await events.next();
+          // The client left while this waited; `end` has run and nobody reads.
+          if (cancelled) return;
           if (event === undefined) {
             end();
             return controller.close();
@@ -100,6 +103,7 @@ function streamOf(
         }
       } catch (error) {
         end();
+        if (cancelled) return;
         if (!isAppError(error)) {
           log.error("watch failed", { error: errorText(error), path: context.url.pathname });
         }
@@ -107,7 +111,10 @@ function streamOf(
         controller.close();
       }
     },
-    cancel: end,
+    cancel() {
+      cancelled = true;
+      end();
+    },
   }, { highWaterMark: 0 });
 }
 

@@ -77,8 +77,8 @@ function jumped(part: ContainerMemory, attempt: number): ContainerMemory {
 
 /**
  * A container that was seen and is no longer there: it has ended, nobody knows how. That is no
- * crash of its own (a stopped gateway removes its pods, so does a wiped runtime), so it may run
- * again at once, as with a kubelet.
+ * crash of its own (a wiped runtime loses its pods, so does an agent that was killed while it stopped
+ * them), so it may run again at once, as with a kubelet.
  */
 function lost(part: ContainerMemory, now: Ms): ContainerMemory {
   if (part.id === undefined || part.exit) return part;

@@ -22,6 +22,7 @@ import type { PodManagerOptions } from "./options.ts";
 import { PodPaths } from "./paths.ts";
 import { PodIndex, type PodName } from "./pod_index.ts";
 import { PodRecords } from "./records.ts";
+import { stopAll } from "./stop_all.ts";
 import { Stops } from "./stops.ts";
 import { PodWorker } from "./worker.ts";
 
@@ -184,6 +185,16 @@ export class PodManager implements Service {
       await Promise.allSettled([...parts, images.settled(), stops.settled()]);
       this.#queue = undefined;
     }
+  }
+
+  /**
+   * Stops and removes every pod of this node, for an agent that is to leave none running; only
+   * when {@linkcode run} has ended. The objects stay: the next start runs the pods again, but for
+   * those that restart nothing.
+   */
+  async stopAll(): Promise<void> {
+    const { nodeName } = this.#options.config;
+    await stopAll({ ...this.#options, nodeName, records: this.#records, paths: this.#paths });
   }
 
   async #work(worker: PodWorker, uid: string): Promise<ReturnType<typeof ms> | void> {

@@ -40,7 +40,6 @@ import {
   podReports,
   reportAll,
 } from "./reports.ts";
-import { stopPods } from "./stop_pods.ts";
 
 /** What every piece of the running agent shares. */
 interface Base {
@@ -123,7 +122,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
     readyService(options, credentials.kubeconfig),
   ], signal);
-  if (runtime && options["stop-pods"]) await stopPods(runtime, node, base);
+  if (options["stop-pods"]) await parts.pods?.stopAll();
 }
 
 /** The pieces that know each other; filled in while the agent is put together. */

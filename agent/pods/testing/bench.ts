@@ -29,8 +29,12 @@ export interface PodBench extends AsyncDisposable {
   synced: boolean;
   /** Ends the manager as a crash would, and starts another on the same store and runtime. */
   restart(): Promise<void>;
+  /** Starts a manager; there is one until {@linkcode stop}. */
+  start(): Promise<void>;
   /** Ends the manager. */
   stop(): Promise<void>;
+  /** Ends the manager and stops all pods, as an agent does that is to leave none running. */
+  shutDown(): Promise<void>;
   /** Writes a pod as the hub's replica does, and returns it. */
   put(pod: Pod): Pod;
   /** The pod as the store has it. */
@@ -145,8 +149,18 @@ class Bench implements PodBench {
   }
 
   async stop(): Promise<void> {
+    await this.#end();
+  }
+
+  async shutDown(): Promise<void> {
+    const { manager } = this;
+    await this.#end(() => manager.stopAll());
+  }
+
+  async #end(last?: () => Promise<void>): Promise<void> {
     this.#stop?.abort(new Error("the test ends the manager"));
     await this.#ended;
+    await last?.();
     await this.#runtime?.[Symbol.asyncDispose]();
     this.#manager = undefined;
   }

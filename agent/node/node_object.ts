@@ -1,5 +1,6 @@
 import type { Condition, Node } from "../../core/api/mod.ts";
 import { type Ms, toTime } from "../../core/base/mod.ts";
+import { kubernetesVersion } from "../../core/parts/mod.ts";
 import type { MachineFacts } from "./facts.ts";
 
 /** What {@linkcode nodeObject} makes a Node from. */
@@ -51,7 +52,7 @@ export function nodeObject(inputs: NodeInputs, before: Node | undefined, now: Ms
         systemUUID: facts.machineId,
         bootID: facts.bootId,
         containerRuntimeVersion: inputs.runtime?.version ?? "none://",
-        kubeletVersion: `v1.34.0-skerry.${inputs.version}`,
+        kubeletVersion: kubernetesVersion(inputs.version),
         kubeProxyVersion: "",
       },
       skerry: { engine: inputs.engine ?? "" },

@@ -37,6 +37,7 @@ Deno.test("nodeObject() says what the scheduler needs: Ready and allocatable pod
   strictEqual(node.status?.capacity?.memory, "1048576Ki");
   strictEqual(node.metadata.labels?.["kubernetes.io/arch"], "arm64");
   strictEqual(node.metadata.labels?.site, "north");
+  strictEqual(node.status?.nodeInfo?.kubeletVersion, "v1.34.0-skerry.0.1.0");
 });
 
 Deno.test("nodeObject() takes no pods where there is no runtime, and is Ready for functions", () => {

@@ -1,5 +1,6 @@
 import type { ResourceDef } from "../api/mod.ts";
 import { AppError, type Clock, errorText, isAppError, type Logger } from "../base/mod.ts";
+import { kubernetesVersion } from "../parts/mod.ts";
 import type { Store } from "../store/mod.ts";
 import { refuseImpersonation, unauthorized } from "./authn.ts";
 import { ANONYMOUS, forbidden } from "./authz.ts";
@@ -49,7 +50,7 @@ export interface ApiOptions {
   readonly authorize: Authorize;
   readonly clock: Clock;
   readonly log: Logger;
-  /** What `/version` says, e.g. `v1.34.0-skerry.0.1.0`; kubectl compares its `vMAJOR.MINOR`. */
+  /** Of Skerry, e.g. `0.1.0`. `/version` says which Kubernetes that is ({@linkcode kubernetesVersion}). */
   readonly version: string;
   readonly limits?: Partial<Limits>;
   readonly extensions?: Extensions;
@@ -99,7 +100,8 @@ class ApiServer {
 
   constructor(options: ApiOptions) {
     const { authenticate, limits, extensions = {}, ...parts } = options;
-    this.#parts = { ...parts, limits: { ...DEFAULT_LIMITS, ...limits }, extensions };
+    const version = kubernetesVersion(options.version);
+    this.#parts = { ...parts, version, limits: { ...DEFAULT_LIMITS, ...limits }, extensions };
     this.#authenticate = authenticate;
     this.#limiter = new Limiter(this.#parts.limits);
     const routes = resourceRoutes(options.resources, extensions);
@@ -110,7 +112,7 @@ class ApiServer {
     const discovery = new Discovery(routes);
     this.#pathRoutes = [
       ...(extensions.routes ?? []),
-      ...discoveryRoutes(discovery, options.version),
+      ...discoveryRoutes(discovery, version),
     ];
   }
 

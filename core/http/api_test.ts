@@ -34,7 +34,7 @@ class Bench {
       authorize: rbacLike(),
       clock: this.clock,
       log: silentLogger,
-      version: "v1.34.0",
+      version: "0.1.0",
       ...options,
     });
   }
@@ -661,3 +661,10 @@ Deno.test.each(["User", "Group", "Uid", "Extra-scopes"])(
     );
   },
 );
+
+Deno.test("/version says which Kubernetes is served, and by which Skerry", async () => {
+  using bench = new Bench({ version: "1.2.3" });
+  const version = await bench.json("GET", "/version");
+  assert.deepEqual([version.major, version.minor], ["1", "34"]);
+  assert.equal(version.gitVersion, "v1.34.0-skerry.1.2.3");
+});

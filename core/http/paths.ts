@@ -6,7 +6,7 @@ import type { ExtraRoute, RequestContext } from "./types.ts";
 
 /** The server's answer to `/version`, as Kubernetes' `version.Info`. */
 export function versionInfo(version: string): Record<string, string> {
-  const [, major = "1", minor = "34"] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
+  const [, major = "", minor = ""] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
   return {
     major,
     minor,

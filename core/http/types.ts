@@ -102,6 +102,7 @@ export interface ApiParts {
   readonly resources: readonly ResourceDef[];
   readonly clock: Clock;
   readonly log: Logger;
+  /** What `/version` says, e.g. `v1.34.0-skerry.0.1.0`. */
   readonly version: string;
   readonly authorize: Authorize;
   readonly limits: Limits;

@@ -64,7 +64,7 @@ export async function startCluster(extensions: Extensions = {}): Promise<Cluster
     authorize: rbacLike(),
     clock: systemClock,
     log,
-    version: "v1.34.0-skerry.test",
+    version: "0.1.0",
     extensions,
   });
   const pki = await makePki();

@@ -240,7 +240,7 @@ Deno.test("kubectl describe, events, api-resources, api-versions and explain wor
   assert.match(await ok(["explain", "pod.spec.containers"]), /image\t<string>/);
   assert.match(await ok(["explain", "deploy", "--recursive"]), /replicas\t<integer>/);
   assert.match(await ok(["explain", "wf.spec.limits"]), /Default 16Mi/);
-  assert.match(await ok(["version"]), /Server Version: v1\.34/);
+  assert.match(await ok(["version"]), /Server Version: v1\.34\.0-skerry\.0\.1\.0/);
 });
 
 Deno.test("kubectl auth can-i and whoami answer by role, and refusals name what is missing", async () => {

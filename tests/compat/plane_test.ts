@@ -26,7 +26,7 @@ async function start(): Promise<PlaneCluster> {
     authorize: rbacLike(),
     clock: systemClock,
     log: silentLogger,
-    version: "v1.34.0-skerry.test",
+    version: "0.1.0",
   });
   const pki = await makePki();
   const server = await serveHttps({

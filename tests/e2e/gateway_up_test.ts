@@ -53,7 +53,8 @@ function upCommand(site: Site): string[] {
 /** Ctrl-C as the terminal sends it: to the whole group. */
 async function ctrlC(process: Running): Promise<void> {
   process.signal("SIGINT");
-  await process.exit(15);
+  // A container that ignores TERM is killed after 10 s.
+  await process.exit(20);
   assert.deepEqual(await sessionMembers(process.pid), []);
 }
 
@@ -128,7 +129,17 @@ Deno.test({
         assert.equal((await podsOf(first.api, "app=web")).filter(isReady).length, 2);
       });
 
-      await step("Ctrl-C ends everything within 15 s, pods as well", async () => {
+      await step("a pod that is never restarted runs", async () => {
+        const script = "trap 'exit 3' TERM; sleep 1000 & wait";
+        const once = shellPod("once", script, {
+          restartPolicy: "Never",
+          terminationGracePeriodSeconds: 5,
+        });
+        await site.apply(first.kubeconfig, once);
+        await readyPod(first.api, "once");
+      });
+
+      await step("Ctrl-C ends everything within 20 s, pods as well", async () => {
         await ctrlC(first.process);
         assert.equal(first.process.code, 0);
         assert.deepEqual(await findShims(containerd.socket), []);
@@ -137,6 +148,20 @@ Deno.test({
 
       const second = await up(site, containerd, "--keep-pods");
       let kept: Record<string, string> = {};
+
+      await step("a pod that is never restarted has failed with the shutdown", async () => {
+        const path = "/api/v1/namespaces/default/pods/once";
+        const { status } = await until("once has failed", async () => {
+          const pod = await second.api.request("GET", path);
+          return pod.status.phase === "Failed" && pod;
+        });
+        assert.equal(status.reason, "Terminated");
+        assert.equal(status.containerStatuses[0].state.terminated.exitCode, 3);
+        await second.api.request("DELETE", path);
+        await until("once is gone", async () => {
+          return (await podsOf(second.api)).every(({ metadata }) => metadata.name !== "once");
+        });
+      });
 
       await step("a second up goes on with the same state", async () => {
         const node = await second.api.request("GET", `/api/v1/nodes/${NODE}`);

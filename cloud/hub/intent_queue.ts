@@ -71,7 +71,9 @@ export class IntentQueue {
     } catch (error) {
       const result = failedResult(seq, error);
       if (!isAppError(error)) log.error("intent failed", { kind, key, error: errorText(error) });
-      else if (result.error?.retry) log.warn("intent not applied yet", { kind, key, error });
+      else if (error.cause !== undefined) {
+        log.error("intent refused", { kind, key, error, cause: errorText(error.cause) });
+      } else if (result.error?.retry) log.warn("intent not applied yet", { kind, key, error });
       else log.info("intent refused", { kind, key, error });
       return result.error?.retry ? result : this.#remember(key, result);
     }

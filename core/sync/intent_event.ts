@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { AppError, isAppError } from "../base/mod.ts";
+import { AppError, fromTime, isAppError, type Ms, toTime } from "../base/mod.ts";
 import { type Event, groupResource, type Pod, resourceOfKind, RESOURCES } from "../api/mod.ts";
 import type { IntentContext } from "./intents.ts";
 import { keyOf } from "./interest.ts";
+import { checkObject, checkTypes } from "./reported.ts";
 
 const { events } = RESOURCES;
 /** An Event has at most this many bytes; etcd's own limit is far above what a message needs. */
@@ -24,10 +25,43 @@ export async function applyEvent(
   context: IntentContext,
   { event }: z.infer<typeof EventBody>,
 ): Promise<void> {
+  // Before anything reads its members.
+  await checkTypes(events, { ...event, apiVersion: "v1", kind: "Event" });
   await checkInvolved(context, event);
+  const { node, store, takeEvent } = context;
+  const { namespace = "", name } = event.metadata;
+  const written = writtenEvent(context, event);
+  await checkObject(events, written);
+  try {
+    await store.update({ resource: events, namespace, name }, (current) => {
+      if ((current as Event).source?.host !== node) {
+        throw new AppError("Forbidden", `event ${namespace}/${name} is another's`);
+      }
+      const { count, firstTimestamp, lastTimestamp, message, type } = written;
+      const changes = { count, firstTimestamp, lastTimestamp, message, type };
+      const given = Object.entries(changes).filter(([, value]) =>
+        value !== undefined && value !== null
+      );
+      return { ...current, ...Object.fromEntries(given) };
+    });
+  } catch (error) {
+    if (!isAppError(error, "NotFound")) throw error;
+    if (takeEvent && !takeEvent()) {
+      const why = `node ${node} has told of too many events: the hub takes more of them later`;
+      throw new AppError("TooManyRequests", why);
+    }
+    await store.create(events, written).catch((problem) => {
+      if (!isAppError(problem, "AlreadyExists")) throw problem;
+      throw new AppError("Conflict", `event ${namespace}/${name} was made in the same moment`);
+    });
+  }
+}
+
+/** The Event as it is stored. Pure. */
+function writtenEvent({ node, now }: IntentContext, event: Event): Event {
   const { namespace = "", name, labels, annotations } = event.metadata;
   const component = event.source?.component ?? "skerry-agent";
-  const written: Event = {
+  return {
     ...event,
     apiVersion: "v1",
     kind: "Event",
@@ -37,24 +71,18 @@ export async function applyEvent(
       ...(labels ? { labels } : {}),
       ...(annotations ? { annotations } : {}),
     },
+    // A clock that is ahead must not keep the Event longer than others.
+    firstTimestamp: notAfter(event.firstTimestamp, now),
+    lastTimestamp: notAfter(event.lastTimestamp, now),
     // Who says it comes from the certificate.
-    source: { component, host: context.node },
-    reportingInstance: context.node,
+    source: { component, host: node },
+    reportingInstance: node,
   };
-  try {
-    await context.store.create(events, written);
-  } catch (error) {
-    if (!isAppError(error, "AlreadyExists")) throw error;
-    await context.store.update({ resource: events, namespace, name }, (current) => {
-      if ((current as Event).source?.host !== context.node) {
-        throw new AppError("Forbidden", `event ${namespace}/${name} is another's`);
-      }
-      const { count, firstTimestamp, lastTimestamp, message, type } = written;
-      const changes = { count, firstTimestamp, lastTimestamp, message, type };
-      const given = Object.entries(changes).filter(([, value]) => value !== undefined);
-      return { ...current, ...Object.fromEntries(given) };
-    });
-  }
+}
+
+function notAfter(time: string | null | undefined, now: Ms): string | null {
+  const at = fromTime(time);
+  return at === undefined ? null : at > now ? toTime(now) : time ?? null;
 }
 
 /**

@@ -10,7 +10,10 @@ import {
 import type { Store } from "../store/mod.ts";
 import type { IntentContext } from "./intents.ts";
 import { keyOf } from "./interest.ts";
+import { checkSize, isOnCalendar } from "./reported.ts";
 
+/** Bytes of one node's report; a function's status lists a hundred of them. */
+const FUNCTION_BYTES = 16 * 1024;
 const Text = z.string().min(1).max(512);
 
 /** `function-status`: how a function stands on this node. */
@@ -18,18 +21,51 @@ export const FunctionStatusBody = z.object({
   namespace: Text,
   name: Text,
   uid: Text,
-  node: z.custom<WasmFunctionNodeStatus>((value) => {
-    const report = value as Partial<WasmFunctionNodeStatus> | null;
-    return typeof report?.ready === "boolean" && typeof report.reason === "string" &&
-      JSON.stringify(report).length <= 16 * 1024;
-  }, "no status with ready and reason of at most 16 KiB"),
+  node: z.record(z.string(), z.unknown()),
 });
+
+/** Of a hundred nodes together still a whole number that every client reads. */
+const Count = z.int().min(0).max(Number.MAX_SAFE_INTEGER / 100);
+const Short = z.string().max(1024);
+const Time = z.iso.datetime({ offset: true }).refine(isOnCalendar, "must be a time");
+
+/** What a node says of a function. Fields of newer agents pass. */
+const Report = z.looseObject({
+  ready: z.boolean(),
+  reason: z.string().regex(/^[A-Za-z]\w{0,127}$/, "must be one word"),
+  message: z.string().optional(),
+  observedGeneration: z.int().min(0).optional(),
+  revision: Short.optional(),
+  servingRevision: Short.optional(),
+  digest: Short.optional(),
+  abi: Short.optional(),
+  urls: z.array(Short).max(100).optional(),
+  invocations: z.looseObject({
+    requests: Count,
+    errors: Count,
+    timeouts: Count,
+    traps: Count,
+    rejected: Count,
+  }).optional(),
+  lastTransitionTime: Time.optional(),
+});
+
+/** @throws {AppError} Invalid */
+function readReport(what: string, value: unknown): WasmFunctionNodeStatus {
+  checkSize(what, value, FUNCTION_BYTES);
+  const { success, data, error } = Report.safeParse(value);
+  if (success) return data as unknown as WasmFunctionNodeStatus;
+  const [issue] = error.issues;
+  const field = issue?.path.join(".") ?? "";
+  throw new AppError("Invalid", `${what} is invalid: ${field}: ${issue?.message ?? ""}`);
+}
 
 /** Writes this node's entry in `status.nodes` and works the summary out anew. */
 export async function applyFunctionStatus(
   { node, store, now, mayHave }: IntentContext,
-  { namespace, name, uid, node: report }: z.infer<typeof FunctionStatusBody>,
+  { namespace, name, uid, node: sent }: z.infer<typeof FunctionStatusBody>,
 ): Promise<void> {
+  const report = readReport(`node ${node}'s report of function ${namespace}/${name}`, sent);
   // The view may be behind the store, and a refusal is final: then the store itself says.
   const known = mayHave(keyOf("wasmfunctions.skerry.dev", namespace, name));
   const labels = known ? {} : await labelsOf(store, node);

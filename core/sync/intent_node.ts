@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { AppError, isAppError, type Ms, toTime } from "../base/mod.ts";
-import { type Condition, type Node, RESOURCES } from "../api/mod.ts";
+import { type Condition, isLabelKey, isLabelValue, type Node, RESOURCES } from "../api/mod.ts";
 import type { IntentContext } from "./intents.ts";
+import { checkObject, checkSize, checkTypes } from "./reported.ts";
 
 /** `node`: the Node object as the node sees itself. */
 export const NodeBody = z.object({
@@ -35,6 +36,11 @@ export async function applyNode(
       `node ${context.node} may not write node ${node.metadata.name}`,
     );
   }
+  checkSize(`node ${context.node}`, node);
+  await checkTypes(RESOURCES.nodes, { ...node, apiVersion: "v1", kind: "Node" });
+  const { status } = node;
+  // As it is stored, and the status that becomes part of it.
+  await checkObject(RESOURCES.nodes, { ...registered(context.node, node), status });
   try {
     await writeNode(context, node);
   } catch (error) {
@@ -60,14 +66,16 @@ async function writeNode(
     },
   }));
   const port = nodeDefaults?.kubeletPort;
-  await store.update(ref, (current) => ({
-    ...current,
-    status: mergeNodeStatus((current as Node).status ?? {}, node.status ?? {}, now, port),
-  }), { subresource: "status" });
+  await store.update(ref, (current) => {
+    const status = mergeNodeStatus((current as Node).status ?? {}, node.status ?? {}, now, port);
+    // Conditions of other types stay: many reports could make a large status.
+    checkSize(`the status of node ${name}`, status);
+    return { ...current, status };
+  }, { subresource: "status" });
 }
 
 function registered(name: string, node: Node): Node {
-  const taints = Array.isArray(node.spec?.taints) ? { taints: node.spec.taints } : {};
+  const taints = node.spec?.taints ? { taints: node.spec.taints } : {};
   const unschedulable = node.spec?.unschedulable === true ? { unschedulable: true } : {};
   return {
     apiVersion: "v1",
@@ -77,11 +85,14 @@ function registered(name: string, node: Node): Node {
   };
 }
 
-/** The labels that a node may set on itself (KEP-279, NodeRestriction). Pure. */
+/**
+ * The labels that a node may set on itself (KEP-279, NodeRestriction); what is no label at all is
+ * left out like those that it may not set. Pure.
+ */
 export function allowedLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(labels).filter(([key, value]) => {
-      if (typeof value !== "string") return false;
+      if (typeof value !== "string" || !isLabelKey(key) || !isLabelValue(value)) return false;
       const slash = key.indexOf("/");
       const prefix = slash < 0 ? "" : key.slice(0, slash);
       const within = (domain: string): boolean =>
@@ -104,17 +115,21 @@ export function mergeNodeStatus(
   kubeletPort?: number,
 ): NonNullable<Node["status"]> {
   const time = toTime(now);
+  // What is stored may be of a time when nobody checked it.
+  const before = Array.isArray(current.conditions)
+    ? current.conditions.filter((one) => one !== null)
+    : [];
   const reported = (theirs.conditions ?? []).map((condition: Condition): Condition => {
-    const before = current.conditions?.find(({ type }) => type === condition.type);
-    const same = before?.status === condition.status && before.lastTransitionTime !== undefined;
+    const last = before.find(({ type }) => type === condition.type);
+    const same = last?.status === condition.status && last.lastTransitionTime !== undefined;
     return {
       ...condition,
       lastHeartbeatTime: time,
-      lastTransitionTime: (same ? before.lastTransitionTime : undefined) ?? time,
+      lastTransitionTime: (same ? last.lastTransitionTime : undefined) ?? time,
     };
   });
   const types = new Set(reported.map(({ type }) => type));
-  const kept = (current.conditions ?? []).filter(({ type }) => !types.has(type));
+  const kept = before.filter(({ type }) => !types.has(type));
   const daemonEndpoints = kubeletPort === undefined
     ? current.daemonEndpoints
     : { kubeletEndpoint: { Port: kubeletPort } };

@@ -3,15 +3,22 @@ import { AppError, isAppError } from "../base/mod.ts";
 import {
   type Condition,
   type KubeObject,
+  type OwnerReference,
   type Pod,
   type PodStatus,
   RESOURCES,
+  setDefaults,
 } from "../api/mod.ts";
 import type { IntentContext } from "./intents.ts";
 import { MIRROR_ANNOTATION } from "./interest.ts";
+import { checkObject, checkSize, checkTypes, REPORT_BYTES } from "./reported.ts";
 
 const { pods } = RESOURCES;
 const Text = z.string().min(1).max(512);
+/** Mirror pods that a hub keeps of one node; a machine runs far fewer pods. */
+const MAX_MIRRORS = 500;
+/** The hub's own namespace. */
+const SYSTEM_NAMESPACE = "skerry-system";
 const PodRef = z.object({ namespace: Text, name: Text, uid: Text });
 
 /** `pod-status`: the status that the node sees of one of its pods. */
@@ -35,9 +42,15 @@ export async function applyPodStatus(
   { node, store }: IntentContext,
   { namespace, name, uid, status }: z.infer<typeof PodStatusBody>,
 ): Promise<void> {
+  const what = `the status of pod ${namespace}/${name}`;
+  checkSize(what, status);
+  await checkTypes(pods, { apiVersion: "v1", kind: "Pod", metadata: { name, namespace }, status });
   await store.update({ resource: pods, namespace, name }, (current) => {
     checkOwner(current as Pod, uid, node);
-    return { ...current, status: mergePodStatus((current as Pod).status ?? {}, status) };
+    const merged = mergePodStatus((current as Pod).status ?? {}, status);
+    // Conditions of other types stay: many reports could make a large status.
+    checkSize(what, merged);
+    return { ...current, status: merged };
   }, { subresource: "status" });
 }
 
@@ -48,7 +61,7 @@ export async function applyPodStatus(
 export function mergePodStatus(current: PodStatus, theirs: PodStatus): PodStatus {
   const reported = theirs.conditions ?? [];
   const types = new Set(reported.map(({ type }) => type));
-  const kept = (current.conditions ?? []).filter(({ type }: Condition) => !types.has(type));
+  const kept = conditionsOf(current).filter(({ type }: Condition) => !types.has(type));
   const qosClass = theirs.qosClass ?? current.qosClass;
   return {
     ...theirs,
@@ -84,11 +97,64 @@ export async function applyPodGone(
 
 /** Creates or updates the hub's picture of a static pod. */
 export async function applyPodMirror(
-  { node, store }: IntentContext,
+  context: IntentContext,
   { pod }: z.infer<typeof PodMirrorBody>,
 ): Promise<void> {
+  const { node, store } = context;
+  const mirror = await mirrorOf(context, pod);
+  const { namespace = "", name, annotations } = mirror.metadata;
+  const ref = { resource: pods, namespace, name };
+  const current = await store.get(ref).catch((error) => {
+    if (isAppError(error, "NotFound")) return undefined;
+    throw error;
+  });
+  const uid = annotations?.[MIRROR_ANNOTATION];
+  if (current) checkMirror(current as Pod, node);
+  // Somebody deleted the picture, but the pod runs: only its node could end the deletion.
+  const leaving = current?.metadata.deletionTimestamp !== undefined;
+  if (current && (leaving || current.metadata.annotations?.[MIRROR_ANNOTATION] !== uid)) {
+    await store.delete(ref, {
+      gracePeriodSeconds: 0,
+      preconditions: { uid: current.metadata.uid ?? "" },
+    });
+    await store.create(pods, mirror);
+  } else if (!current) {
+    await checkMirrorCount(context);
+    await store.create(pods, mirror);
+  } else if (!ownedAlike(current, mirror)) {
+    const { ownerReferences } = mirror.metadata;
+    await store.update(ref, (latest) => {
+      checkMirror(latest as Pod, node);
+      const metadata = { ...latest.metadata, ...(ownerReferences ? { ownerReferences } : {}) };
+      return { ...latest, metadata };
+    });
+  }
+  await store.update(ref, (latest) => {
+    checkMirror(latest as Pod, node);
+    return { ...latest, status: pod.status ?? {} };
+  }, { subresource: "status" });
+}
+
+/**
+ * The mirror of a static pod as it is stored, without status.
+ *
+ * @throws {AppError} Forbidden, Invalid
+ */
+async function mirrorOf({ node, store }: IntentContext, pod: Pod): Promise<KubeObject> {
   const { namespace = "", name, uid = "", labels, annotations } = pod.metadata;
+  const what = `static pod ${namespace}/${name}`;
   if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== node) throw notYours(pod, node);
+  if (namespace === SYSTEM_NAMESPACE) {
+    throw new AppError(
+      "Forbidden",
+      `${what}: ${namespace} is the hub's own: use another namespace`,
+    );
+  }
+  checkSize(`the status of ${what}`, pod.status ?? {});
+  checkSize(what, pod, 2 * REPORT_BYTES);
+  // Checked as it came: what is no map would be spread into one.
+  await checkObject(pods, { ...pod, apiVersion: "v1", kind: "Pod" });
+  const ownerReferences = await nodeOwner(store, node);
   const mirror: KubeObject = {
     apiVersion: "v1",
     kind: "Pod",
@@ -97,26 +163,49 @@ export async function applyPodMirror(
       namespace,
       ...(labels ? { labels } : {}),
       annotations: { ...annotations, [MIRROR_ANNOTATION]: uid },
+      ...(ownerReferences ? { ownerReferences } : {}),
     },
-    spec: { ...pod.spec, nodeName: node },
+    spec: { ...structuredClone(pod.spec), nodeName: node },
   };
-  const ref = { resource: pods, namespace, name };
-  const current = await store.get(ref).catch((error) => {
+  setDefaults(pods, mirror);
+  return mirror;
+}
+
+/**
+ * Its Node controls a mirror, as in Kubernetes: so no workload takes it for its own, and it goes
+ * with the Node. Nothing while there is no Node; a later report adds it.
+ */
+async function nodeOwner(
+  store: IntentContext["store"],
+  name: string,
+): Promise<OwnerReference[] | undefined> {
+  try {
+    const { metadata } = await store.get({ resource: RESOURCES.nodes, name });
+    return [{ apiVersion: "v1", kind: "Node", name, uid: metadata.uid ?? "", controller: true }];
+  } catch (error) {
     if (isAppError(error, "NotFound")) return undefined;
     throw error;
-  });
-  if (current && current.metadata.annotations?.[MIRROR_ANNOTATION] !== uid) {
-    checkMirror(current as Pod, node);
-    await store.delete(ref, {
-      gracePeriodSeconds: 0,
-      preconditions: { uid: current.metadata.uid ?? "" },
-    });
-    await store.create(pods, mirror);
-  } else if (!current) await store.create(pods, mirror);
-  await store.update(ref, (latest) => {
-    checkMirror(latest as Pod, node);
-    return { ...latest, status: pod.status ?? {} };
-  }, { subresource: "status" });
+  }
+}
+
+function ownedAlike(current: KubeObject, mirror: KubeObject): boolean {
+  const [want] = mirror.metadata.ownerReferences ?? [];
+  const have = current.metadata.ownerReferences ?? [];
+  return want === undefined || (have.length === 1 && have[0]?.uid === want.uid);
+}
+
+/** @throws {AppError} Invalid */
+async function checkMirrorCount({ node, store }: IntentContext): Promise<void> {
+  const { items } = await store.list(pods, { fieldSelector: `spec.nodeName=${node}` });
+  const count = items.filter((one) => one.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined);
+  if (count.length < MAX_MIRRORS) return;
+  throw new AppError("Invalid", `node ${node} has ${count.length} static pods here: no more fit`);
+}
+
+/** What is stored may be of a time when nobody checked it. */
+function conditionsOf(status: PodStatus): Condition[] {
+  const { conditions } = status ?? {};
+  return Array.isArray(conditions) ? conditions.filter((one) => one !== null) : [];
 }
 
 function checkMirror(pod: Pod, node: string): void {

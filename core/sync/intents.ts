@@ -25,6 +25,8 @@ export interface IntentContext {
   readonly mayHave: (key: ObjectKey) => boolean;
   /** Throws when the node is shut out (it must not make its deleted Node object again). */
   readonly checkIdentity: () => Promise<void>;
+  /** Whether one more Event of the node may be made now; counts it. @default {always} */
+  readonly takeEvent?: () => boolean;
   /** Set by the hub in every Node that registers, e.g. the kubelet port. @default {nothing} */
   readonly nodeDefaults?: { readonly kubeletPort?: number };
 }
@@ -73,7 +75,7 @@ export const INTENT_KINDS: readonly string[] = Object.keys(KINDS);
  * Applies one intent of a node. Idempotent in effect.
  *
  * @throws {AppError} Unsupported for an unknown kind, BadRequest for a body that cannot be read,
- * Forbidden or NotFound for what is not (any more) the node's, and what the store throws
+ * Invalid for what must not be stored, TooManyRequests, Forbidden or NotFound for what is not (any more) the node's, and what the store throws
  */
 export async function applyIntent(
   context: IntentContext,
@@ -83,6 +85,21 @@ export async function applyIntent(
   if (!handler) {
     throw new AppError("Unsupported", `this hub does not know intents of kind "${intent.kind}"`);
   }
+  try {
+    await applyKind(handler, context, intent);
+  } catch (error) {
+    // Misuse that a body brought about: it would come back for ever, and stay what it is.
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    const why = `intent ${intent.kind} cannot be applied: its body is not what the kind wants`;
+    throw new AppError("Invalid", why, { cause: error });
+  }
+}
+
+async function applyKind(
+  handler: IntentKind<unknown>,
+  context: IntentContext,
+  intent: Pick<Intent, "key" | "kind" | "body">,
+): Promise<void> {
   const parsed = handler.body.safeParse(intent.body);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];

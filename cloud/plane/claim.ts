@@ -5,6 +5,7 @@ import {
   type ResourceDef,
 } from "../../core/api/mod.ts";
 import { type Action, controllerOf, controllerRef } from "../../core/control/mod.ts";
+import { MIRROR_ANNOTATION } from "../../core/sync/mod.ts";
 
 /** What an owner gets of the objects in its namespace. */
 export interface Claim<T extends KubeObject> {
@@ -31,6 +32,8 @@ export function claim<T extends KubeObject>(
   const actions: Action[] = [];
   const leaving = owner.metadata.deletionTimestamp !== undefined;
   for (const object of candidates) {
+    // The picture of a static pod: its node made it, nobody else may take it or remove it.
+    if (object.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) continue;
     const controller = controllerOf(object);
     const matches = matchesSafely(selector, object);
     if (controller?.uid === owner.metadata.uid) {

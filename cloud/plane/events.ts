@@ -78,7 +78,7 @@ export function createRecorder(
   };
 }
 
-/** Removes Events that were last seen an hour ago. */
+/** Removes Events that were made and last seen an hour ago. */
 export function createEventSweep(options: { store: Store; clock: Clock }): Service {
   return {
     name: "event-sweep",
@@ -97,7 +97,8 @@ export function createEventSweep(options: { store: Store; clock: Clock }): Servi
 export async function sweepEvents(
   { store, clock }: { store: Store; clock: Clock },
 ): Promise<number> {
-  const before = clock.now() - KEEP;
+  const now = clock.now();
+  const before = now - KEEP;
   let count = 0;
   let next: string | undefined;
   do {
@@ -106,9 +107,10 @@ export async function sweepEvents(
       ...(next === undefined ? {} : { continue: next }),
     });
     for (const item of page.items) {
-      const seen = fromTime(item["lastTimestamp"]) ?? fromTime(item["eventTime"]) ??
-        fromTime(item.metadata.creationTimestamp);
-      if (seen === undefined || seen >= before) continue;
+      // Only the time of creation is the hub's own; a reporter's clock may be ahead.
+      const seen = [item.metadata.creationTimestamp, item["lastTimestamp"], item["eventTime"]]
+        .map((time) => fromTime(time)).filter((at) => at !== undefined && at <= now);
+      if (seen.some((at) => at !== undefined && at >= before)) continue;
       const { name, namespace = "" } = item.metadata;
       await store.delete({ resource: RESOURCES.events, namespace, name }).catch((error) => {
         if (!isAppError(error, "NotFound")) throw error;

@@ -2,3 +2,4 @@
 export { createPlane, type PlaneOptions } from "./plane.ts";
 export { DEFAULT_NAMESPACES, ensureNamespaces } from "./namespaces.ts";
 export { tolerates } from "./tolerations.ts";
+export { logUnreadable } from "./unreadable.ts";

@@ -313,6 +313,37 @@ Deno.test("a foreground deletion waits for pods that a node has yet to stop", as
   await until(async () => (await plane.list(RESOURCES.deployments)).length === 0);
 });
 
+Deno.test("a mirror stays while its Node is there, whatever selects it, and goes with the Node", async () => {
+  await using plane = await startPlane({ nodes: ["a", "b"] });
+  const { uid = "" } = (await plane.get(RESOURCES.nodes, "a")).metadata;
+  await plane.create(RESOURCES.pods, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: "static",
+      namespace: "default",
+      labels: { app: "web" },
+      annotations: { "kubernetes.io/config.mirror": "u1" },
+      ownerReferences: [{ apiVersion: "v1", kind: "Node", name: "a", uid, controller: true }],
+    },
+    spec: { nodeName: "a", containers: [{ name: "c", image: "example/app:1" }] },
+  });
+  await plane.create(RESOURCES.deployments, deploymentOf("web", { replicas: 2 }));
+  const named = async () =>
+    (await plane.list<Pod>(RESOURCES.pods)).map(({ metadata }) => metadata.name);
+  await until(async () => (await named()).length === 3);
+  await plane.store.update(
+    { resource: RESOURCES.deployments, namespace: "default", name: "web" },
+    (object) => ({ ...object, spec: { ...object["spec"], replicas: 0 } }),
+  );
+  await until(async () => (await named()).length === 1);
+  assert.deepEqual(await named(), ["static"]);
+  const { metadata } = await plane.get<Pod>(RESOURCES.pods, "static");
+  assert.deepEqual(metadata.ownerReferences?.map((owner) => owner.uid), [uid]);
+  await plane.store.delete({ resource: RESOURCES.nodes, name: "a" });
+  await until(async () => (await named()).length === 0);
+});
+
 Deno.test("an object whose owner is of a kind that is not served stays", async () => {
   await using plane = await startPlane();
   const owner = { apiVersion: "example.com/v1", kind: "Thing", name: "x", uid: "u1" };

@@ -76,3 +76,22 @@ Deno.test("events about one thing are counted up in one object, and swept an hou
   await plane.clock.advance(hours(1));
   assert.equal(await sweepEvents(plane), 1);
 });
+
+Deno.test("an event from a clock that is ahead is swept an hour after it was made", async () => {
+  await using plane = start();
+  const event = (name: string, more: object) =>
+    plane.store.create(RESOURCES.events, {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name, namespace: "default" },
+      involvedObject: {},
+      ...more,
+    });
+  await event("ahead", { lastTimestamp: "9999-01-01T00:00:00Z" });
+  await event("ahead-too", { eventTime: "9999-01-01T00:00:00.000000Z" });
+  await event("behind", { lastTimestamp: "1900-01-01T00:00:00Z" });
+  await plane.clock.advance(seconds(3599));
+  assert.equal(await sweepEvents(plane), 0, "nor is one from a clock that is behind swept early");
+  await plane.clock.advance(seconds(2));
+  assert.equal(await sweepEvents(plane), 3);
+});

@@ -19,12 +19,14 @@ export function isActive(pod: Pod): boolean {
   return !isTerminated(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
-/** The condition of a type, if it is there. */
+/** The condition of a type, if it is there. A status that cannot be read has none. */
 export function conditionOf(
   object: { status?: { conditions?: Condition[] } },
   type: string,
 ): Condition | undefined {
-  return object.status?.conditions?.find((condition) => condition.type === type);
+  const conditions: unknown = object.status?.conditions;
+  if (!Array.isArray(conditions)) return undefined;
+  return conditions.find((condition) => condition?.type === type);
 }
 
 /** Whether a pod says that it is ready. */

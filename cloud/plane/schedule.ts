@@ -1,7 +1,7 @@
 import type { Node, Pod } from "../../core/api/mod.ts";
 import { controllerOf } from "../../core/control/mod.ts";
 import { matchesNode } from "./node_affinity.ts";
-import { type Amounts, portsClash, readAmounts, requestsOf } from "./pod_resources.ts";
+import { type Amounts, hostPortsOf, portsClash, readAmounts, requestsOf } from "./pod_resources.ts";
 import { isTerminated } from "./pods.ts";
 import { TAINTS, taintsOf, tolerates, untolerated } from "./tolerations.ts";
 
@@ -11,6 +11,8 @@ export interface ScheduleInput {
   readonly nodes: readonly Node[];
   /** The pods bound to a node, ended ones included. */
   readonly podsOn: (node: string) => readonly Pod[];
+  /** Told of a node, or a pod on one, that is left out because it cannot be read. */
+  readonly onUnreadable?: (object: Node | Pod, error: unknown) => void;
 }
 
 /** Where a pod goes, or why it goes nowhere. */
@@ -23,21 +25,43 @@ export type Placement =
  * Chooses a node for a pod. Pure. Among the nodes that fit, the one with the fewest siblings of the
  * pod, then the least filled one; names decide what is left, so that the answer is always the same.
  */
-export function schedule({ pod, nodes, podsOn }: ScheduleInput): Placement {
+export function schedule(input: ScheduleInput): Placement {
+  const { nodes } = input;
   if (nodes.length === 0) return { message: "no nodes available to schedule pods" };
   const reasons = new Map<string, number>();
   let best: { node: Node; score: Score } | undefined;
   for (const node of nodes) {
-    const pods = podsOn(node.metadata.name).filter((other) => !isTerminated(other));
-    const why = whyNot(pod, node, pods);
+    const { why, score } = judge(input, node);
     for (const reason of why) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-    if (why.length > 0) continue;
-    const score = scoreOf(pod, node, pods);
-    if (!best || isBetter(score, best.score)) best = { node, score };
+    if (score && (!best || isBetter(score, best.score))) best = { node, score };
   }
   if (best) return { node: best.node.metadata.name };
   const list = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort().join(", ");
   return { message: `0/${nodes.length} nodes are available: ${list}.` };
+}
+
+/** One node: why it cannot take the pod, or how well it would. */
+function judge(input: ScheduleInput, node: Node): { why: string[]; score?: Score } {
+  const { pod, podsOn, onUnreadable } = input;
+  const pods = podsOn(node.metadata.name).filter((other) => {
+    try {
+      if (isTerminated(other)) return false;
+      requestsOf(other);
+      hostPortsOf(other);
+      controllerOf(other);
+      return true;
+    } catch (error) {
+      onUnreadable?.(other, error);
+      return false;
+    }
+  });
+  try {
+    const why = whyNot(pod, node, pods);
+    return why.length > 0 ? { why } : { why, score: scoreOf(pod, node, pods) };
+  } catch (error) {
+    onUnreadable?.(node, error);
+    return { why: ["node(s) could not be read"] };
+  }
 }
 
 /** Why `node` cannot take `pod`; empty when it can. Like kube-scheduler, the first filter speaks. */

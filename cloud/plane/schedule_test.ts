@@ -5,6 +5,7 @@ import { readyNode } from "./harness_test_helper.ts";
 import { matchesNode } from "./node_affinity.ts";
 import { requestsOf } from "./pod_resources.ts";
 import { schedule } from "./schedule.ts";
+import { taintsOf } from "./tolerations.ts";
 
 function podOf(spec: Partial<PodSpec> = {}, owner?: string): Pod {
   const controller = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "rs", controller: true };
@@ -296,4 +297,27 @@ Deno.test("schedule() never overfills a node, whatever comes in whatever order",
     assert.ok(used("a") <= 4000 && used("edge") <= 4000 && used("tiny") <= 1000);
     assert.ok((on.get("tiny") ?? []).length <= 1);
   }));
+});
+
+Deno.test("schedule() leaves out nodes and pods that cannot be read, and tells of them", () => {
+  const bad = readyNode("bad", { spec: { taints: 7 as never } });
+  const odd = podOf({ containers: [null] as never });
+  const told: string[] = [];
+  const placement = schedule({
+    pod: podOf(asking({ cpu: "1" })),
+    nodes: [bad, readyNode("good")],
+    podsOn: (node) => node === "good" ? [odd] : [],
+    onUnreadable: ({ kind, metadata }) => void told.push(`${kind} ${metadata.name}`),
+  });
+  assert.deepEqual(placement, { node: "good" });
+  assert.deepEqual(told, ["Node bad", "Pod p"]);
+  const none = schedule({ pod: podOf(), nodes: [bad], podsOn: () => [] });
+  assert.match("message" in none ? none.message : "", /1 node\(s\) could not be read/);
+});
+
+Deno.test("taintsOf() takes a node whose conditions cannot be read for not ready", () => {
+  for (const conditions of ["x", [null], 7]) {
+    const node = readyNode("n", { status: { conditions: conditions as never } });
+    assert.deepEqual(taintsOf(node).map(({ key }) => key), ["node.kubernetes.io/not-ready"]);
+  }
 });

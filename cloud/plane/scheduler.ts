@@ -5,6 +5,7 @@ import { createRecorder } from "./events.ts";
 import type { PlaneContext } from "./context.ts";
 import { conditionOf, isTerminated } from "./pods.ts";
 import { schedule } from "./schedule.ts";
+import { logUnreadable } from "./unreadable.ts";
 
 /** The name that pods carry in `spec.schedulerName` when they want this scheduler. */
 export const SCHEDULER = "default-scheduler";
@@ -14,6 +15,7 @@ export function createScheduler(context: PlaneContext): Service {
   const pods = context.views.of<Pod>(RESOURCES.pods);
   const nodes = context.views.of<Node>(RESOURCES.nodes);
   const recorder = createRecorder({ ...context, component: SCHEDULER });
+  const unreadable = logUnreadable(context.log);
   const waiting = (): string[] => pods.by("node", "").filter(isSchedulable).map(keyOf);
   return createController({
     ...context,
@@ -34,6 +36,7 @@ export function createScheduler(context: PlaneContext): Service {
         pod,
         nodes: nodes.all().filter(({ metadata }) => metadata.deletionTimestamp === undefined),
         podsOn: (node) => pods.by("node", node),
+        onUnreadable: unreadable,
       });
       if (placement.node === undefined) {
         if (!await setScheduled(pod, placement.message)) return;

@@ -1,4 +1,5 @@
 import type { Node, Taint, Toleration } from "../../core/api/mod.ts";
+import { conditionOf } from "./pods.ts";
 
 /** Taints that Kubernetes' node controllers set, and DaemonSets tolerate. */
 export const TAINTS = {
@@ -33,7 +34,7 @@ export function taintsOf(node: Node): Taint[] {
       taints.push({ key, effect: "NoSchedule" });
     }
   };
-  const ready = node.status?.conditions?.find(({ type }) => type === "Ready")?.status;
+  const ready = conditionOf(node, "Ready")?.status;
   if (ready === "Unknown") add(TAINTS.unreachable);
   else if (ready !== "True") add(TAINTS.notReady);
   return taints;

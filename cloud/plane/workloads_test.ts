@@ -100,6 +100,17 @@ Deno.test("planReplicaSet() adopts orphans that match, releases its own that do 
   assert.deepEqual(plan.actions[1]?.object.metadata.ownerReferences, []);
 });
 
+Deno.test("planReplicaSet() neither adopts, counts nor removes mirrors of static pods", () => {
+  const annotations = { "kubernetes.io/config.mirror": "u" };
+  const mirrors = ["a", "b", "c"].map((name) =>
+    podOf(name, {
+      metadata: { name, annotations, labels: { app: "web" }, ...(name === "c" ? mine() : {}) },
+    })
+  );
+  const { actions } = planReplicaSet(SET, mirrors, NOW);
+  assert.deepEqual(tell(actions), ["create Pod", "create Pod", "status ReplicaSet web-1"]);
+});
+
 Deno.test("planReplicaSet() does nothing for a set on its way out, or without a selector", () => {
   const leaving = { ...SET, metadata: { ...SET.metadata, deletionTimestamp: at(0) } };
   assert.deepEqual(tell(planReplicaSet(leaving, [], NOW).actions), ["status ReplicaSet web-1"]);

@@ -40,7 +40,7 @@ export interface NodeVerdict {
 export function decideNode({ node, lastAlive, now }: NodeFacts): NodeVerdict {
   const silent = now - lastAlive;
   const alive = silent < GRACE;
-  const before = node.status?.conditions ?? [];
+  const before = conditionsOf(node);
   const kept = node.metadata.annotations?.[REPORTED];
   const conditions = alive ? restored(before, kept) : silenced(before, now);
   const ready = conditions.find(({ type }) => type === "Ready")?.status;
@@ -53,6 +53,14 @@ export function decideNode({ node, lastAlive, now }: NodeFacts): NodeVerdict {
     reported: alive ? undefined : kept ?? (told.length > 0 ? JSON.stringify(told) : undefined),
     ...(alive ? { again: ms(lastAlive + GRACE - now) } : {}),
   };
+}
+
+/** The conditions of a node or pod, without what is none: one bad object must not stop the rest. */
+export function conditionsOf(object: { status?: { conditions?: Condition[] } }): Condition[] {
+  const conditions: unknown = object.status?.conditions;
+  return Array.isArray(conditions)
+    ? conditions.filter((one) => typeof one === "object" && one !== null)
+    : [];
 }
 
 /** Only conditions that agents report go Unknown; a foreign one is left as it is. */
@@ -144,7 +152,7 @@ export function decidePod(
     .sort((a, b) => a.at - b.at);
   const [first] = limits;
   if (first && first.at <= now) return { do: "evict", because: `taint ${first.taint.key}` };
-  const conditions = markReady(pod.status?.conditions ?? [], { alive, now });
+  const conditions = markReady(conditionsOf(pod), { alive, now });
   if (conditions) return { do: "mark", conditions };
   return { do: "keep", ...(first ? { again: ms(first.at - now) } : {}) };
 }

@@ -18,8 +18,16 @@ import {
   Views,
 } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
+import { logUnreadable } from "../plane/mod.ts";
 import { createLeaseRenewal, LEASE_NAMESPACE, type NodeSession } from "./leases.ts";
-import { decideNode, decidePod, type NodeVerdict, REPORTED } from "./lifecycle.ts";
+import {
+  conditionsOf,
+  decideNode,
+  decidePod,
+  type NodeVerdict,
+  type PodVerdict,
+  REPORTED,
+} from "./lifecycle.ts";
 
 export type { NodeSession };
 
@@ -55,6 +63,7 @@ function createLifecycle(options: NodesOptions, views: Views): Service {
   const leases = views.of<Lease>(RESOURCES.leases);
   const pods = views.of<Pod>(RESOURCES.pods);
   const actor = new Actor(store, views);
+  const unreadable = logUnreadable(log);
   // A hub that was down heard nobody; its nodes get the whole grace from its start.
   const started = clock.now();
   const lastAlive = (node: string): Ms => {
@@ -117,7 +126,14 @@ function createLifecycle(options: NodesOptions, views: Views): Service {
     context: { node: Node; verdict: NodeVerdict; now: Ms },
   ): Promise<Ms | undefined> {
     const { node, verdict: { alive, taints }, now } = context;
-    const verdict = decidePod({ pod, node, taints, alive, now });
+    let verdict: PodVerdict;
+    try {
+      verdict = decidePod({ pod, node, taints, alive, now });
+    } catch (error) {
+      // The node's other pods are judged all the same.
+      unreadable(pod, error);
+      return undefined;
+    }
     if (verdict.do === "keep") return verdict.again;
     try {
       if (verdict.do === "evict") {
@@ -160,7 +176,8 @@ function leaseTrigger(nodes: View<Node>): (lease: Lease, gone: boolean) => strin
   return (lease, gone) => {
     const { name } = lease.metadata;
     if (lease.metadata.namespace !== LEASE_NAMESPACE) return [];
-    const ready = nodes.get(name)?.status?.conditions?.find(({ type }) => type === "Ready");
+    const node = nodes.get(name);
+    const ready = node && conditionsOf(node).find(({ type }) => type === "Ready");
     return gone || ready?.status === "Unknown" ? [name] : [];
   };
 }

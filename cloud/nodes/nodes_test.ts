@@ -169,3 +169,28 @@ Deno.test("the Lease of a deleted Node goes with it", async () => {
   await hub.store.delete({ resource: RESOURCES.nodes, name: "gw-1" });
   await until(async () => (await hub.store.list(RESOURCES.leases)).items.length === 0);
 });
+
+Deno.test("a pod that cannot be read does not keep the node's other pods from being judged", async () => {
+  await using hub = await start();
+  await hub.addNode("gw-1");
+  await hub.addPod("a", "gw-1", 7 as never);
+  await hub.addPod("b", "gw-1");
+  hub.live.add("gw-1");
+  await hub.pass(seconds(5));
+  hub.live.delete("gw-1");
+  await hub.pass(seconds(60));
+  await until(async () => (await hub.pod("b")).status?.conditions?.[0]?.status === "False");
+});
+
+Deno.test("a node whose conditions cannot be read is marked like any other", async () => {
+  await using hub = await start();
+  await hub.addNode("bad");
+  const ref = { resource: RESOURCES.nodes, name: "bad" };
+  hub.live.add("bad");
+  await hub.pass(seconds(15));
+  const status = { conditions: [null] };
+  await hub.store.update(ref, (node) => ({ ...node, status }), { subresource: "status" });
+  hub.live.delete("bad");
+  await hub.pass(seconds(60));
+  await until(async () => (await hub.taints("bad")).length === 2);
+});

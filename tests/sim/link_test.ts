@@ -136,6 +136,30 @@ Deno.test("an event is written in the node's name, and counted", async () => {
   assert.deepEqual([event["count"], event["source"].host], [2, "n1"]);
 });
 
+Deno.test("a node that makes events without end is slowed, by a new session as well", async () => {
+  await using rig = new Rig();
+  await rig.startHub();
+  const n1 = rig.node("n1");
+  for (let batch = 0; batch < 3; batch++) {
+    n1.store.transact((tx) => {
+      for (let i = 0; i < 500; i++) {
+        const metadata = { name: `e${batch}-${i}`, namespace: "default" };
+        const event = { metadata, involvedObject: { kind: "Node", name: "n1" } };
+        const key = `event/default/${metadata.name}`;
+        n1.link.outbox.enqueue(tx, { key, kind: "event", body: { event } });
+      }
+    });
+    await rig.pass(10);
+    rig.network.cut("n1");
+    await rig.pass(10);
+  }
+  const stored = (await rig.store.list(events)).items.length;
+  assert.ok(stored >= 1100 && stored <= 1150, `${stored} events`);
+  await rig.pass(3600);
+  assert.equal((await rig.store.list(events)).items.length, 1500, "and none is lost");
+  assert.deepEqual(n1.store.transact((tx) => tx.rows("outbox")), []);
+});
+
 Deno.test("a half-open link is noticed on both sides within three heartbeats", async () => {
   await using rig = new Rig();
   await rig.startHub();

@@ -1,6 +1,7 @@
 import { AppError, errorText, type Logger } from "../../core/base/mod.ts";
 import { CLOSE, type Connection, type Stream } from "../../core/link/mod.ts";
 import { HubView } from "../../core/sync/mod.ts";
+import { EventRate } from "./event_rate.ts";
 import { linkSignals } from "./link_signals.ts";
 import { NodeSession, type SessionHost } from "./node_session.ts";
 import type { Hub, HubOptions, NodeLink, StreamHeader } from "./options.ts";
@@ -16,6 +17,7 @@ const STREAM_PATH = /^\/v1\/stream\/([0-9a-f]{16,64})$/;
 class HubLinks implements Hub, SessionHost {
   readonly options: HubOptions;
   readonly newId: () => string;
+  readonly events = new EventRate();
   epoch = "";
   readonly #streams: Streams;
   readonly #log: Logger;

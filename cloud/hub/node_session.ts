@@ -15,6 +15,7 @@ import {
   readMessage,
   Sender,
 } from "../../core/sync/mod.ts";
+import type { EventRate } from "./event_rate.ts";
 import { IntentQueue } from "./intent_queue.ts";
 import type { HubOptions, NodeLink } from "./options.ts";
 
@@ -24,6 +25,7 @@ export interface SessionHost {
   readonly view: HubView;
   readonly epoch: string;
   readonly newId: () => string;
+  readonly events: EventRate;
   /** Waits until the node's older session has ended; call `release` at the end. */
   takeTurn(session: NodeSession): Promise<void>;
   /** Asks again whether the certificate is the node's identity; closes with 4403 when it is not. */
@@ -188,6 +190,7 @@ export class NodeSession {
       store,
       now: clock.now(),
       mayHave: (key: string) => view.has(key),
+      takeEvent: () => this.#host.events.take(this.node, clock.monotonic()),
       checkIdentity: async () => {
         const verdict = await identities.check(this.link.peer);
         if (verdict.ok) return;

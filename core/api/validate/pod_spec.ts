@@ -8,6 +8,7 @@ import {
   wrongType,
 } from "./field_error.ts";
 import { labelProblems, nameProblem } from "./names.ts";
+import { nodeAffinityProblems } from "./node_affinity.ts";
 
 // deno-lint-ignore no-explicit-any -- what a client sent; every member is checked before use
 type Any = any;
@@ -56,6 +57,9 @@ export function podSpecProblems(field: string, spec: Any): Problems {
     if (problem) problems.push(problem);
   }
   tolerationProblems(`${field}.tolerations`, spec.tolerations, problems);
+  problems.push(
+    ...nodeAffinityProblems(`${field}.affinity.nodeAffinity`, spec.affinity?.nodeAffinity),
+  );
   return problems;
 }
 

@@ -68,6 +68,102 @@ Deno.test.each<[string, object, string]>([
   assert.deepEqual(texts(RESOURCES.pods, pod(spec)), [want]);
 });
 
+const REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution";
+const PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution";
+
+Deno.test.each<[object, string]>([
+  [{ [REQUIRED]: {} }, `${REQUIRED}.nodeSelectorTerms: Required value`],
+  [
+    { [REQUIRED]: { nodeSelectorTerms: [] } },
+    `${REQUIRED}.nodeSelectorTerms: Required value: must have at least one node selector term`,
+  ],
+  [
+    { [REQUIRED]: { nodeSelectorTerms: [null] } },
+    `${REQUIRED}.nodeSelectorTerms[0]: Invalid value: "null": must be of type object`,
+  ],
+  [
+    { [REQUIRED]: { nodeSelectorTerms: [{ matchExpressions: [null] }] } },
+    `${REQUIRED}.nodeSelectorTerms[0].matchExpressions[0]: Invalid value: "null": must be of type object`,
+  ],
+  [
+    { [REQUIRED]: { nodeSelectorTerms: [{ matchFields: [{ operator: "Exists" }] }] } },
+    `${REQUIRED}.nodeSelectorTerms[0].matchFields[0].key: Required value`,
+  ],
+  [
+    {
+      [REQUIRED]: { nodeSelectorTerms: [{ matchExpressions: [{ key: "a", operator: "In" }] }] },
+    },
+    `${REQUIRED}.nodeSelectorTerms[0].matchExpressions[0].values: Required value: must be ` +
+    "specified when `operator` is 'In' or 'NotIn'",
+  ],
+  [
+    { [PREFERRED]: [{ weight: 0, preference: {} }] },
+    `${PREFERRED}[0].weight: Invalid value: 0: must be in the range 1-100`,
+  ],
+])("validateObject() refuses a pod with the node affinity %j", (nodeAffinity, want) => {
+  const spec = { containers: [container], affinity: { nodeAffinity } };
+  assert.deepEqual(texts(RESOURCES.pods, pod(spec)), [`spec.affinity.nodeAffinity.${want}`]);
+});
+
+Deno.test("validateObject() accepts node affinity of all operators", () => {
+  const matchExpressions = [
+    { key: "a", operator: "In", values: ["x"] },
+    { key: "a", operator: "Exists" },
+    { key: "a", operator: "Gt", values: ["1"] },
+  ];
+  const term = { matchExpressions };
+  const nodeAffinity = {
+    [REQUIRED]: { nodeSelectorTerms: [term, {}] },
+    [PREFERRED]: [{ weight: 1, preference: term }],
+  };
+  const spec = { containers: [container], affinity: { nodeAffinity } };
+  assert.deepEqual(texts(RESOURCES.pods, pod(spec)), []);
+});
+
+Deno.test.each<[ResourceDef, object, string | undefined]>([
+  [RESOURCES.deployments, { maxSurge: "30%", maxUnavailable: 0 }, undefined],
+  [RESOURCES.deployments, { maxSurge: "abc%" }, 'maxSurge: Invalid value: "abc%": a valid percent'],
+  [RESOURCES.deployments, { maxSurge: "3" }, 'maxSurge: Invalid value: "3": a valid percent'],
+  [
+    RESOURCES.deployments,
+    { maxUnavailable: -1 },
+    "maxUnavailable: Invalid value: -1: must be greater than or equal to 0",
+  ],
+  [
+    RESOURCES.deployments,
+    { maxUnavailable: "0%", maxSurge: 0 },
+    'maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0',
+  ],
+  [RESOURCES.daemonsets, { maxUnavailable: "x" }, 'maxUnavailable: Invalid value: "x"'],
+])("validateObject() judges of %j the roll-out %j", (resource, rollingUpdate, want) => {
+  const template = { metadata: { labels: { app: "a" } }, spec: { containers: [container] } };
+  const field = resource.kind === "Deployment" ? "strategy" : "updateStrategy";
+  const object = deployment({
+    selector: { matchLabels: { app: "a" } },
+    template,
+    [field]: { type: "RollingUpdate", rollingUpdate },
+  });
+  object.kind = resource.kind;
+  const found = texts(resource, object);
+  assert.equal(found.length, want === undefined ? 0 : 1);
+  const start = `spec.${field}.rollingUpdate.${want}`;
+  assert.ok(want === undefined || found[0]?.startsWith(start), `${found[0]} is not ${start}`);
+});
+
+Deno.test("validateObject() refuses a strategy of another type, and Recreate with rollingUpdate", () => {
+  const template = { metadata: { labels: { app: "a" } }, spec: { containers: [container] } };
+  const of = (strategy: object): string =>
+    texts(
+      RESOURCES.deployments,
+      deployment({ selector: { matchLabels: { app: "a" } }, template, strategy }),
+    ).join();
+  assert.match(of({ type: "Blue" }), /^spec\.strategy\.type: Unsupported value: "Blue"/);
+  assert.match(
+    of({ type: "Recreate", rollingUpdate: { maxSurge: 1 } }),
+    /^spec\.strategy\.rollingUpdate: Forbidden: may not be specified when strategy/,
+  );
+});
+
 Deno.test("validateObject() refuses a Deployment without selector and one whose template does not match", () => {
   const template = { metadata: { labels: { app: "b" } }, spec: { containers: [container] } };
   const problems = validateObject(RESOURCES.deployments, deployment({ template }));

@@ -4,6 +4,7 @@ import { type LabelSelector, matchLabelSelector } from "../selectors.ts";
 import { invalid, notSupported, type Problems, required, wrongType } from "./field_error.ts";
 import { labelProblems } from "./names.ts";
 import { podSpecProblems } from "./pod_spec.ts";
+import { rolloutProblems } from "./rollout.ts";
 
 const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"];
 
@@ -20,7 +21,11 @@ export function workloadProblems(object: KubeObject, old?: KubeObject): Problems
       problems.push(invalid(`spec.${field}`, value, "must be greater than or equal to 0"));
     }
   }
-  problems.push(...selectorProblems(object.kind, spec), ...templateProblems(spec));
+  problems.push(
+    ...selectorProblems(object.kind, spec),
+    ...templateProblems(spec),
+    ...rolloutProblems(object.kind, spec),
+  );
   if (old && problems.length === 0 && !jsonEqual(old["spec"]?.selector, spec.selector)) {
     problems.push(invalid("spec.selector", spec.selector, "field is immutable"));
   }

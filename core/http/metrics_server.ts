@@ -2,15 +2,20 @@ import { AppError, type Metrics, type Service } from "../base/mod.ts";
 
 /** Options of {@linkcode metricsService}. */
 export interface MetricsServerOptions {
+  /** 0 leaves the choice to the system. */
   readonly port: number;
   readonly metrics: Metrics;
   /** Whether the process does its work: `/readyz`. */
   readonly isReady: () => boolean;
+  /** Told the port as soon as it is open. */
+  readonly onListening?: (port: number) => void;
 }
 
 /**
  * Metrics and health on 127.0.0.1, without a credential: they hold no names of users' data and are
  * for the machine's own monitoring. `/metrics`, `/healthz`, `/livez`, `/readyz`.
+ * `Deno.serve` takes neither a cap on connections nor a limit on slow heads, so this must not listen
+ * anywhere else.
  */
 export function metricsService(options: MetricsServerOptions): Service {
   return {
@@ -23,7 +28,10 @@ export function metricsService(options: MetricsServerOptions): Service {
           hostname: "127.0.0.1",
           port: options.port,
           signal,
-          onListen: () => ready(),
+          onListen: ({ port }) => {
+            options.onListening?.(port);
+            ready();
+          },
         }, (request) => answer(request, options));
       } catch (cause) {
         const taken = cause instanceof Deno.errors.AddrInUse;
@@ -42,7 +50,9 @@ function answer(request: Request, options: MetricsServerOptions): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return new Response("only GET\n", { status: 405 });
   }
-  switch (new URL(request.url).pathname) {
+  switch (pathOf(request)) {
+    case undefined:
+      return new Response("the Host header or the path cannot be read\n", { status: 400 });
     case "/metrics":
       return new Response(options.metrics.text(), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
@@ -56,5 +66,14 @@ function answer(request: Request, options: MetricsServerOptions): Response {
         : new Response("not ready\n", { status: 503 });
     default:
       return new Response("there are /metrics, /healthz, /livez and /readyz\n", { status: 404 });
+  }
+}
+
+/** `undefined` for what a client made up: the URL holds its `Host`, whatever that is. */
+function pathOf(request: Request): string | undefined {
+  try {
+    return new URL(request.url).pathname;
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { groupResource } from "../api/mod.ts";
+import { groupResource, type ResourceDef } from "../api/mod.ts";
 import { AppError, type NodeName } from "../base/mod.ts";
 import { MASTERS_GROUP, nodeNameOf } from "../pki/mod.ts";
 import type { Attributes, Authorize, Decision, User } from "./types.ts";
@@ -90,11 +90,12 @@ function discovery(_user: User, { path, verb }: Attributes): Decision | undefine
     : undefined;
 }
 
+const SECRETS = "secrets";
 const SUBRESOURCES_TO_READ = new Set(["", "status", "scale", "log"]);
 
 function viewer(user: User, attributes: Attributes): Decision | undefined {
   if (!user.groups.includes(VIEWER_GROUP) || !READ.has(attributes.verb)) return undefined;
-  if (attributes.resource === "secrets") {
+  if (attributes.resource === SECRETS) {
     return { allowed: false, reason: "role viewer may not read Secrets" };
   }
   if (attributes.path !== "" || SUBRESOURCES_TO_READ.has(attributes.subresource)) {
@@ -123,13 +124,23 @@ export function forbidden(user: User, a: Attributes, decision: Decision): AppErr
   );
 }
 
-/** What the built-in roles allow, for `kubectl auth can-i --list`. */
-export function rulesOf(user: User): {
-  resourceRules: { verbs: string[]; apiGroups: string[]; resources: string[] }[];
-  nonResourceRules: { verbs: string[]; nonResourceURLs: string[] }[];
-  incomplete: boolean;
-} {
-  const resourceRules = [
+/** What {@linkcode rulesOf} answers: the status of a `SelfSubjectRulesReview`. */
+export interface RulesStatus {
+  readonly resourceRules: ResourceRule[];
+  readonly nonResourceRules: { verbs: string[]; nonResourceURLs: string[] }[];
+  /** Whether there may be more, by rules that say no list of what they allow. */
+  readonly incomplete: boolean;
+}
+
+interface ResourceRule {
+  readonly verbs: string[];
+  readonly apiGroups: string[];
+  readonly resources: string[];
+}
+
+/** What the built-in roles allow on the kinds that are served, for `kubectl auth can-i --list`. */
+export function rulesOf(user: User, served: readonly ResourceDef[]): RulesStatus {
+  const resourceRules: ResourceRule[] = [
     {
       verbs: ["create"],
       apiGroups: ["authorization.k8s.io"],
@@ -145,8 +156,24 @@ export function rulesOf(user: User): {
     resourceRules.push({ verbs: ["*"], apiGroups: ["*"], resources: ["*"] });
     nonResourceRules.push({ verbs: ["*"], nonResourceURLs: ["*"] });
   } else if (user.groups.includes(VIEWER_GROUP)) {
-    resourceRules.push({ verbs: [...READ], apiGroups: ["*"], resources: ["* (not secrets)"] });
+    resourceRules.push(...viewerRules(served));
     nonResourceRules.push({ verbs: ["get"], nonResourceURLs: ["*"] });
   }
   return { resourceRules, nonResourceRules, incomplete: nodeOf(user) !== undefined };
+}
+
+/** RBAC has no word for "all but Secrets", so each kind stands by its name. */
+function viewerRules(served: readonly ResourceDef[]): ResourceRule[] {
+  return [...new Set(served.map(({ group }) => group))].map((group) => ({
+    verbs: [...READ],
+    apiGroups: [group],
+    resources: served.filter((one) => one.group === group && one.plural !== SECRETS).flatMap(
+      (one) => [
+        one.plural,
+        ...(one.hasStatus ? [`${one.plural}/status`] : []),
+        ...(one.scale ? [`${one.plural}/scale`] : []),
+        ...(groupResource(one) === "pods" ? ["pods/log"] : []),
+      ],
+    ),
+  }));
 }

@@ -250,7 +250,12 @@ Deno.test("kubectl auth can-i and whoami answer by role, and refusals name what 
   const viewer = { as: "viewer" } as const;
   assert.equal((await kubectl(["auth", "can-i", "delete", "pods"], viewer)).out.trim(), "no");
   assert.equal((await ok(["auth", "can-i", "list", "pods"], viewer)).trim(), "yes");
-  assert.match(await ok(["auth", "can-i", "--list"], viewer), /get list watch/);
+  const rights = await ok(["auth", "can-i", "--list"], viewer);
+  for (const one of ["pods", "pods/log", "deployments.apps", "deployments.apps/scale", "nodes"]) {
+    assert.match(rights, new RegExp(`^${one} +.*\\[get list watch\\]$`, "m"));
+  }
+  assert.doesNotMatch(rights, /secrets/);
+  assert.match(await ok(["auth", "can-i", "--list"]), /^\*\.\* +\[\] +\[\] +\[\*\]$/m);
   assert.match(await ok(["auth", "whoami"], viewer), /vera[\s\S]*skerry:viewers/);
   assert.match(
     (await kubectl(["get", "secrets"], viewer)).err,

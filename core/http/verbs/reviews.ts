@@ -41,7 +41,7 @@ export async function selfSubjectAccessReview(context: ResourceContext): Promise
 /** `kubectl auth can-i --list`. */
 export async function selfSubjectRulesReview(context: ResourceContext): Promise<Response> {
   const body = await bodyOf(context);
-  return answer(body, { ...rulesOf(context.user) });
+  return answer(body, { ...rulesOf(context.user, context.api.resources) });
 }
 
 /** `kubectl auth whoami`. */

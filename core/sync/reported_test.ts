@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { AppError, isAppError, seconds, VirtualClock } from "../base/mod.ts";
 import { type KubeObject, type Pod, RESOURCES } from "../api/mod.ts";
 import { openSqliteStore, type SqliteStore, type Store } from "../store/mod.ts";
@@ -317,4 +318,63 @@ Deno.test("a body that a handler stumbles over is refused for good; a store that
   const busy = new AppError("ServiceUnavailable", "later");
   const answer = await send(failing(busy), "node", "node", body);
   assert.ok(isAppError(busy) && answer === "ServiceUnavailable retry");
+});
+
+Deno.test("whatever a node reports is stored or refused for good, and never tried for ever", async () => {
+  using store = openStore();
+  const { uid = "" } = (await withFunction(store)).metadata;
+  const junk = fc.oneof(
+    { weight: 2, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
+    fc.constantFrom([null], {}, [], null, 7, "x", [{}], { a: null }, [[]], 1e308, "\u0000"),
+  );
+  const fields = fc.constantFrom(
+    ...[
+      "conditions",
+      "containerStatuses",
+      "phase",
+      "startTime",
+      "podIPs",
+      "allocatable",
+      "capacity",
+    ],
+    ...[
+      "addresses",
+      "nodeInfo",
+      "images",
+      "daemonEndpoints",
+      "containers",
+      "tolerations",
+      "volumes",
+    ],
+    ...[
+      "initContainers",
+      "affinity",
+      "nodeSelector",
+      "resources",
+      "taints",
+      "labels",
+      "annotations",
+    ],
+    ...["involvedObject", "reason", "count", "series", "source", "invocations", "urls", "ready"],
+  );
+  const part = fc.dictionary(fields, junk, { maxKeys: 4 });
+  await fc.assert(
+    fc.asyncProperty(part, part, part, async (spec, status, metadata) => {
+      const meta = { ...metadata, name: "n1" };
+      const placed = { ...metadata, name: "p", namespace: "default", uid: "u1" };
+      const pod = { metadata: placed, spec: { containers: [CONTAINER], ...spec }, status };
+      const event = { involvedObject: { kind: "Node", name: "n1" }, ...spec, metadata: placed };
+      const where = { namespace: "default", name: "f", uid };
+      const node = { ...SERVING, ...status };
+      for (
+        const answer of [
+          await send(store, "node", "node", { node: { metadata: meta, spec, status } }),
+          await send(store, "pod-mirror", "pod-mirror/u1", { pod }),
+          await send(store, "event", "event/default/p", { event }),
+          await send(store, "function-status", `function-status/${uid}`, { ...where, node }),
+        ]
+      ) assert.match(answer, /^(ok|Invalid|BadRequest|Forbidden)$/);
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -331,3 +331,19 @@ Deno.test("a WasmFunction is applied, changed, labelled and shown as any other o
     a: "b",
   }]);
 });
+
+Deno.test("kubectl --as is refused, and no user can make a running pod look like a mirror", async () => {
+  await using cluster = await startCluster();
+  const { ok, kubectl } = cluster;
+  const as = await kubectl(["create", "configmap", "a", "--as=nobody", "--as-group=x"]);
+  assert.match(as.err, /impersonation is not served/);
+  assert.match((await kubectl(["get", "cm", "a"])).err, /not found/);
+  await ok(["run", "one", "--image=x:1"]);
+  await ok(["wait", "--for=condition=Ready", "pod/one", "--timeout=30s"]);
+  const mark = await kubectl(["annotate", "pod", "one", "kubernetes.io/config.mirror=x"]);
+  assert.match(
+    mark.err,
+    /metadata\.annotations\[kubernetes\.io\/config\.mirror\]: Forbidden: may not add mirror pod/,
+  );
+  await ok(["delete", "pod", "one", "--timeout=30s"]);
+});

@@ -58,8 +58,11 @@ const UNUSABLE = new Set(
 /** What `error` says about the state on disk: by its own word, or as the system's refusal of a path. */
 export function stateTrouble(error: unknown): StateTrouble | undefined {
   if (error instanceof AppError) return error.state;
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
-  return typeof code === "string" && UNUSABLE.has(code) ? "unusable" : undefined;
+  if (!(error instanceof Error)) return undefined;
+  const { code, path } = error as { code?: unknown; path?: unknown };
+  // Of a path, or it is about a socket: "Permission denied (os error 13): mkdir '/x'".
+  const ofPath = path !== undefined || /: \w+ '/.test(error.message);
+  return ofPath && typeof code === "string" && UNUSABLE.has(code) ? "unusable" : undefined;
 }
 
 /**

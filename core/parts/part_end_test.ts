@@ -23,10 +23,15 @@ Deno.test("partEnd() says what to do where the system refuses a path", async () 
     strictEqual(code, EXIT.noState);
     match(reason, new RegExp(`${folder}.*use a folder that this user may write`));
   }
-  const readOnly = Object.assign(new Error("Read-only file system"), { code: "EROFS" });
-  strictEqual(partEnd(readOnly).code, EXIT.noState);
-  const full = Object.assign(new Error("No space left on device"), { code: "ENOSPC" });
+  const failed = (text: string, code: string) => Object.assign(new Error(text), { code });
+  for (const code of ["EROFS", "EACCES", "EPERM"]) {
+    const refused = failed("Refused (os error 1): mkdir '/x'", code);
+    strictEqual(partEnd(refused).code, EXIT.noState, code);
+  }
+  const full = failed("No space left on device (os error 28): open '/x'", "ENOSPC");
   strictEqual(partEnd(full).code, EXIT.failure);
+  const socket = failed("Permission denied (os error 13)", "EACCES");
+  strictEqual(partEnd(socket).code, EXIT.failure);
   await Deno.remove(file);
 });
 

@@ -90,7 +90,11 @@ function eventObject(pod: Pod, event: PodEvent, node: string, time: string): Kub
   return {
     apiVersion: "v1",
     kind: "Event",
-    metadata: { name: `${name}.${hash(`${uid}${event.reason}${event.message}`)}`, namespace },
+    metadata: {
+      // A name has at most 253 characters, and the hash takes 17 of them.
+      name: `${name.slice(0, 236)}.${hash(`${uid}${event.reason}${event.message}`)}`,
+      namespace,
+    },
     involvedObject: { apiVersion: "v1", kind: "Pod", name, namespace, uid },
     reason: event.reason,
     message: event.message,

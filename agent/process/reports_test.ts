@@ -43,6 +43,10 @@ Deno.test("podReports() names one event of a pod alike each time, so that it cou
   const keys = sent.map(({ key }) => key);
   strictEqual(keys[0], keys[1]);
   strictEqual(new Set(keys).size, 3);
+  const long = pod("a".repeat(253), "n1");
+  store.transact((tx) => reports.event(tx, long, event));
+  const made = (sent.at(-1)?.body as { event: { metadata: { name: string } } }).event;
+  strictEqual(made.metadata.name.length, 253);
   const body = sent[0]?.body as { event: { involvedObject: { uid: string }; reason: string } };
   strictEqual(body.event.involvedObject.uid, "uid-web");
   strictEqual(body.event.reason, "BackOff");

@@ -213,7 +213,9 @@ Deno.test("ManifestFolder refuses more manifests than its caps, and ends nothing
     }
     await until("the rest is read", (files) => files.size === 17);
     await until("all but one fit", (files) => [...files.values()].filter(Boolean).length === 16);
-    assert.match(complaints().at(-1) ?? "", /does not fit: all manifests together/);
+    // A look in the middle of the removals may complain of one that has just gone, too.
+    const told = complaints().filter((text) => /does not fit: all manifests together/.test(text));
+    assert.ok(told.length > 0, complaints().join("\n"));
   }, { missing: true }));
 
 Deno.test("ManifestFolder loads no YAML reader for manifests in JSON", async () => {

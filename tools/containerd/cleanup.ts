@@ -11,7 +11,11 @@ import { findChildren, findProcesses, runCommand, signalProcess, waitUntil } fro
 export async function cleanUp(paths: ContainerdPaths, network: number | undefined): Promise<void> {
   await endShims(paths);
   await unmountBelow(paths.dir);
-  if (network !== undefined) await removeBridge(network);
+  if (network !== undefined) {
+    // Before the bridge, which keeps others from its name.
+    await removePortRules(bridgeNetwork(network).bridge);
+    await removeBridge(network);
+  }
   await Deno.remove(paths.dir, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -20,6 +24,26 @@ export async function cleanUp(paths: ContainerdPaths, network: number | undefine
 /** Deletes the bridge number `index`. */
 export async function removeBridge(index: number): Promise<void> {
   await runCommand("ip", ["link", "delete", bridgeNetwork(index).bridge]);
+}
+
+/** Where the portmap plugin hangs its rules of each pod, with the network's name in a comment. */
+const PORTS = "CNI-HOSTPORT-DNAT";
+
+/**
+ * Removes the host ports of pods on `network` that were never taken down: CNI does that only for
+ * pods that containerd still knows.
+ */
+async function removePortRules(network: string): Promise<void> {
+  const table = ["-w", "-t", "nat"];
+  const list = await runCommand("iptables", [...table, "-n", "--line-numbers", "-L", PORTS]);
+  const rules = list.stdout.split("\n").filter((line) => line.includes(`name: "${network}" `));
+  // From the last, as the numbers of those behind a deleted rule change.
+  for (const rule of rules.reverse()) {
+    const [number = "", chain = ""] = rule.trim().split(/\s+/);
+    await runCommand("iptables", [...table, "-D", PORTS, number]);
+    await runCommand("iptables", [...table, "-F", chain]);
+    await runCommand("iptables", [...table, "-X", chain]);
+  }
 }
 
 /** Ids of the shims that the containerd on `socket` started. */

@@ -1,13 +1,13 @@
 import type { InvokeFailure } from "../engine/mod.ts";
 import type { CallResult } from "../pool/mod.ts";
+import type { BodyRefusal } from "./body_reader.ts";
 
 /** Why the gateway answers by itself. These words are API: docs/guest-abi.md lists them. */
 export type GatewayReason =
   | "NoSuchFunction"
   | "MethodNotAllowed"
-  | "BodyTooLarge"
+  | BodyRefusal
   | "TooManyRequests"
-  | "NodeBusy"
   | "NotServing"
   | InvokeFailure
   | "InternalError";
@@ -35,6 +35,29 @@ export function errorResponse(error: GatewayError): Response {
     status: error.status,
     headers: { "content-type": "application/json", ...error.headers },
   });
+}
+
+/** The gateway's answer to a request whose body was not read to its end. */
+export function bodyRefused(name: string, refusal: BodyRefusal, cap: number): GatewayError {
+  // What is left of the body would be read as the next request of the connection.
+  const headers = { connection: "close" };
+  switch (refusal) {
+    case "BodyTooLarge":
+      return {
+        ...{ status: 413, reason: refusal, headers },
+        message: `the body is larger than the ${cap} bytes that ${name} takes (maxBodyBytes)`,
+      };
+    case "BodyTimeout":
+      return {
+        ...{ status: 408, reason: refusal, headers },
+        message: `the body for ${name} came too slowly: send it without pauses`,
+      };
+    case "NodeBusy":
+      return {
+        ...{ status: 503, reason: refusal, headers: { ...headers, "retry-after": "1" } },
+        message: `this node holds as many bodies as it has room for: try again`,
+      };
+  }
 }
 
 /** The gateway's answer when a call gave none; `undefined` when it did. */

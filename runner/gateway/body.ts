@@ -20,6 +20,11 @@ export async function readBody(
     if (size > cap) return undefined;
     chunks.push(chunk);
   }
+  return joinChunks(chunks, size);
+}
+
+/** The chunks of a body, `size` bytes in all, as one. */
+export function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const [only] = chunks;
   if (chunks.length === 1 && only) return only as Uint8Array<ArrayBuffer>;
   const whole = new Uint8Array(size);

@@ -14,8 +14,9 @@ import type {
   FunctionSet,
   Serving,
 } from "../pool/mod.ts";
-import { errorResponse, failureOf, type GatewayError } from "./answers.ts";
-import { NO_BODY, readBody } from "./body.ts";
+import { bodyRefused, errorResponse, failureOf, type GatewayError } from "./answers.ts";
+import { NO_BODY } from "./body.ts";
+import { BodyReader, type BodyRefusal, type HeldBody } from "./body_reader.ts";
 
 /** Options of {@linkcode Gateway}. */
 export interface GatewayOptions {
@@ -23,8 +24,12 @@ export interface GatewayOptions {
   readonly caller: FunctionCaller;
   readonly clock: Clock;
   readonly log: Logger;
+  /** @default {with its own defaults} */
+  readonly bodies?: BodyReader;
 }
 
+/** What is left of an unread body would be read as the next request of the connection. */
+const CLOSE = { connection: "close" };
 /** Statuses that have no body (Fetch: null body status). */
 const NO_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -32,9 +37,11 @@ const NO_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #encoder = new RequestEncoder();
+  readonly #bodies: BodyReader;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#bodies = options.bodies ?? new BodyReader(options);
   }
 
   /** Answers one request. Never rejects. */
@@ -73,23 +80,30 @@ export class Gateway {
     request: Request,
     rest: { readonly head: Omit<GuestRequest, "body">; readonly maxBodyBytes: number },
   ): Promise<Response> {
-    let body: Uint8Array<ArrayBuffer> | undefined;
+    const name = nameOf(serving);
+    // No room for the call: its body is not worth reading.
+    if (serving.gate.full) {
+      match.entry.counters.requests++;
+      match.entry.counters.rejected++;
+      const full = failureOf(name, { refused: "QueueFull" });
+      if (full) return errorResponse({ ...full, headers: { ...full.headers, ...CLOSE } });
+    }
+    let body: HeldBody | BodyRefusal;
     try {
-      body = await readBody(request, rest.maxBodyBytes);
+      const said = request.headers.get("content-length");
+      body = request.body
+        ? await this.#bodies.read(request.body, said, rest.maxBodyBytes)
+        : { bytes: NO_BODY, [Symbol.dispose]: () => {} };
     } catch {
       // The client went away in the middle of its body: nobody reads this answer.
       return new Response(null, { status: 400 });
     }
-    if (body === undefined) {
+    if (typeof body === "string") {
       match.entry.counters.rejected++;
-      return errorResponse({
-        status: 413,
-        reason: "BodyTooLarge",
-        message: `the body is larger than the ${rest.maxBodyBytes} bytes that ` +
-          `${nameOf(serving)} takes (maxBodyBytes)`,
-      });
+      return errorResponse(bodyRefused(name, body, rest.maxBodyBytes));
     }
-    return await this.#call(match, serving, request, { ...rest.head, body });
+    using held = body;
+    return await this.#call(match, serving, request, { ...rest.head, body: held.bytes });
   }
 
   #call(

@@ -29,6 +29,11 @@ export class Gate {
     return this.#waiting.size;
   }
 
+  /** Whether a call that came now would be refused. */
+  get full(): boolean {
+    return this.#active >= this.concurrency && this.#waiting.size >= this.queue;
+  }
+
   /** Enters at once when there is room and nobody waits. Call {@linkcode leave} afterwards. */
   tryEnter(): boolean {
     if (this.#active >= this.concurrency || this.#waiting.size > 0) return false;

@@ -7,9 +7,11 @@ Deno.test("Gate lets calls in up to its concurrency, queues in order, and refuse
   const gate = new Gate({ concurrency: 1, queue: 2 });
   const options = { clock, patience: ms(1000) };
   assert.equal(gate.tryEnter(), true);
+  assert.equal(gate.full, false);
   const order: string[] = [];
   const first = gate.enter(options).then((refused) => order.push(`first ${refused}`));
   const second = gate.enter(options).then((refused) => order.push(`second ${refused}`));
+  assert.equal(gate.full, true);
   assert.equal(await gate.enter(options), "QueueFull");
   gate.leave();
   await first;

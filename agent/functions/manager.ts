@@ -8,6 +8,7 @@ import {
   wasmFunctionPlacement,
 } from "../../core/api/mod.ts";
 import {
+  AppError,
   type Clock,
   errorText,
   isAppError,
@@ -39,6 +40,8 @@ export interface FunctionManagerOptions {
   readonly files: string;
   /** Folder of fetched modules; made when absent. */
   readonly cache: string;
+  /** `host` or `host:port` that modules may be fetched from: the option `function-hosts`. @default {none} */
+  readonly hosts?: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -58,6 +61,8 @@ const COUNTER_INTERVAL = minutes(1);
 /** A compiler that died or took too long is tried again this often. */
 const COMPILE_INTERVAL = minutes(1);
 const WORKERS = 4;
+/** A module is put so often when the runner says each time that it has none. */
+const PUT_TRIES = 3;
 
 /** Ends with a retry of the work item. */
 class LookAgain extends Error {}
@@ -252,10 +257,18 @@ export class FunctionManager implements Service {
 
   async #put(fn: RunnerFunction, module: FoundModule, signal: AbortSignal): Promise<void> {
     const { client, log } = this.#options;
-    const { result } = await client.putFunction(fn, signal);
-    if (result === "module-missing") {
+    let { result } = await client.putFunction(fn, signal);
+    // A runner may collect a module between the two, as nothing names it yet.
+    for (let tries = 0; result === "module-missing" && tries < PUT_TRIES; tries++) {
       await client.putModule(module.digest, await module.read(), signal);
-      await client.putFunction(fn, signal);
+      ({ result } = await client.putFunction(fn, signal));
+    }
+    if (result === "module-missing") {
+      throw new AppError(
+        "ServiceUnavailable",
+        `the runner lost module ${module.digest} of function ${fn.namespace}/${fn.name} ` +
+          `${PUT_TRIES} times: look at the runner's log and state folder`,
+      );
     }
     log.info("function given to the runner", {
       ...{ ns: fn.namespace, name: fn.name, uid: fn.uid },

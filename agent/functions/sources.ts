@@ -25,6 +25,8 @@ export interface ModuleSourcesOptions {
   readonly files: string;
   /** Folder of modules that were fetched, so that they are here without a network. */
   readonly cache: string;
+  /** `host` or `host:port` that modules may be fetched from; without a port all of its ports. @default {none} */
+  readonly hosts?: readonly string[];
   readonly clock: Clock;
 }
 
@@ -161,6 +163,7 @@ export class ModuleSources {
     const path = `${cache}/${source.sha256}.wasm`;
     const cached = await readIfThere(path);
     if (cached && await sha256Hex(cached) === source.sha256) return cached;
+    this.#requireHost(source.url);
     const wasm = await this.#fetch(source.url, signal);
     const digest = await sha256Hex(wasm);
     if (digest !== source.sha256) {
@@ -178,11 +181,36 @@ export class ModuleSources {
     return wasm;
   }
 
+  /**
+   * The agent may reach more than modules come from, as its own ports and the pods of this node:
+   * whoever may write a function must not reach those through it.
+   */
+  #requireHost(url: string): void {
+    if ((this.#options.hosts ?? []).some((allowed) => isHostOf(url, allowed))) return;
+    throw new SourceError(
+      "SourceUnavailable",
+      `spec.source.http.url ${url} is at no host that this node may fetch modules from: start its ` +
+        `agent with --function-hosts=${new URL(url).host}`,
+      false,
+    );
+  }
+
   async #fetch(url: string, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const { clock } = this.#options;
     using limit = deadline(clock, FETCH_TIMEOUT, () => new Error("no answer in 2 min"), signal);
     try {
-      const response = await fetch(url, { signal: limit.signal });
+      // What is plain http is fine, as the digest is checked; where it leads on to is not.
+      const response = await fetch(url, { signal: limit.signal, redirect: "manual" });
+      if (response.status >= 300 && response.status < 400) {
+        await response.body?.cancel();
+        const to = response.headers.get("location") ?? "nowhere";
+        throw new SourceError(
+          "SourceUnavailable",
+          `${url} redirects to ${to}, which is not followed: put the module's own address into ` +
+            `spec.source.http.url`,
+          true,
+        );
+      }
       if (!response.ok) {
         await response.body?.cancel();
         const lost = response.status === 404 || response.status === 410;
@@ -214,6 +242,14 @@ export class ModuleSources {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+}
+
+/** Whether an address lies at `host`, `host:port` or `[v6]:port`. */
+function isHostOf(address: string, allowed: string): boolean {
+  const { protocol, hostname, port } = new URL(address);
+  const own = port || (protocol === "https:" ? "443" : "80");
+  const entry = allowed.toLowerCase();
+  return [hostname, `${hostname}:${own}`].includes(entry);
 }
 
 async function readCapped(response: Response, url: string): Promise<Uint8Array<ArrayBuffer>> {

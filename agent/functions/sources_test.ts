@@ -6,6 +6,7 @@ import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
 import { ModuleSources, SourceError } from "./sources.ts";
 
 const WASM = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+const HOSTS = { hosts: ["127.0.0.1"] };
 const NEVER = new AbortController().signal;
 
 interface Bench {
@@ -24,7 +25,7 @@ async function withSources(body: (bench: Bench) => Promise<void>): Promise<void>
   try {
     const options = { files: `${folder}/files`, cache: `${folder}/cache` };
     await Deno.mkdir(options.files);
-    const sources = new ModuleSources({ ...options, store, clock: systemClock });
+    const sources = new ModuleSources({ ...options, store, ...HOSTS, clock: systemClock });
     await body({ folder, store, sources });
   } finally {
     store[Symbol.dispose]();
@@ -128,7 +129,7 @@ Deno.test("ModuleSources fetches over HTTP once, checks the digest, and is conte
     assert.equal(served, 2);
     await server.shutdown();
     const later = new ModuleSources({
-      ...{ store, clock: systemClock },
+      ...{ store, clock: systemClock, ...HOSTS },
       ...{ files: `${folder}/files`, cache: `${folder}/cache` },
     });
     assert.deepEqual(await (await later.find(good, NEVER)).read(), WASM);
@@ -136,7 +137,7 @@ Deno.test("ModuleSources fetches over HTTP once, checks the digest, and is conte
     await later.collect(new Set());
     assert.equal(
       (await failure(new ModuleSources({
-        ...{ store, clock: systemClock },
+        ...{ store, clock: systemClock, ...HOSTS },
         ...{ files: `${folder}/files`, cache: `${folder}/cache` },
       }).find(good, NEVER))).reason,
       "SourceUnavailable",
@@ -164,5 +165,34 @@ Deno.test("ModuleSources stops reading an answer that is larger than a module ma
     );
     assert.equal(result.reason, "SourceTooLarge");
     assert.ok(sent < 2 * MAX_MODULE_BYTES);
+    await server.shutdown();
+  }));
+
+Deno.test("ModuleSources fetches from the named hosts alone, and follows no redirect", () =>
+  withSources(async ({ folder, store }) => {
+    const paths: string[] = [];
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+      const { pathname, origin } = new URL(request.url);
+      paths.push(pathname);
+      return pathname === "/away" ? Response.redirect(`${origin}/m.wasm`) : new Response(WASM);
+    });
+    const { port } = server.addr;
+    const sha256 = await digestOf(WASM);
+    const find = (hosts: string[], url: string) =>
+      new ModuleSources({
+        ...{ store, clock: systemClock, hosts },
+        ...{ files: `${folder}/files`, cache: `${folder}/cache` },
+      }).find(fn({ http: { url, sha256 } }), NEVER);
+    const url = `http://127.0.0.1:${port}/m.wasm`;
+    for (const hosts of [[], ["localhost"], ["127.0.0.1:1"], ["27.0.0.1"]]) {
+      const refused = await failure(find(hosts, url));
+      assert.equal(refused.reason, "SourceUnavailable");
+      assert.match(refused.message, new RegExp(`--function-hosts=127\\.0\\.0\\.1:${port}$`));
+    }
+    assert.deepEqual(paths, []);
+    const away = await failure(find(["127.0.0.1"], `http://127.0.0.1:${port}/away`));
+    assert.match(away.message, /redirects to .*, which is not followed/);
+    assert.deepEqual(paths, ["/away"]);
+    assert.equal((await find([`127.0.0.1:${port}`], url)).digest, sha256);
     await server.shutdown();
   }));

@@ -184,6 +184,7 @@ function createFunctions(
     client,
     files: options["function-files"],
     cache: `${options["state-dir"]}/modules`,
+    hosts: options["function-hosts"],
     synced: () => parts.synced,
     report: (tx, fn, status) => enqueue(tx, functionStatusIntent(fn, status, node)),
   });

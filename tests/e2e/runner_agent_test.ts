@@ -24,6 +24,7 @@ function manager(runner: TestRunner, store: LocalStore, reports: WasmFunctionNod
   return new FunctionManager({
     ...{ store, node: "n1", client: runner.client },
     ...{ files: `${runner.folder}/files`, cache: `${runner.folder}/fetched` },
+    hosts: ["127.0.0.1"],
     ...{ clock: systemClock, random: systemRandom, log: silentLogger },
     synced: () => true,
     report: (_tx, _fn, status) => void reports.push(status),

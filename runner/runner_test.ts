@@ -154,3 +154,13 @@ async function* filesBelow(folder: string): AsyncGenerator<string> {
     else yield `${folder}/${name}`;
   }
 }
+
+Deno.test("runner says why a guest trapped, in its answer and in the function's state", () =>
+  withRunner(async (runner) => {
+    await deploy(runner, testWasm(guest("(unreachable)")));
+    const response = await fetch(`${runner.base}/default/fn`);
+    const { error } = await response.json();
+    assert.match(error.message, /^function default\/fn: wasm trap: .*unreachable/);
+    const [state] = (await runner.client.status()).functions;
+    assert.equal(state?.lastError, `Trap: ${error.message}`);
+  }));

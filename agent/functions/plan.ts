@@ -25,6 +25,8 @@ export type RunnerView =
     readonly connected: true;
     /** `host:port` of its gateway. */
     readonly gateway: string;
+    /** Most memory that its engine gives an instance. */
+    readonly maxMemoryBytes?: number;
     /** How the function stands there; absent when the runner does not have it. */
     readonly state: RunnerFunctionState | undefined;
   };
@@ -73,7 +75,13 @@ export function planFunction(facts: FunctionFacts): FunctionPlan {
       retry: false,
     };
   }
-  const { state } = runner;
+  const { state, maxMemoryBytes = Infinity } = runner;
+  if (wanted && wanted.limits.memoryBytes > maxMemoryBytes) {
+    const message =
+      `spec.limits.memory is ${wanted.limits.memoryBytes} bytes, the engine of this ` +
+      `node gives at most ${maxMemoryBytes}: lower it`;
+    return { status: notReady(base, "InvalidSpec", message), again: false, retry: false };
+  }
   if (wanted && state?.revision !== wanted.revision) {
     const status = notReady(base, "Compiling", "the module is given to the runner");
     return { put: wanted, again: false, status, retry: false };
@@ -110,6 +118,7 @@ function baseStatus({ node, fn, wanted, runner }: FunctionFacts): WasmFunctionNo
       ? { urls: state.paths.map((path) => `http://${runner.gateway}${path}`) }
       : {}),
     ...(state ? { invocations: state.counters } : {}),
+    ...(state?.lastError ? { lastError: state.lastError } : {}),
   };
 }
 

@@ -109,3 +109,18 @@ Deno.test("revisionOf() changes with what the runner reads and not with the gene
   assert.notEqual(await revisionOf({ ...base, env: { A: "1" } }), revision);
   assert.notEqual(await revisionOf({ ...base, digest: "b".repeat(64) }), revision);
 });
+
+Deno.test("planFunction() refuses more memory than the node's engine gives, and passes the last error on", async () => {
+  const max = 8 * 2 ** 20;
+  const base = await facts({ lastError: "Trap: function default/hello: wasm trap: x" });
+  assert.ok(base.runner.connected);
+  const fits = planFunction({ ...base, runner: { ...base.runner, maxMemoryBytes: 2 * max } });
+  assert.equal(fits.status.ready, true);
+  assert.equal(fits.status.lastError, "Trap: function default/hello: wasm trap: x");
+  const small = planFunction({ ...base, runner: { ...base.runner, maxMemoryBytes: max } });
+  assert.deepEqual([small.put, small.status.reason], [undefined, "InvalidSpec"]);
+  assert.match(
+    small.status.message ?? "",
+    /spec\.limits\.memory is 16777216 bytes, the engine of this node gives at most 8388608/,
+  );
+});

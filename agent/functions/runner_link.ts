@@ -56,7 +56,8 @@ export class RunnerLink {
   /** How a function stands; within a short grace after the loss of the runner nothing is said anew. */
   view(uid: string): RunnerView | undefined {
     if (this.#status) {
-      return { connected: true, gateway: this.#status.gateway, state: this.#states.get(uid) };
+      const { gateway, engine: { maxMemoryBytes } } = this.#status;
+      return { connected: true, gateway, maxMemoryBytes, state: this.#states.get(uid) };
     }
     const { clock } = this.#options;
     if (this.#lostAt !== undefined && clock.monotonic() - this.#lostAt < GRACE) return undefined;

@@ -164,6 +164,8 @@ export interface WasmFunctionNodeStatus {
   /** Where the node's gateway serves it, e.g. `http://127.0.0.1:8080/default/hello`. */
   urls?: string[];
   invocations?: WasmCounters;
+  /** Reason and message of the last call that failed, since its runner started. */
+  lastError?: string;
   /** RFC 3339, whole seconds; when this last changed. */
   lastTransitionTime?: string;
 }

@@ -74,6 +74,8 @@ export const RunnerFunctionState = z.object({
   /** Paths at the gateway that this function answers. */
   paths: z.array(z.string()),
   counters: RunnerCounters,
+  /** How the last call that failed did so, since the runner started. */
+  lastError: z.string().optional(),
 });
 
 /** See {@linkcode RunnerFunctionState}. */

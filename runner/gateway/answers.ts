@@ -1,6 +1,7 @@
 import type { InvokeFailure } from "../engine/mod.ts";
 import type { CallResult } from "../pool/mod.ts";
 import type { BodyRefusal } from "./body_reader.ts";
+import { causeOf } from "./failures.ts";
 
 /** Why the gateway answers by itself. These words are API: docs/guest-abi.md lists them. */
 export type GatewayReason =
@@ -79,12 +80,10 @@ export function failureOf(name: string, result: CallResult): GatewayError | unde
       };
   }
   if (result.ok) return undefined;
-  // Only the first line: the rest is a trace for the log, not for callers.
-  const [first = ""] = result.message.split("\n");
   return {
     status: STATUS[result.failure],
     reason: result.failure,
-    message: `function ${name}: ${first}`,
+    message: `function ${name}: ${causeOf(result.message)}`,
     ...(result.failure === "Exhausted" ? { headers: { "retry-after": "1" } } : {}),
   };
 }

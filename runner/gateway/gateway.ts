@@ -17,6 +17,7 @@ import type {
 import { bodyRefused, errorResponse, failureOf, type GatewayError } from "./answers.ts";
 import { NO_BODY } from "./body.ts";
 import { BodyReader, type BodyRefusal, type HeldBody } from "./body_reader.ts";
+import { FailureLog } from "./failures.ts";
 
 /** Options of {@linkcode Gateway}. */
 export interface GatewayOptions {
@@ -30,6 +31,8 @@ export interface GatewayOptions {
 
 /** What is left of an unread body would be read as the next request of the connection. */
 const CLOSE = { connection: "close" };
+/** Most characters of an error in a function's state. */
+const MAX_ERROR = 1024;
 /** Statuses that have no body (Fetch: null body status). */
 const NO_CONTENT: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -38,9 +41,11 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #encoder = new RequestEncoder();
   readonly #bodies: BodyReader;
+  readonly #failures: FailureLog;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#failures = new FailureLog(options.clock, options.log);
     this.#bodies = options.bodies ?? new BodyReader(options);
   }
 
@@ -144,7 +149,7 @@ export class Gateway {
       }
     }
     const failure = failureOf(nameOf(serving), result);
-    if (failure) return this.#failed(failure, serving, result);
+    if (failure) return this.#failed(match, failure, serving, result);
     if (!("output" in result)) return new Response(null, { status: 500 });
     const answer = serving.abi === "wasi-command"
       ? parseCgi(result.output)
@@ -152,6 +157,7 @@ export class Gateway {
     if (typeof answer !== "string") return toResponse(answer);
     match.entry.counters.errors++;
     return this.#failed(
+      match,
       {
         status: 502,
         reason: "BadResponse",
@@ -162,9 +168,15 @@ export class Gateway {
     );
   }
 
-  #failed(failure: GatewayError, serving: Serving, result: CallResult): Response {
+  #failed(
+    { entry }: FunctionMatch,
+    failure: GatewayError,
+    serving: Serving,
+    result: CallResult,
+  ): Response {
     if ("ok" in result) {
-      this.#options.log.warn("function gave no answer", {
+      entry.lastError = `${failure.reason}: ${failure.message}`.slice(0, MAX_ERROR);
+      this.#failures.note(entry, {
         function: nameOf(serving),
         reason: failure.reason,
         error: result.ok ? failure.message : result.message,

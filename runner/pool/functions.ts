@@ -34,6 +34,8 @@ export interface FunctionEntry {
   message: string;
   serving: Serving | undefined;
   readonly counters: RunnerCounters;
+  /** How the last call that failed did so. */
+  lastError?: string;
 }
 
 /** Where a request goes. */
@@ -297,6 +299,7 @@ export class FunctionSet {
       paths: (serving?.fn.triggers ?? []).map(({ path }) => path)
         .filter((path) => routes.get(path)?.uid === wanted.uid),
       counters: { ...counters },
+      ...(entry.lastError === undefined ? {} : { lastError: entry.lastError }),
     };
   }
 

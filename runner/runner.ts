@@ -52,6 +52,8 @@ export interface RunnerFacts {
 /** Length of an epoch tick: the precision of time limits. */
 const TICK = ms(5);
 const COMPILE_TIMEOUT = seconds(120);
+/** How long the gateway's connections may hold up the end of the runner. */
+const STOP_LIMIT = seconds(3);
 /** Compiled modules kept in memory. */
 const LOADED_BUDGET = mib(64);
 
@@ -96,7 +98,7 @@ export async function runRunner(
   held.defer(() => caller.idle());
   const gateway = new Gateway({ functions, caller, clock, log });
   const server = serveGateway(gateway, setup.gateway);
-  held.defer(() => server.shutdown());
+  held.defer(() => stopServer(server, clock));
   const address = `${setup.gateway.hostname}:${server.addr.port}`;
   const control = createControl({
     ...{ functions, cache, clock, log, signal: stopping.signal },
@@ -119,6 +121,16 @@ export async function runRunner(
   if (!signal.aborted) {
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   }
+}
+
+/**
+ * Lets requests under way end, for a bounded time: a connection whose body was refused is not
+ * closed by the runtime, and must not hold up the end of the process.
+ */
+async function stopServer(server: Deno.HttpServer<Deno.NetAddr>, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  using _timer = clock.timer(STOP_LIMIT, late.resolve);
+  await Promise.race([server.shutdown(), late.promise]);
 }
 
 function serveGateway(

@@ -32,6 +32,11 @@ const UP_OPTIONS = {
   "cri-socket": AGENT_OPTIONS["cri-socket"],
   "pod-logs": AGENT_OPTIONS["pod-logs"],
   "pod-cidr": AGENT_OPTIONS["pod-cidr"],
+  "function-hosts": {
+    ...AGENT_OPTIONS["function-hosts"],
+    // On this machine, for trying things out; an agent by itself allows none.
+    fallback: ["127.0.0.1", "localhost"] as readonly string[],
+  },
   "keep-pods": { help: "leave containers running at the end", fallback: false },
   "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "warn" },
 } as const;
@@ -141,6 +146,7 @@ function startAgent(
       "function-files": `${root}/functions`,
       "pod-logs": options["pod-logs"],
       "pod-cidr": options["pod-cidr"],
+      "function-hosts": options["function-hosts"],
       "api-port": found.ports.local,
       "metrics-port": found.ports.agentMetrics,
       "stop-pods": !options["keep-pods"],

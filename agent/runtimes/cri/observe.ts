@@ -154,7 +154,7 @@ function toObserved(item: Container, status: ContainerStatus): ObservedContainer
     state,
     createdAt: toMs(status.createdAt),
     ...(status.startedAt > 0n ? { startedAt: toMs(status.startedAt) } : {}),
-    ...(exited && status.finishedAt > 0n ? { finishedAt: toMs(status.finishedAt) } : {}),
+    ...(exited && status.finishedAt > 0n ? { finishedAt: toMs(endOf(status)) } : {}),
     ...(exited ? { exitCode: status.exitCode } : {}),
     ...(status.reason === "" ? {} : { reason: status.reason }),
     ...(status.message === "" ? {} : { message: status.message }),
@@ -169,4 +169,12 @@ function toObserved(item: Container, status: ContainerStatus): ObservedContainer
 /** CRI counts nanoseconds. */
 function toMs(nanoseconds: bigint): Ms {
   return ms(Number(nanoseconds / 1000n) / 1000);
+}
+
+/**
+ * When a container ended, in nanoseconds. containerd notes the start when its shim has answered, so
+ * one that ends at once seems to have ended before it began.
+ */
+function endOf(status: { readonly startedAt: bigint; readonly finishedAt: bigint }): bigint {
+  return status.finishedAt < status.startedAt ? status.startedAt : status.finishedAt;
 }

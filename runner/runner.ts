@@ -6,6 +6,7 @@ import {
   mib,
   ms,
   seconds,
+  untilAborted,
 } from "../core/base/mod.ts";
 import { ensurePrivateFolder, ModuleCache, StateFile } from "./cache/mod.ts";
 import { createControl, requireNoOther, serveSocket } from "./control/mod.ts";
@@ -118,9 +119,7 @@ export async function runRunner(
   held.defer(() => stopping.abort(new Error("the runner is stopping")));
   log.info("runner serves", { gateway: address, engine: probe.version, ...settings });
   ready({ gateway: address, engine: probe.version, allocation: settings.allocation });
-  if (!signal.aborted) {
-    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-  }
+  await untilAborted(signal);
 }
 
 /**

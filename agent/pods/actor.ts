@@ -9,19 +9,19 @@ import {
   type Ms,
 } from "../../core/base/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
-import { containerConfig } from "./container_config.ts";
-import { resolveEnv } from "./env.ts";
-import type { DownwardFacts } from "./field_ref.ts";
+import { containerConfig } from "./config/container_config.ts";
+import { resolveEnv } from "./config/env.ts";
+import type { DownwardFacts } from "./config/field_ref.ts";
 import type { ImageKeeper } from "./image_keeper.ts";
-import { pullPolicy } from "./pull_policy.ts";
+import { pullPolicy } from "./policy/pull_policy.ts";
 import type { PodConfig } from "./options.ts";
-import { ensureOwnFiles } from "./own_files.ts";
+import { ensureOwnFiles } from "./config/own_files.ts";
 import type { PodPaths } from "./paths.ts";
-import type { Action, Outcome, PodEvent, PodObjects } from "./plan.ts";
-import { pullAuth } from "./pull_auth.ts";
-import { sandboxConfig } from "./sandbox_config.ts";
+import type { Action, Outcome, PodEvent, PodObjects } from "./policy/plan.ts";
+import { pullAuth } from "./config/pull_auth.ts";
+import { sandboxConfig } from "./config/sandbox_config.ts";
 import type { Stops } from "./stops.ts";
-import { containerMounts, ensureVolumes } from "./volumes.ts";
+import { containerMounts, ensureVolumes } from "./volumes/volumes.ts";
 
 /** What an action is about. */
 export interface ActContext {

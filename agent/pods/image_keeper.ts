@@ -8,9 +8,9 @@ import {
   seconds,
 } from "../../core/base/mod.ts";
 import type { ImageAuth, Runtime } from "../runtimes/mod.ts";
-import { failureDelay } from "./backoff.ts";
-import type { ImageView, PodEvent } from "./plan.ts";
-import type { PullPolicy } from "./pull_policy.ts";
+import { failureDelay } from "./policy/backoff.ts";
+import type { ImageView, PodEvent } from "./policy/plan.ts";
+import type { PullPolicy } from "./policy/pull_policy.ts";
 
 /** What a container needs of its image. */
 export interface ImageWant {

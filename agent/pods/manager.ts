@@ -16,7 +16,7 @@ import { ImageKeeper } from "./image_keeper.ts";
 import { Listeners } from "./listeners.ts";
 import { chooseRun } from "./logs/choose_run.ts";
 import { readLog } from "./logs/read_log.ts";
-import { containerMemory } from "./memory.ts";
+import { containerMemory } from "./policy/memory.ts";
 import { Observer } from "./observer.ts";
 import type { PodManagerOptions } from "./options.ts";
 import { PodPaths } from "./paths.ts";

@@ -1,9 +1,9 @@
 import type { Container, Pod } from "../../core/api/mod.ts";
 import type { ObservedContainer } from "../runtimes/mod.ts";
 import { tailOfLog } from "./logs/tail.ts";
-import { containerMemory, type PodMemory } from "./memory.ts";
+import { containerMemory, type PodMemory } from "./policy/memory.ts";
 import type { PodPaths } from "./paths.ts";
-import type { PodView } from "./plan.ts";
+import type { PodView } from "./policy/plan.ts";
 
 /** Kubernetes' cap of a termination message. */
 const MESSAGE_CAP = 4096;

@@ -1,5 +1,5 @@
 import type { Observation, Runtime } from "../runtimes/mod.ts";
-import type { PodView } from "./plan.ts";
+import type { PodView } from "./policy/plan.ts";
 
 interface Waiting {
   readonly uid: string;

@@ -2,8 +2,8 @@ import type { Pod, PodStatus } from "../../core/api/mod.ts";
 import type { Bytes, Clock, Logger, Random } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
-import type { PodEvent } from "./plan.ts";
-import type { SandboxNode } from "./sandbox_config.ts";
+import type { PodEvent } from "./policy/plan.ts";
+import type { SandboxNode } from "./config/sandbox_config.ts";
 
 /** Where the manager says what happened. Each is called inside the transaction that wrote it. */
 export interface PodReports {

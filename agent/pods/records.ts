@@ -1,9 +1,9 @@
 import { type KubeObject, type Pod, type PodStatus, RESOURCES } from "../../core/api/mod.ts";
 import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
-import { parseMemory, type PodMemory } from "./memory.ts";
+import { parseMemory, type PodMemory } from "./policy/memory.ts";
 import { isFromManifest } from "../manifests/mod.ts";
 import { buryPod, GONE_SPACE, MEMORY_SPACE, type PodReports } from "./options.ts";
-import type { ConfigData, PodEvent, PodObjects } from "./plan.ts";
+import type { ConfigData, PodEvent, PodObjects } from "./policy/plan.ts";
 import { podRefs } from "./refs.ts";
 
 /** What the store holds of one pod. */

@@ -1,12 +1,12 @@
 import { type Clock, deadline, errorText, type Logger, seconds } from "../../core/base/mod.ts";
 import { LABEL, type Observation, type Runtime } from "../runtimes/mod.ts";
-import type { PodMemory } from "./memory.ts";
+import type { PodMemory } from "./policy/memory.ts";
 import { terminationMessages } from "./messages.ts";
 import { viewOf } from "./observer.ts";
 import type { PodPaths } from "./paths.ts";
 import type { PodRecords } from "./records.ts";
-import { shutDown, shutDownGrace } from "./shut_down.ts";
-import { isLive } from "./view.ts";
+import { shutDown, shutDownGrace } from "./policy/shut_down.ts";
+import { isLive } from "./policy/view.ts";
 
 /** What {@linkcode stopAll} works with. */
 export interface StopAllOptions {

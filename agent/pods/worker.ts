@@ -1,18 +1,18 @@
 import { type Clock, type Ms, ms } from "../../core/base/mod.ts";
 import type { ActContext, Acted, Actor } from "./actor.ts";
-import { decide, decideRemoval } from "./decide.ts";
+import { decide, decideRemoval } from "./policy/decide.ts";
 import type { ImageKeeper } from "./image_keeper.ts";
-import { newMemory, type PodMemory } from "./memory.ts";
+import { newMemory, type PodMemory } from "./policy/memory.ts";
 import { terminationMessages } from "./messages.ts";
 import type { Observer } from "./observer.ts";
 import type { PodConfig } from "./options.ts";
-import { recordDone, recordFailure } from "./outcomes.ts";
+import { recordDone, recordFailure } from "./policy/outcomes.ts";
 import type { PodPaths } from "./paths.ts";
-import type { ImageView, NodePolicy, Plan, PodEvent, PodView } from "./plan.ts";
+import type { ImageView, NodePolicy, Plan, PodEvent, PodView } from "./policy/plan.ts";
 import type { PodName } from "./pod_index.ts";
 import type { PodRecord, PodRecords } from "./records.ts";
 import type { Stops } from "./stops.ts";
-import { readySandbox } from "./view.ts";
+import { readySandbox } from "./policy/view.ts";
 
 /** Options of {@linkcode PodWorker}. */
 export interface PodWorkerOptions {

@@ -1,6 +1,6 @@
 import type { Pod } from "../../../core/api/mod.ts";
 import { AppError } from "../../../core/base/mod.ts";
-import { containerMemory, type PodMemory } from "../memory.ts";
+import { containerMemory, type PodMemory } from "../policy/memory.ts";
 
 /**
  * Which run's log is asked for.

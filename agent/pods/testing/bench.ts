@@ -12,7 +12,7 @@ import { openSqliteStore, type SqliteStore } from "../../../core/store/mod.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
 import { PodManager } from "../manager.ts";
 import type { PodConfig } from "../options.ts";
-import type { PodEvent } from "../plan.ts";
+import type { PodEvent } from "../policy/plan.ts";
 
 /** The node of tests. */
 export const TEST_NODE = "n1";

@@ -1,0 +1,52 @@
+import type { Container, Pod } from "../../../core/api/mod.ts";
+import type { Mount } from "../../runtimes/mod.ts";
+import { TERMINATION_LOG } from "./container_config.ts";
+import { hostsFile } from "./hosts.ts";
+import type { PodPaths } from "../paths.ts";
+
+/** What {@linkcode ensureOwnFiles} needs. */
+export interface OwnFilesInput {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly attempt: number;
+  readonly ips: readonly string[];
+  readonly clusterDomain: string;
+  readonly paths: PodPaths;
+  /** Mounts of the pod's own, which win. */
+  readonly taken: readonly { readonly containerPath: string }[];
+}
+
+/** Writes the files that the node itself gives a container, and returns their mounts. */
+export async function ensureOwnFiles(input: OwnFilesInput): Promise<Mount[]> {
+  const { pod, container, paths } = input;
+  const uid = pod.metadata.uid ?? "";
+  const out: Mount[] = [];
+  const free = (path: string): boolean => !input.taken.some((one) => one.containerPath === path);
+  await Deno.mkdir(paths.pod(uid), { recursive: true, mode: 0o750 });
+  // With host network and nothing to add, the runtime's copy of the node's own file is right.
+  if (free("/etc/hosts") && (!pod.spec.hostNetwork || pod.spec.hostAliases)) {
+    const file = paths.hosts(uid);
+    await Deno.writeTextFile(file, await hostsText(input), { mode: 0o644 });
+    out.push(bind("/etc/hosts", file));
+  }
+  const target = container.terminationMessagePath || TERMINATION_LOG;
+  if (free(target)) {
+    const file = paths.message(uid, container.name, input.attempt);
+    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(file, "");
+    // The container's user writes it, whoever that is.
+    await Deno.chmod(file, 0o666);
+    out.push(bind(target, file));
+  }
+  return out;
+}
+
+async function hostsText({ pod, ips, clusterDomain }: OwnFilesInput): Promise<string> {
+  if (!pod.spec.hostNetwork) return hostsFile(pod, { ips, clusterDomain });
+  const nodeHosts = await Deno.readTextFile("/etc/hosts");
+  return hostsFile(pod, { ips, clusterDomain, nodeHosts });
+}
+
+function bind(containerPath: string, hostPath: string): Mount {
+  return { containerPath, hostPath, readonly: false, propagation: "private" };
+}

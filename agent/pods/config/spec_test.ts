@@ -1,0 +1,338 @@
+import assert from "node:assert/strict";
+import type { Container, Pod } from "../../../core/api/mod.ts";
+import { bytes, mib } from "../../../core/base/mod.ts";
+import { resolveEnv } from "./env.ts";
+import { expandVariables } from "./expand.ts";
+import { fieldValue } from "./field_ref.ts";
+import { hostsFile } from "./hosts.ts";
+import { pullPolicy } from "../policy/pull_policy.ts";
+import { PodPaths } from "../paths.ts";
+import { volumePayload } from "../volumes/payload.ts";
+import type { NodePolicy, PodObjects } from "../policy/plan.ts";
+import { pullAuth, registryOf } from "./pull_auth.ts";
+import { parseQuantity } from "../policy/quantity.ts";
+import { parseResolvConf } from "./resolv_conf.ts";
+import { cgroupNumbers, qosClass } from "../policy/resources.ts";
+import { sandboxConfig } from "./sandbox_config.ts";
+import { containerSecurity, sandboxSecurity } from "./security.ts";
+import { refusals } from "../policy/support.ts";
+import { testPod } from "../testing/mod.ts";
+
+const FACTS = {
+  nodeName: "n1",
+  hostIPs: ["192.0.2.1"],
+  podIPs: ["10.0.0.2"],
+  cpuCapacity: 4,
+  memoryCapacity: bytes(2 ** 32),
+};
+const NODE: NodePolicy = {
+  nodeName: "n1",
+  hostIPs: [],
+  allowPrivileged: false,
+  memoryVolumes: false,
+};
+const OBJECTS: PodObjects = {
+  configMaps: { cm: { data: { a: "1", b: "$(A)" }, binary: { blob: btoa("bin") } } },
+  secrets: { sec: { data: {}, binary: { key: btoa("top") } } },
+};
+
+function main(pod: Pod): Container {
+  const [first] = pod.spec.containers;
+  assert.ok(first);
+  return first;
+}
+
+function withContainer(part: Partial<Container>): Pod {
+  return testPod("p", { containers: [{ name: "main", image: "app:1", ...part }] });
+}
+
+Deno.test("expandVariables() follows Kubernetes' rules", () => {
+  const values = new Map([["A", "1"], ["B", "$(A)"]]);
+  for (
+    const [text, expected] of [
+      ["$(A)-$(B)", "1-$(A)"],
+      ["$$(A)", "$(A)"],
+      ["$$$(A)", "$1"],
+      ["$(NONE) $A $", "$(NONE) $A $"],
+      ["$(A", "$(A"],
+      ["$()", "$()"],
+    ]
+  ) assert.equal(expandVariables(text ?? "", values), expected);
+});
+
+Deno.test("resolveEnv() reads every source in order, later ones winning", () => {
+  const pod = withContainer({
+    envFrom: [{ prefix: "C_", configMapRef: { name: "cm" } }, {
+      secretRef: { name: "none", optional: true },
+    }],
+    env: [
+      { name: "A", value: "x" },
+      { name: "B", value: "$(A)$(C_a)$(LATER)" },
+      { name: "LATER", valueFrom: { secretKeyRef: { name: "sec", key: "key" } } },
+      { name: "C_a", valueFrom: { configMapKeyRef: { name: "cm", key: "b" } } },
+      { name: "NO", valueFrom: { configMapKeyRef: { name: "cm", key: "z", optional: true } } },
+      { name: "IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
+      {
+        name: "MEM",
+        valueFrom: { resourceFieldRef: { resource: "limits.memory", divisor: "1Mi" } },
+      },
+      { name: "CPU", valueFrom: { resourceFieldRef: { resource: "limits.cpu" } } },
+    ],
+    resources: { limits: { memory: "100Mi" } },
+  });
+  const env = resolveEnv(pod, main(pod), OBJECTS, FACTS);
+  assert.deepEqual(Object.fromEntries(env), {
+    C_a: "$(A)",
+    C_b: "$(A)",
+    C_blob: "bin",
+    A: "x",
+    B: "x1$(LATER)",
+    LATER: "top",
+    IP: "10.0.0.2",
+    MEM: "100",
+    CPU: "4",
+  });
+});
+
+Deno.test("resolveEnv() names what is missing", () => {
+  const cases: [Partial<Container>, RegExp][] = [
+    [{ envFrom: [{ secretRef: { name: "none" } }] }, /secret "none" not found/],
+    [
+      { env: [{ name: "A", valueFrom: { secretKeyRef: { name: "sec", key: "z" } } }] },
+      /key z in Sec/,
+    ],
+    [{ env: [{ name: "A", valueFrom: { fieldRef: { fieldPath: "spec.no" } } }] }, /"spec\.no"/],
+  ];
+  for (const [part, expected] of cases) {
+    const pod = withContainer(part);
+    assert.throws(() => resolveEnv(pod, main(pod), OBJECTS, FACTS), expected);
+  }
+});
+
+Deno.test("fieldValue() shows labels one by one and as a file", () => {
+  const pod = testPod("p");
+  pod.metadata.labels = { b: "2", a: 'x"y' };
+  assert.equal(fieldValue(pod, "metadata.labels['b']", FACTS), "2");
+  assert.equal(fieldValue(pod, "metadata.labels", FACTS), 'a="x\\"y"\nb="2"');
+  assert.equal(fieldValue(pod, "metadata.annotations['none']", FACTS), "");
+});
+
+Deno.test("parseQuantity() reads Kubernetes' numbers", () => {
+  const cases: [string, number | undefined][] = [
+    ["250m", 0.25],
+    ["64Mi", 2 ** 26],
+    ["1e3", 1000],
+    ["1.5G", 1.5e9],
+    ["2", 2],
+    ["1E", 1e18],
+    ["x", undefined],
+    ["", undefined],
+    ["1 Mi", undefined],
+  ];
+  for (const [text, expected] of cases) assert.equal(parseQuantity(text), expected, text);
+});
+
+Deno.test("qosClass() and cgroupNumbers() compute what the kubelet computes", () => {
+  const cases: [Container["resources"], string, object][] = [
+    [undefined, "BestEffort", { cpuShares: 2, oomScoreAdj: 1000 }],
+    [
+      { limits: { cpu: "500m", memory: "64Mi" } },
+      "Guaranteed",
+      {
+        cpuShares: 512,
+        cpuPeriod: 100_000,
+        cpuQuota: 50_000,
+        memoryLimit: mib(64),
+        oomScoreAdj: -997,
+      },
+    ],
+    [
+      { requests: { cpu: "100m", memory: "1Gi" }, limits: { cpu: "1m" } },
+      "Burstable",
+      { cpuShares: 102, cpuPeriod: 100_000, cpuQuota: 1000, oomScoreAdj: 750 },
+    ],
+  ];
+  for (const [resources, qos, numbers] of cases) {
+    const pod = withContainer(resources ? { resources } : {});
+    assert.equal(qosClass(pod.spec), qos);
+    assert.deepEqual(cgroupNumbers(pod, main(pod), FACTS.memoryCapacity), numbers);
+  }
+});
+
+Deno.test("refusals() names every field that would be ignored, and no other", () => {
+  const fine = withContainer({
+    securityContext: { capabilities: { drop: ["ALL"] }, privileged: false },
+    resources: { limits: { cpu: "1" } },
+    env: [{ name: "A", value: "" }],
+  });
+  fine.spec.tolerations = [{ operator: "Exists" }];
+  fine.spec.securityContext = {};
+  fine.spec.dnsPolicy = "ClusterFirst";
+  fine.spec.volumes = [{ name: "v", emptyDir: {} }, { name: "h", hostPath: { path: "/x" } }];
+  assert.deepEqual(refusals(fine, NODE), []);
+  const bad = withContainer({
+    readinessProbe: { exec: {} },
+    securityContext: { privileged: true },
+  });
+  bad.spec.volumes = [
+    { name: "m", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+    { name: "c", persistentVolumeClaim: { claimName: "x" } },
+    { name: "t", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } },
+  ];
+  bad.spec.initContainers = [{ name: "side", image: "a", restartPolicy: "Always" }];
+  bad.spec.whatever = 1;
+  assert.deepEqual(refusals(bad, NODE).map((one) => one.field), [
+    "spec.containers[0].readinessProbe",
+    "spec.containers[0].securityContext.privileged",
+    "spec.volumes[0].emptyDir.medium",
+    "spec.volumes[0].emptyDir.sizeLimit",
+    "spec.volumes[1].persistentVolumeClaim",
+    "spec.volumes[2].projected.sources[0].serviceAccountToken",
+    "spec.initContainers[0].restartPolicy",
+    "spec.whatever",
+  ]);
+  const open = { ...NODE, allowPrivileged: true, memoryVolumes: true };
+  assert.equal(refusals(bad, open).length, 6);
+});
+
+Deno.test("pullPolicy() is Always for latest and IfNotPresent for the rest", () => {
+  const cases: [string, string][] = [
+    ["app", "Always"],
+    ["app:latest", "Always"],
+    ["host:5000/app", "Always"],
+    ["host:5000/app:1", "IfNotPresent"],
+    ["app@sha256:abc", "IfNotPresent"],
+  ];
+  for (const [image, expected] of cases) assert.equal(pullPolicy({ image }), expected, image);
+  assert.equal(pullPolicy({ image: "app", imagePullPolicy: "Never" }), "Never");
+});
+
+Deno.test("pullAuth() finds the credentials of the image's registry", () => {
+  const config = { auths: { "https://reg.test:5000/v2/": { auth: btoa("me:pa:ss") } } };
+  const secrets = {
+    pull: { data: {}, binary: { ".dockerconfigjson": btoa(JSON.stringify(config)) } },
+    broken: { data: {}, binary: { ".dockerconfigjson": btoa("{") } },
+  };
+  const pod = testPod("p", {
+    imagePullSecrets: [{ name: "none" }, { name: "broken" }, { name: "pull" }],
+  });
+  assert.deepEqual(pullAuth(pod, { configMaps: {}, secrets }, "reg.test:5000/a/b:1"), {
+    username: "me",
+    password: "pa:ss",
+    server: "reg.test:5000",
+  });
+  assert.equal(pullAuth(pod, { configMaps: {}, secrets }, "other.test/a:1"), undefined);
+  assert.equal(registryOf("busybox"), "docker.io");
+  assert.equal(registryOf("localhost/x"), "localhost");
+});
+
+Deno.test("sandboxConfig() follows dnsPolicy, host network and host ports", () => {
+  const paths = new PodPaths({ stateDir: "/s", logDir: "/l" });
+  const node = {
+    nodeName: "n1",
+    clusterDns: ["10.96.0.10"],
+    clusterDomain: "cluster.local",
+    nodeDns: { servers: ["192.0.2.53"], searches: ["lan"] },
+  };
+  const dns = (spec: Partial<Pod["spec"]>): unknown =>
+    sandboxConfig(testPod("p", spec), 0, { node, paths }).dns;
+  assert.deepEqual(dns({}), {
+    servers: ["10.96.0.10"],
+    searches: ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"],
+    options: ["ndots:5"],
+  });
+  assert.equal(dns({ dnsPolicy: "Default" }), undefined);
+  assert.equal(dns({ hostNetwork: true }), undefined);
+  assert.deepEqual(dns({ dnsPolicy: "Default", dnsConfig: { searches: ["x"] } }), {
+    servers: ["192.0.2.53"],
+    searches: ["lan", "x"],
+    options: [],
+  });
+  assert.deepEqual(dns({ dnsPolicy: "None", dnsConfig: { nameservers: ["1.1.1.1"] } }), {
+    servers: ["1.1.1.1"],
+    searches: [],
+    options: [],
+  });
+  const ports = [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }];
+  const made = sandboxConfig(
+    testPod("p", { containers: [{ name: "main", image: "a", ports }] }),
+    0,
+    { node, paths },
+  );
+  assert.deepEqual(made.portMappings, [
+    { protocol: "TCP", containerPort: 80, hostPort: 8080, hostIp: "" },
+  ]);
+  assert.equal(made.logDirectory, "/l/default_p_uid-p");
+});
+
+Deno.test("containerSecurity() lets the container's word win over the pod's", () => {
+  const pod = withContainer({
+    securityContext: {
+      runAsUser: 5,
+      allowPrivilegeEscalation: false,
+      capabilities: { add: ["NET_ADMIN"] },
+    },
+  });
+  pod.spec.securityContext = { runAsUser: 1, runAsGroup: 2, fsGroup: 9, supplementalGroups: [7] };
+  assert.deepEqual(containerSecurity(pod, main(pod)), {
+    supplementalGroups: [7, 9],
+    runAsUser: 5,
+    runAsGroup: 2,
+    noNewPrivileges: true,
+    addCapabilities: ["NET_ADMIN"],
+  });
+  assert.equal(sandboxSecurity(pod).runAsUser, 1);
+});
+
+Deno.test("volumePayload() chooses items, modes and sources", () => {
+  const scope = { pod: testPod("p"), objects: OBJECTS, facts: FACTS };
+  const files = volumePayload({
+    name: "v",
+    projected: {
+      defaultMode: 0o400,
+      sources: [
+        { configMap: { name: "cm", items: [{ key: "a", path: "x/a", mode: 0o777 }] } },
+        { secret: { name: "sec" } },
+        { downwardAPI: { items: [{ path: "name", fieldRef: { fieldPath: "metadata.name" } }] } },
+      ],
+    },
+  }, scope);
+  const shown = [...files ?? []].map(([path, file]) => [
+    path,
+    file.mode,
+    new TextDecoder().decode(file.content),
+  ]);
+  assert.deepEqual(shown, [["x/a", 0o777, "1"], ["key", 0o400, "top"], ["name", 0o400, "p"]]);
+  assert.throws(
+    () => volumePayload({ name: "v", configMap: { name: "none" } }, scope),
+    /not found/,
+  );
+  assert.equal(
+    volumePayload({ name: "v", configMap: { name: "none", optional: true } }, scope)?.size,
+    0,
+  );
+});
+
+Deno.test("hostsFile() has the pod's own name and its aliases", () => {
+  const pod = testPod("p", {
+    subdomain: "sub",
+    hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }],
+  });
+  const text = hostsFile(pod, { ips: ["10.0.0.2"], clusterDomain: "cluster.local" });
+  assert.match(text, /^10\.0\.0\.2\tp\.sub\.default\.svc\.cluster\.local\tp$/m);
+  assert.match(text, /^1\.2\.3\.4\ta\tb$/m);
+});
+
+Deno.test("PodPaths refuses names that lead elsewhere", () => {
+  const paths = new PodPaths({ stateDir: "/s", logDir: "/l" });
+  for (const bad of ["..", "a/b", "", ".x", "a..b", "x".repeat(300), "a\0"]) {
+    assert.throws(() => paths.pod(bad), /cannot be part of a path/, JSON.stringify(bad));
+  }
+  assert.equal(paths.pod("u-1"), "/s/pods/u-1");
+});
+
+Deno.test("parseResolvConf() reads servers and the last search line", () => {
+  const text =
+    "# x\nnameserver 1.1.1.1 # y\nsearch a b\n\nnameserver ::1\nsearch c\noptions ndots:2";
+  assert.deepEqual(parseResolvConf(text), { servers: ["1.1.1.1", "::1"], searches: ["c"] });
+});

@@ -1,0 +1,131 @@
+import { AppError, type Ms, ms } from "../../../core/base/mod.ts";
+
+/** How one run of a container ended. Times are points of the wall clock. */
+export interface Exit {
+  readonly id: string;
+  readonly attempt: number;
+  readonly exitCode: number;
+  readonly reason: string;
+  readonly message?: string;
+  readonly startedAt?: Ms;
+  readonly finishedAt: Ms;
+}
+
+/** A step that failed and is tried again at `until`. */
+export interface Failure {
+  /** Kubernetes' waiting reason, e.g. `CreateContainerError`. */
+  readonly reason: string;
+  readonly message: string;
+  /** How often in a row. */
+  readonly count: number;
+  readonly at: Ms;
+  readonly until: Ms;
+}
+
+/** What must not be forgotten about one container. */
+export interface ContainerMemory {
+  /** The run that is wanted or was seen last; equals the restart count. Never falls. */
+  readonly attempt: number;
+  /** The container of {@linkcode attempt}, once it was seen. */
+  readonly id?: string;
+  /** How {@linkcode attempt} ended; absent while it runs or is still to be started. */
+  readonly exit?: Exit;
+  /** How the run before ended. */
+  readonly last?: Exit;
+  /** Present back-off between restarts, 0 before the first. */
+  readonly delay: Ms;
+  /** When the back-off was last raised. */
+  readonly raisedAt?: Ms;
+  /** Not to be restarted before this time. */
+  readonly until?: Ms;
+  /** Creating or starting it failed. */
+  readonly failure?: Failure;
+  /** Init containers: the sandbox attempt for which it succeeded. */
+  readonly doneFor?: number;
+}
+
+/** What must not be forgotten about a pod: one row, keyed by UID, written before acting on it. */
+export interface PodMemory {
+  readonly version: 1;
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** When this node first saw the pod. */
+  readonly startTime: Ms;
+  /** Grace when the pod goes without its own word on it. */
+  readonly grace: Ms;
+  /** The attempt of the next sandbox: above all that were ever seen. */
+  readonly sandboxAttempt: number;
+  /** The address of the last ready sandbox. */
+  readonly ips: readonly string[];
+  readonly sandboxFailure?: Failure;
+  readonly volumeFailure?: Failure;
+  readonly containers: Readonly<Record<string, ContainerMemory>>;
+  /** Never goes back: Pending, Running, then one of the last two. */
+  readonly phase: "Pending" | "Running" | "Succeeded" | "Failed";
+  readonly reason?: string;
+  readonly message?: string;
+  /** The fields for which the pod is refused, as last reported. */
+  readonly refused?: string;
+  /** Set when the pod is to end. */
+  readonly ending?: { readonly since: Ms; readonly deadline: Ms };
+  /** Volumes and logs are removed. */
+  readonly cleaned?: true;
+  /** Everything is stopped and cleaned, and the end was reported. */
+  readonly gone?: true;
+  /** Events that were emitted once and must not be again. */
+  readonly told: readonly string[];
+}
+
+/** The memory of a pod that was never seen before. */
+export function newMemory(
+  pod: { uid: string; namespace: string; name: string },
+  options: { now: Ms; grace: Ms },
+): PodMemory {
+  return {
+    version: 1,
+    uid: pod.uid,
+    namespace: pod.namespace,
+    name: pod.name,
+    startTime: options.now,
+    grace: options.grace,
+    sandboxAttempt: 0,
+    ips: [],
+    containers: {},
+    phase: "Pending",
+    told: [],
+  };
+}
+
+/** The memory of one container; `undefined` while it was never wanted. */
+export function containerMemory(memory: PodMemory, name: string): ContainerMemory | undefined {
+  return Object.hasOwn(memory.containers, name) ? memory.containers[name] : undefined;
+}
+
+/** A copy of `memory` with one container's part replaced. */
+export function withContainer(memory: PodMemory, name: string, part: ContainerMemory): PodMemory {
+  return { ...memory, containers: { ...memory.containers, [name]: part } };
+}
+
+/** The first memory of a container. */
+export const FIRST_RUN: ContainerMemory = { attempt: 0, delay: ms(0) };
+
+/**
+ * Reads a row.
+ *
+ * @throws {AppError} Unsupported when a newer version of Skerry wrote it; InternalError when it is no memory
+ */
+export function parseMemory(text: string): PodMemory {
+  const value: unknown = JSON.parse(text);
+  const row = value as Partial<PodMemory> | null;
+  if (typeof row !== "object" || row === null || typeof row.uid !== "string") {
+    throw new AppError("InternalError", "A row of pod memory cannot be read: it has no UID");
+  }
+  if (row.version !== 1) {
+    throw new AppError(
+      "Unsupported",
+      `The memory of pod ${row.uid} has version ${row.version}; this build reads version 1: start the build that wrote it`,
+    );
+  }
+  return row as PodMemory;
+}

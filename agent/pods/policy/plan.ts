@@ -1,0 +1,131 @@
+import type { Ms } from "../../../core/base/mod.ts";
+import type { PodStatus } from "../../../core/api/mod.ts";
+import type { ObservedContainer, ObservedSandbox } from "../../runtimes/mod.ts";
+import type { PodMemory } from "./memory.ts";
+
+/** What the runtime shows of one pod. */
+export interface PodView {
+  readonly sandboxes: readonly ObservedSandbox[];
+  readonly containers: readonly ObservedContainer[];
+}
+
+/** Data of the configMaps and secrets that a pod names, by name. Binary values are base64. */
+export interface PodObjects {
+  readonly configMaps: Readonly<Record<string, ConfigData>>;
+  readonly secrets: Readonly<Record<string, ConfigData>>;
+}
+
+/** The content of a configMap or a secret. */
+export interface ConfigData {
+  /** Text values. */
+  readonly data: Readonly<Record<string, string>>;
+  /** Base64 values (`binaryData` of a configMap, `data` of a secret). */
+  readonly binary: Readonly<Record<string, string>>;
+}
+
+/** Where the image of a container's next run stands. */
+export type ImageView =
+  | { readonly state: "unknown" | "pulling" }
+  | {
+    readonly state: "present";
+    readonly ref: string;
+    readonly uid?: number;
+    readonly user?: string;
+  }
+  | {
+    readonly state: "failed";
+    /** Kubernetes' reason: `ErrImagePull`, `ErrImageNeverPull`, `InvalidImageName`. */
+    readonly reason: string;
+    readonly message: string;
+    readonly at: Ms;
+    /** Next try; far away for what a retry cannot help. */
+    readonly until: Ms;
+  };
+
+/** What a node allows and is; the same for all pods. */
+export interface NodePolicy {
+  readonly nodeName: string;
+  readonly hostIPs: readonly string[];
+  /** Whether containers may be privileged. */
+  readonly allowPrivileged: boolean;
+  /** Whether `emptyDir.medium: Memory` has a tmpfs to live on. */
+  readonly memoryVolumes: boolean;
+}
+
+/** What {@linkcode decide} knows beside the pod, what runs, and what was remembered. */
+export interface PodEnv {
+  readonly node: NodePolicy;
+  readonly objects: PodObjects;
+  /** By container name, for the run that is wanted next. */
+  readonly images: Readonly<Record<string, ImageView>>;
+  /** Whether the volumes on disk are as the pod and its objects say. */
+  readonly mounted: boolean;
+  /** Stops under way in this process: container id to the time of its KILL. */
+  readonly stopping: Readonly<Record<string, Ms>>;
+  /** Termination messages of containers that have ended, by container id. */
+  readonly messages: Readonly<Record<string, string>>;
+  /** An older pod of the same name has not ended yet. */
+  readonly predecessor: boolean;
+}
+
+/** One thing to do. All are idempotent. */
+export type Action =
+  /** Looks for the image and pulls it in the background as its policy says. */
+  | { readonly type: "image"; readonly container: string; readonly attempt: number }
+  /** Writes or refreshes the volumes. */
+  | { readonly type: "mount" }
+  | { readonly type: "run-sandbox"; readonly attempt: number }
+  /** Creates (unless `containerId` was created before) and starts. In order, one after the other. */
+  | {
+    readonly type: "start";
+    readonly container: string;
+    readonly attempt: number;
+    readonly sandboxId: string;
+    readonly containerId?: string;
+  }
+  /** Runs in the background until the container has stopped. */
+  | {
+    readonly type: "stop";
+    readonly containerId: string;
+    readonly container: string;
+    readonly grace: Ms;
+  }
+  | { readonly type: "stop-sandbox"; readonly sandboxId: string }
+  | { readonly type: "remove-sandbox"; readonly sandboxId: string }
+  | { readonly type: "remove-container"; readonly containerId: string; readonly logPath?: string }
+  /** Removes volumes and logs of the pod. */
+  | { readonly type: "clean" };
+
+/** What users see of a step: an Event of the pod. */
+export interface PodEvent {
+  readonly type: "Normal" | "Warning";
+  /** The kubelet's reason, e.g. `BackOff`. */
+  readonly reason: string;
+  readonly message: string;
+  /** e.g. `spec.containers{web}`. */
+  readonly fieldPath?: string;
+}
+
+/** What {@linkcode decide} answers. */
+export interface Plan {
+  /** Persisted before the actions run. */
+  readonly memory: PodMemory;
+  /** What to report now; absent when there is no pod object to report on. */
+  readonly status?: PodStatus;
+  readonly actions: readonly Action[];
+  readonly events: readonly PodEvent[];
+  /** When to look again without being told; absent: only when something changes. */
+  readonly next?: Ms;
+  /** Everything is done and cleaned: report the end of the pod. */
+  readonly gone: boolean;
+}
+
+/** How an action ended that did not do what it should. */
+export interface Outcome {
+  readonly action: Action;
+  /** Kubernetes' waiting reason. */
+  readonly reason: string;
+  readonly message: string;
+  /** Try again at once on the next look (e.g. the name is still taken), without counting. */
+  readonly soft?: boolean;
+}

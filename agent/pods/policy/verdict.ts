@@ -1,0 +1,89 @@
+import type { Pod, PodSpec } from "../../../core/api/mod.ts";
+import type { Ms } from "../../../core/base/mod.ts";
+import type { ObservedContainer } from "../../runtimes/mod.ts";
+import { nextRun, restartAt } from "./backoff.ts";
+import { type ContainerMemory, type Exit } from "./memory.ts";
+import { isLive } from "./view.ts";
+
+/** What is to become of one container. */
+export type Verdict =
+  | { readonly kind: "running"; readonly container: ObservedContainer }
+  /** Is to be started now, as run `memory.attempt`; `containerId` when it was created before. */
+  | { readonly kind: "start"; readonly containerId?: string; readonly sandboxId?: string }
+  /** Is waited for, at most until `until`. */
+  | {
+    readonly kind: "wait";
+    readonly reason: string;
+    readonly message?: string;
+    readonly until?: Ms;
+  }
+  /** Has ended and stays so. */
+  | { readonly kind: "done"; readonly exit: Exit };
+
+/** A verdict and the memory that goes with it. */
+export interface Judged {
+  readonly verdict: Verdict;
+  readonly part: ContainerMemory;
+}
+
+/** Judges one container by what runs, what is remembered and the pod's restart policy. */
+export function judge(
+  input: {
+    readonly pod: Pod;
+    readonly name: string;
+    readonly init: boolean;
+    readonly part: ContainerMemory;
+    readonly current: ObservedContainer | undefined;
+    readonly now: Ms;
+  },
+): Judged {
+  const { pod, name, part, current, now } = input;
+  if (current && isLive(current)) return { verdict: { kind: "running", container: current }, part };
+  if (part.exit) {
+    if (!restarts(pod.spec, part.exit, input.init)) {
+      return { verdict: { kind: "done", exit: part.exit }, part };
+    }
+    const until = restartAt(part, now);
+    if (until > now) {
+      return { part, verdict: { ...crashLoop(pod, name, part), until } };
+    }
+    return { verdict: { kind: "start" }, part: nextRun(part, now) };
+  }
+  if (part.failure && part.failure.until > now) {
+    const { reason, message, until } = part.failure;
+    return { verdict: { kind: "wait", reason, message, until }, part };
+  }
+  if (current?.state === "created" && current.attempt === part.attempt) {
+    const { id: containerId, sandboxId } = current;
+    return { verdict: { kind: "start", containerId, sandboxId }, part };
+  }
+  return { verdict: { kind: "start" }, part };
+}
+
+/** Whether a container that ended so is started again: init containers only after a failure. */
+export function restarts(spec: PodSpec, exit: Exit, init: boolean): boolean {
+  const policy = spec.restartPolicy ?? "Always";
+  if (policy === "Never") return false;
+  return (policy === "Always" && !init) || exit.exitCode !== 0;
+}
+
+function crashLoop(
+  pod: Pod,
+  name: string,
+  part: ContainerMemory,
+): { kind: "wait"; reason: string; message: string } {
+  const { namespace = "default", name: podName, uid } = pod.metadata;
+  const wait = formatDelay(part.delay);
+  return {
+    kind: "wait",
+    reason: "CrashLoopBackOff",
+    message:
+      `back-off ${wait} restarting failed container=${name} pod=${podName}_${namespace}(${uid})`,
+  };
+}
+
+/** A wait as the kubelet prints it: `10s`, `2m40s`. */
+function formatDelay(delay: Ms): string {
+  const total = Math.round(delay / 1000);
+  return total < 60 ? `${total}s` : `${Math.floor(total / 60)}m${total % 60}s`;
+}

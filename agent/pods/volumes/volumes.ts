@@ -1,0 +1,143 @@
+import type { Container, Pod, Volume } from "../../../core/api/mod.ts";
+import { AppError } from "../../../core/base/mod.ts";
+import type { Mount } from "../../runtimes/mod.ts";
+import { writeAtomically } from "./atomic_writer.ts";
+import type { VolumeFile } from "./volume_file.ts";
+import { expandVariables } from "../config/expand.ts";
+import type { DownwardFacts } from "../config/field_ref.ts";
+import { ensureHostPath } from "./host_path.ts";
+import type { PodPaths, VolumeKind } from "../paths.ts";
+import { volumePayload } from "./payload.ts";
+import type { PodObjects } from "../policy/plan.ts";
+import { resolveSubPath } from "./sub_path.ts";
+
+/** What volumes are written from. */
+export interface VolumeInput {
+  readonly pod: Pod;
+  readonly objects: PodObjects;
+  readonly facts: DownwardFacts;
+}
+
+/**
+ * Writes the pod's volumes, or brings them up to date: folders for emptyDir, files for configMap,
+ * secret, downwardAPI and projected (swapped as one), checks for hostPath. Idempotent.
+ *
+ * @throws {AppError} NotFound, Invalid, Forbidden with a message that names the volume
+ */
+export async function ensureVolumes(paths: PodPaths, input: VolumeInput): Promise<void> {
+  for (const volume of input.pod.spec.volumes ?? []) {
+    try {
+      await ensureVolume(paths, volume, input);
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.message : String(cause);
+      throw new AppError(
+        cause instanceof AppError ? cause.code : "InternalError",
+        `MountVolume.SetUp failed for volume "${volume.name}" : ${text}`,
+        { cause },
+      );
+    }
+  }
+}
+
+async function ensureVolume(paths: PodPaths, volume: Volume, input: VolumeInput): Promise<void> {
+  if (volume.hostPath) return await ensureHostPath(volume.hostPath.path, volume.hostPath.type);
+  const dir = volumeDir(paths, input.pod, volume);
+  const gid = fsGroup(input.pod);
+  const payload = volumePayload(volume, input);
+  if (payload) {
+    await Deno.mkdir(dir, { recursive: true });
+    const readable = gid === undefined ? payload : new Map(
+      [...payload].map(([path, file]): [string, VolumeFile] => [path, {
+        ...file,
+        mode: file.mode | 0o040,
+      }]),
+    );
+    await writeAtomically(dir, readable, { gid });
+    return;
+  }
+  await Deno.mkdir(dir, { recursive: true });
+  if (gid !== undefined) await Deno.chown(dir, null, gid);
+  await Deno.chmod(dir, gid === undefined ? 0o777 : 0o2777);
+}
+
+function fsGroup(pod: Pod): number | undefined {
+  const gid = pod.spec.securityContext?.fsGroup;
+  return typeof gid === "number" ? gid : undefined;
+}
+
+/** Where a volume is on this node. */
+export function volumeDir(paths: PodPaths, pod: Pod, volume: Volume): string {
+  if (volume.hostPath) return volume.hostPath.path;
+  const kind = kindOf(volume);
+  const secret = kind === "secret" ||
+    (volume.projected?.sources ?? []).some((one: { secret?: unknown }) => one.secret);
+  const memory = secret || volume.emptyDir?.medium === "Memory";
+  return paths.volume(pod.metadata.uid ?? "", { name: volume.name, kind, memory });
+}
+
+function kindOf(volume: Volume): VolumeKind {
+  if (volume.configMap) return "configmap";
+  if (volume.secret) return "secret";
+  if (volume.downwardAPI) return "downward-api";
+  if (volume.projected) return "projected";
+  if (volume.emptyDir) return "empty-dir";
+  throw new AppError("Unsupported", `volume "${volume.name}" is of no kind that is served`);
+}
+
+const PROPAGATION: Record<string, Mount["propagation"]> = {
+  None: "private",
+  HostToContainer: "host-to-container",
+  Bidirectional: "bidirectional",
+};
+
+/**
+ * The mounts of one container: its volumes in order of their paths' depth, so that one inside
+ * another comes after it.
+ *
+ * @throws {AppError} NotFound for a mount of a volume that the pod does not have, Invalid for a bad subPath
+ */
+export async function containerMounts(
+  paths: PodPaths,
+  input: {
+    readonly pod: Pod;
+    readonly container: Container;
+    readonly env: ReadonlyMap<string, string>;
+  },
+): Promise<Mount[]> {
+  const { pod, container, env } = input;
+  const out: Mount[] = [];
+  for (const mount of container.volumeMounts ?? []) {
+    const volume = pod.spec.volumes?.find((one) => one.name === mount.name);
+    if (!volume) {
+      throw new AppError(
+        "NotFound",
+        `volumeMounts names volume "${mount.name}", which is not there`,
+      );
+    }
+    const root = volumeDir(paths, pod, volume);
+    const expr = mount.subPath ?? expandExpr((mount as { subPathExpr?: unknown }).subPathExpr, env);
+    out.push({
+      containerPath: mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`,
+      hostPath: expr ? await resolveSubPath(root, expr) : root,
+      readonly: mount.readOnly === true || !(volume.emptyDir || volume.hostPath),
+      propagation: PROPAGATION[mount.mountPropagation ?? "None"] ?? "private",
+    });
+  }
+  return out.sort((a, b) => depth(a.containerPath) - depth(b.containerPath));
+}
+
+function depth(path: string): number {
+  return path.split("/").filter(Boolean).length;
+}
+
+function expandExpr(expr: unknown, env: ReadonlyMap<string, string>): string | undefined {
+  if (typeof expr !== "string" || expr === "") return undefined;
+  const path = expandVariables(expr, env);
+  if (/\$\(\w+\)/.test(path)) {
+    throw new AppError(
+      "Invalid",
+      `subPathExpr ${JSON.stringify(expr)} names a variable that is not set`,
+    );
+  }
+  return path;
+}

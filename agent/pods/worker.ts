@@ -113,6 +113,7 @@ export class PodWorker {
       node: this.#policy(),
       objects: record.objects,
       images: byName,
+      probes: {},
       mounted: volumes.length === 0 || this.#mounted.get(uid) === record.version,
       stopping: stops.of(uid),
       messages,

@@ -46,6 +46,7 @@ class World {
       node: { nodeName: "n1", hostIPs: [], allowPrivileged: false, memoryVolumes: false },
       objects: { configMaps: {}, secrets: {} },
       images: Object.fromEntries(this.#images),
+      probes: {},
       mounted: this.#mounted,
       stopping: this.#stopping,
       messages: {},

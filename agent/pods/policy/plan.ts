@@ -52,12 +52,26 @@ export interface NodePolicy {
   readonly memoryVolumes: boolean;
 }
 
+/** What the probes say of one run of a container. */
+export interface ProbeView {
+  /** The run it is about; of another run it says nothing. */
+  readonly containerId: string;
+  /** The startup probe has succeeded, or there is none. */
+  readonly started: boolean;
+  /** The readiness probe succeeds, or there is none and it has started. */
+  readonly ready: boolean;
+  /** Its startup or liveness probe has failed for good: the run is to be ended and restarted. */
+  readonly unhealthy?: { readonly probe: "startup" | "liveness"; readonly message: string };
+}
+
 /** What {@linkcode decide} knows beside the pod, what runs, and what was remembered. */
 export interface PodEnv {
   readonly node: NodePolicy;
   readonly objects: PodObjects;
   /** By container name, for the run that is wanted next. */
   readonly images: Readonly<Record<string, ImageView>>;
+  /** By container name; absent for a container without probes, or whose probes have not answered yet. */
+  readonly probes: Readonly<Record<string, ProbeView>>;
   /** Whether the volumes on disk are as the pod and its objects say. */
   readonly mounted: boolean;
   /** Stops under way in this process: container id to the time of its KILL. */

@@ -42,6 +42,7 @@ const BASE_ENV = {
   node: { nodeName: "n1", hostIPs: ["192.0.2.1"], allowPrivileged: false, memoryVolumes: false },
   objects: { configMaps: {}, secrets: {} },
   images: {},
+  probes: {},
   mounted: true,
   stopping: {},
   messages: {},

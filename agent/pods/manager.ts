@@ -75,6 +75,11 @@ export class PodManager implements Service {
     this.#findOrphans().catch((error) => this.#warn("orphans could not be looked for", error));
   }
 
+  /** Looks at one pod again, e.g. when the node wants to end it. */
+  look(uid: string): void {
+    this.#add(uid);
+  }
+
   /**
    * Ends a pod that the hub has explicitly deleted and whose object is gone. The order is kept
    * when the agent restarts.

@@ -1,8 +1,14 @@
 /** The pods room: runs the pods of this node, as a kubelet does. */
 export { type LogRequest, PodManager } from "./manager.ts";
-export { buryPod, type PodConfig, type PodManagerOptions, type PodReports } from "./options.ts";
+export {
+  buryPod,
+  type NodeVerdicts,
+  type PodConfig,
+  type PodManagerOptions,
+  type PodReports,
+} from "./options.ts";
 export { decide } from "./policy/decide.ts";
-export type { Plan, PodEvent } from "./policy/plan.ts";
+export type { Plan, PodEvent, ProbeView, Rejection, Termination } from "./policy/plan.ts";
 export { POD_FIELDS } from "./policy/support_table.ts";
 export { StaticPods, type StaticPodsOptions } from "./static_pods.ts";
 export { parseResolvConf } from "./config/resolv_conf.ts";

@@ -2,7 +2,7 @@ import type { Pod, PodStatus } from "../../core/api/mod.ts";
 import type { Bytes, Clock, Logger, Random } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
-import type { PodEvent } from "./policy/plan.ts";
+import type { PodEvent, Rejection, Termination } from "./policy/plan.ts";
 import type { SandboxNode } from "./config/sandbox_config.ts";
 
 /** Where the manager says what happened. Each is called inside the transaction that wrote it. */
@@ -35,6 +35,17 @@ export interface PodConfig extends SandboxNode {
   readonly memoryCapacity: Bytes;
 }
 
+/** What the node itself says of its pods. Both are pure of side effects and may be asked often. */
+export interface NodeVerdicts {
+  /**
+   * Why a pod that is new here cannot run. `others` are the pods that were admitted and have not
+   * ended. Asked before anything of the pod is started, and never again once it was let in.
+   */
+  admit(pod: Pod, others: readonly Pod[]): Rejection | undefined;
+  /** Whether the node ends this pod; `PodManager.look` makes a new answer known. */
+  terminate(pod: Pod): Termination | undefined;
+}
+
 /** Options of `PodManager`. */
 export interface PodManagerOptions {
   readonly store: LocalStore;
@@ -48,6 +59,8 @@ export interface PodManagerOptions {
   /** Whether the store shows what the hub wants; before that nothing without a pod object is removed. */
   readonly synced: () => boolean;
   readonly report: PodReports;
+  /** @default {every pod is let in, none is ended} */
+  readonly verdicts?: NodeVerdicts;
 }
 
 /** Space of the rows that remember pods, keyed by UID. */

@@ -65,6 +65,8 @@ export interface PodMemory {
   readonly phase: "Pending" | "Running" | "Succeeded" | "Failed";
   readonly reason?: string;
   readonly message?: string;
+  /** Admission has let the pod in: it is not asked again. */
+  readonly admitted?: true;
   /** The fields for which the pod is refused, as last reported. */
   readonly refused?: string;
   /** Set when the pod is to end. */

@@ -64,6 +64,31 @@ export interface ProbeView {
   readonly unhealthy?: { readonly probe: "startup" | "liveness"; readonly message: string };
 }
 
+/** Why this node does not run a pod that is new to it: the pod fails with this, nothing is started. */
+export interface Rejection {
+  /** Kubernetes' reason, e.g. `OutOfcpu`, `NodeAffinity`, `UnexpectedAdmissionError`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * The node ends a pod by itself (eviction, shutdown): everything of it is stopped, then it is
+ * `Failed` with this reason. Remembered: an order that was given once is not taken back.
+ */
+export interface Termination {
+  /** Kubernetes' reason, e.g. `Evicted`, `Terminated`. */
+  readonly reason: string;
+  readonly message: string;
+  /** How long its containers get. @default {the pod's own grace} */
+  readonly grace?: Ms;
+  /** A condition that the pod gets with it, e.g. `DisruptionTarget`. */
+  readonly condition?: {
+    readonly type: string;
+    readonly reason: string;
+    readonly message: string;
+  };
+}
+
 /** What {@linkcode decide} knows beside the pod, what runs, and what was remembered. */
 export interface PodEnv {
   readonly node: NodePolicy;
@@ -80,6 +105,10 @@ export interface PodEnv {
   readonly messages: Readonly<Record<string, string>>;
   /** An older pod of the same name has not ended yet. */
   readonly predecessor: boolean;
+  /** What admission says of the pod; read only while the memory does not say `admitted`. */
+  readonly rejection?: Rejection;
+  /** The node wants this pod to end. */
+  readonly terminate?: Termination;
 }
 
 /** One thing to do. All are idempotent. */

@@ -65,6 +65,7 @@ export async function startContainerd(options: ContainerdOptions = {}): Promise<
   const network = await takeBridge();
   const daemon = new Daemon(paths, network);
   try {
+    await ensurePortChains();
     await Deno.mkdir(paths.cni);
     await Deno.writeTextFile(`${paths.dir}/network`, `${network}`);
     await Deno.writeTextFile(
@@ -111,6 +112,19 @@ async function takeBridge(): Promise<number> {
     if (!/exists/i.test(last)) break;
   }
   throw new Error(`Cannot make a bridge: ${last}`);
+}
+
+/**
+ * Makes the chains that the portmap plugin shares between all networks. It makes them itself with the
+ * first host port of a machine, and two first ones at the same time trip over each other.
+ */
+async function ensurePortChains(): Promise<void> {
+  for (const chain of ["CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ", "CNI-HOSTPORT-DNAT"]) {
+    const made = await runCommand("iptables", ["-w", "-t", "nat", "-N", chain]);
+    if (!made.success && !/exists/i.test(made.stderr)) {
+      throw new Error(`Cannot make the chain ${chain}: ${made.stderr}`);
+    }
+  }
 }
 
 class Daemon implements Containerd {

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { createCriRuntime, type Observation } from "../../agent/runtimes/mod.ts";
+import type { Pod } from "../../core/api/mod.ts";
+import { ms, seededRandom, silentLogger, sleep, systemClock } from "../../core/base/mod.ts";
+import { lacks } from "../../tools/test/needs.ts";
+import {
+  containersOf,
+  COUNT,
+  isReady,
+  podOf,
+  podsOf,
+  readyPod,
+  shellPod,
+  Site,
+} from "./gateway_lib.ts";
+import { childrenOf, type Running, signalId, until } from "./gateway_process_lib.ts";
+
+/**
+ * Rounds of a crash loop on the real parts: in each, pods start, end and go, and the agent is killed
+ * (or containerd is) at a moment that a seed chooses. A few rounds run with all tests;
+ * `SKERRY_CRASH_ROUNDS=200` runs as many as a release should stand, `SKERRY_CRASH_SEED` repeats one.
+ */
+const ROUNDS = Number(Deno.env.get("SKERRY_CRASH_ROUNDS") ?? 6);
+const SEED = Number(Deno.env.get("SKERRY_CRASH_SEED") ?? Date.UTC(2026, 0, 1) % 1e6);
+const missing = lacks("containerd", "kubectl");
+const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
+const NODE = "gw-crash";
+/** Longest time from the start of a round's pods to its kill: a pod is up long before. */
+const WINDOW = 1500;
+
+/** A pod that notes each start of its container in `/marks`, then does what `script` says. */
+function markedPod(site: Site, name: string, script: string, spec = {}): Record<string, unknown> {
+  const pod = shellPod(name, `echo started >> /marks/${name}; ${script}`, spec);
+  pod["spec"].containers[0].volumeMounts = [{ name: "marks", mountPath: "/marks" }];
+  pod["spec"].volumes = [{ name: "marks", hostPath: { path: `${site.folder}/marks` } }];
+  return pod;
+}
+
+async function starts(site: Site, name: string): Promise<number> {
+  const text = await Deno.readTextFile(`${site.folder}/marks/${name}`).catch(() => "");
+  return text.split("\n").filter(Boolean).length;
+}
+
+async function agentPid(launcher: Running): Promise<number | undefined> {
+  const parts = await childrenOf(launcher.pid);
+  return parts.find(({ command }) => command.includes("agent/main.ts"))?.pid;
+}
+
+/** No pod has two sandboxes that are ready, nor two running instances of one container. */
+function assertSingle(seen: Observation): void {
+  const live = [
+    ...seen.sandboxes.filter(({ ready }) => ready).map(({ podName }) => `sandbox of ${podName}`),
+    ...seen.containers.filter(({ state }) => state === "running")
+      .map(({ podUid, name }) => `container ${name} of ${podUid}`),
+  ];
+  assert.deepEqual(live.toSorted(), [...new Set(live)].toSorted());
+}
+
+Deno.test({
+  name:
+    `${ROUNDS} crashes of the agent or of containerd lose, double and restart nothing${skipped}`,
+  ignore: missing !== undefined,
+  fn: () =>
+    Site.run(async (site) => {
+      const random = seededRandom(SEED);
+      await Deno.mkdir(`${site.folder}/marks`);
+      const containerd = await site.containerd();
+      const hub = await site.hub();
+      const api = site.client(hub.kubeconfig);
+      const agent = await site.agent(NODE, {
+        hub: `127.0.0.1:${hub.nodePort}`,
+        token: await site.token(hub, NODE),
+        cri: containerd.socket,
+        flags: [`--pod-cidr=${containerd.subnet}`],
+      });
+      await using runtime = createCriRuntime({
+        ...{ socketPath: containerd.socket, clock: systemClock, log: silentLogger, node: NODE },
+      });
+      const observe = (): Promise<Observation> => runtime.observe(new AbortController().signal);
+      await site.apply(hub.kubeconfig, shellPod("steady", COUNT));
+      await readyPod(api, "steady");
+      const steady = containersOf(await podsOf(api));
+
+      /** Kills the agent, or now and then containerd; returns whether containers may have been hurt. */
+      const crash = async (round: number): Promise<boolean> => {
+        if (round % 5 === 4) {
+          await containerd.stop(round % 2 === 0 ? "SIGTERM" : "SIGKILL");
+          await containerd.start();
+          return true;
+        }
+        const pid = await until("the agent runs", () => agentPid(agent.process));
+        signalId(pid, "SIGKILL");
+        return false;
+      };
+
+      for (let round = 0; round < ROUNDS; round++) {
+        const [web, job, old] = [`web-${round}`, `job-${round}`, `web-${round - 1}`];
+        const wait = Math.floor(random() * WINDOW);
+        try {
+          await site.apply(
+            hub.kubeconfig,
+            markedPod(site, web, "sleep 100000"),
+            markedPod(site, job, "sleep 0.2; exit 7", { restartPolicy: "Never" }),
+          );
+          if (round > 0) {
+            await site.kubectl(hub.kubeconfig, ["delete", "pod", old, "--wait=false"]);
+          }
+          // The moment of the crash is the point of this test, so here it is time that is waited for.
+          await sleep(systemClock, ms(wait));
+          const hurt = await crash(round);
+          await readyPod(api, web, 60);
+          const done = await until(`${job} has ended`, async () => {
+            const pod = await podOf(api, job);
+            return pod?.status?.phase === "Failed" && pod;
+          }, 60);
+          await until(`${old} is gone`, async () => await podOf(api, old) === undefined, 60);
+          const seen = await observe();
+          assertSingle(seen);
+          assert.deepEqual(seen.sandboxes.filter(({ podName }) => podName === old), []);
+          const pods = await podsOf(api);
+          const kept = pods.filter(({ metadata }) => metadata.name === "steady");
+          assert.deepEqual(containersOf(kept), steady);
+          if (!hurt) assertUnhurt(pods, done, web);
+          assert.equal(await starts(site, web), restarts(pods, web) + 1, `starts of ${web}`);
+          if (!hurt) assert.equal(await starts(site, job), 1, `starts of ${job}`);
+          await site.kubectl(hub.kubeconfig, ["delete", "pod", job, "--wait=false"]);
+        } catch (cause) {
+          const text = cause instanceof Error ? cause.message : String(cause);
+          const what = `seed ${SEED}, round ${round}, crash after ${wait} ms: ${text}`;
+          throw new Error(what, { cause });
+        }
+      }
+    }),
+});
+
+function restarts(pods: readonly Pod[], name: string): number {
+  const pod = pods.find(({ metadata }) => metadata.name === name);
+  return pod?.status?.containerStatuses?.[0]?.restartCount ?? 0;
+}
+
+/** Only the agent was killed: nothing restarted, and the end that happened is the end that is told. */
+function assertUnhurt(pods: readonly Pod[], job: Pod, web: string): void {
+  assert.equal(job.status?.containerStatuses?.[0]?.state.terminated?.exitCode, 7);
+  assert.equal(job.status?.containerStatuses?.[0]?.restartCount, 0);
+  assert.equal(restarts(pods, web), 0);
+  assert.ok(isReady(pods.find(({ metadata }) => metadata.name === web)));
+}

@@ -5,7 +5,7 @@ import type { PodView } from "./plan.ts";
 export function currentOf(view: PodView, name: string): ObservedContainer | undefined {
   let best: ObservedContainer | undefined;
   for (const one of view.containers) {
-    if (one.name !== name) continue;
+    if (one.name !== name || wasCut(one)) continue;
     if (!best || rank(one) > rank(best)) best = one;
   }
   return best;
@@ -18,6 +18,17 @@ function rank(container: ObservedContainer): number {
 /** Whether a container may have a process. */
 export function isLive(container: ObservedContainer): boolean {
   return container.state === "running" || container.state === "unknown";
+}
+
+/**
+ * Whether the start of a container was broken off because whoever asked for it went away (the agent
+ * was killed) or took too long: it never ran, so that is no exit, and the same run is made anew.
+ * containerd's words for it, in `pkg/cri/server/container_start.go`.
+ */
+export function wasCut(container: ObservedContainer): boolean {
+  const { state, startedAt, reason = "", message = "" } = container;
+  if (state !== "exited" || startedAt !== undefined || reason !== "StartError") return false;
+  return /context (canceled|deadline exceeded)/.test(message);
 }
 
 /** The sandbox to run in: a ready one, first that with live containers, then the newest. */

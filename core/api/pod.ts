@@ -8,6 +8,49 @@ export interface EnvVarSource {
   secretKeyRef?: { name: string; key: string; optional?: boolean };
 }
 
+/** `httpGet` of a probe or a hook. */
+export interface HttpGetAction {
+  path?: string;
+  /** A number or the name of one of the container's ports. */
+  port: number | string;
+  /** @default {the pod's address} */
+  host?: string;
+  scheme?: "HTTP" | "HTTPS";
+  httpHeaders?: { name: string; value: string }[];
+}
+
+/** What a lifecycle hook does, exactly one member set. */
+export interface LifecycleHandler {
+  exec?: { command?: string[] };
+  httpGet?: HttpGetAction;
+  sleep?: { seconds: number };
+}
+
+/** A probe: exactly one of `exec`, `httpGet`, `tcpSocket` and `grpc` is set. */
+export interface Probe {
+  exec?: { command?: string[] };
+  httpGet?: HttpGetAction;
+  tcpSocket?: { port: number | string; host?: string };
+  grpc?: { port: number; service?: string };
+  initialDelaySeconds?: number;
+  /** @default {10} */
+  periodSeconds?: number;
+  /** @default {1} */
+  timeoutSeconds?: number;
+  /** @default {1} */
+  successThreshold?: number;
+  /** @default {3} */
+  failureThreshold?: number;
+  /** Of a liveness or startup probe: in place of the pod's. */
+  terminationGracePeriodSeconds?: number;
+}
+
+/** What a container asks for and may have at most, by resource. */
+export interface ResourceRequirements {
+  requests?: Record<string, string>;
+  limits?: Record<string, string>;
+}
+
 /** One container of a pod. Fields that Skerry does not read pass through. */
 export interface Container {
   name: string;
@@ -29,7 +72,15 @@ export interface Container {
     hostIP?: string;
     protocol?: "TCP" | "UDP" | "SCTP";
   }[];
-  resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
+  resources?: ResourceRequirements;
+  /** How a change of a resource is applied to the running container. @default {NotRequired} */
+  resizePolicy?: { resourceName: string; restartPolicy: "NotRequired" | "RestartContainer" }[];
+  /** Of an init container: `Always` makes it a sidecar. */
+  restartPolicy?: "Always";
+  startupProbe?: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+  lifecycle?: { postStart?: LifecycleHandler; preStop?: LifecycleHandler; stopSignal?: string };
   volumeMounts?: {
     name: string;
     mountPath: string;
@@ -42,8 +93,14 @@ export interface Container {
   stdin?: boolean;
   stdinOnce?: boolean;
   terminationMessagePath?: string;
-  // deno-lint-ignore no-explicit-any -- probes, lifecycle and the rest pass through
+  // deno-lint-ignore no-explicit-any -- what is refused by name passes through
   [field: string]: any;
+}
+
+/** A container that was added to a running pod, for debugging; it is never restarted. */
+export interface EphemeralContainer extends Container {
+  /** Whose processes it sees. */
+  targetContainerName?: string;
 }
 
 /** One key of a configMap or secret volume, or of a downward API item. */
@@ -92,10 +149,15 @@ export interface PodSpec {
   tolerations?: Toleration[];
   containers: Container[];
   initContainers?: Container[];
+  ephemeralContainers?: EphemeralContainer[];
   volumes?: Volume[];
   restartPolicy?: "Always" | "OnFailure" | "Never";
   /** Seconds. */
   terminationGracePeriodSeconds?: number;
+  /** Seconds from the start of the pod. */
+  activeDeadlineSeconds?: number;
+  /** Conditions that others set and that readiness asks for. */
+  readinessGates?: { conditionType: string }[];
   hostNetwork?: boolean;
   hostPID?: boolean;
   hostIPC?: boolean;
@@ -141,6 +203,10 @@ export interface ContainerStatus {
   imageID: string;
   containerID?: string;
   started?: boolean;
+  /** What the running container was given. */
+  resources?: ResourceRequirements;
+  /** The requests that the node has set aside for it. */
+  allocatedResources?: Record<string, string>;
 }
 
 /** `status.phase` of a pod. */
@@ -159,6 +225,7 @@ export interface PodStatus {
   startTime?: string;
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];
+  ephemeralContainerStatuses?: ContainerStatus[];
   qosClass?: "Guaranteed" | "Burstable" | "BestEffort";
   observedGeneration?: number;
 }

@@ -15,7 +15,7 @@ import {
   type Stream,
 } from "../../core/link/mod.ts";
 import type { Open } from "../../core/sync/mod.ts";
-import type { IncomingStream, LinkHandlers } from "./options.ts";
+import type { IncomingStream, LinkHandlers, StreamHead } from "./options.ts";
 
 /** Options of {@linkcode IncomingStreams}. */
 export interface IncomingStreamsOptions {
@@ -55,25 +55,27 @@ export class IncomingStreams {
 
   async #serve(open: Open, signal: AbortSignal): Promise<void> {
     const { clock, dialer, heartbeat, onOpen } = this.#options;
-    const connection = await this.#dial(dialer, open.stream, signal);
-    const onAbort = (): void => connection.close(CLOSE.bye, "the agent is stopping");
-    signal.addEventListener("abort", onAbort, { once: true });
-    const incoming = new Incoming(connection, clock, heartbeat);
     const over = new AbortController();
-    void connection.closed.then(() => over.abort(new Error("the stream is over")));
+    // The runtime is asked while the hub is dialled: a stream costs the longer of the two.
+    const dialing = this.#dial(dialer, open.stream, signal);
+    const incoming = new Incoming(dialing, clock, heartbeat);
+    const onAbort = (): void => void incoming.close("the agent is stopping");
+    signal.addEventListener("abort", onAbort, { once: true });
+    void dialing.then(({ closed }) => closed).then(
+      () => over.abort(new Error("the stream is over")),
+      (error) => over.abort(error),
+    );
     try {
-      if (signal.aborted) onAbort();
       if (!onOpen) throw new AppError("Unsupported", "this node serves no streams");
       await onOpen(open.header, incoming, over.signal);
-      incoming.refuse(new AppError("InternalError", "nobody served the stream"));
+      await incoming.refuse(new AppError("InternalError", "nobody served the stream"));
       // Served: what was written goes out before the close, and nothing more is awaited.
-      if (incoming.accepted) connection.close(CLOSE.bye, "served");
-      await connection.closed;
+      await incoming.close("served");
     } catch (error) {
-      incoming.refuse(
+      await incoming.refuse(
         error instanceof AppError ? error : new AppError("InternalError", errorText(error)),
       );
-      connection.close(CLOSE.bye, errorText(error).slice(0, 100));
+      await incoming.close(errorText(error).slice(0, 100));
       if (!(error instanceof AppError)) throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -92,34 +94,45 @@ export class IncomingStreams {
 }
 
 class Incoming implements IncomingStream {
-  readonly #connection: Connection;
+  readonly #dialing: Promise<Connection>;
   readonly #clock: Clock;
   readonly #heartbeat: Ms | undefined;
   #answered = false;
-  /** Whether the bytes have begun. */
-  accepted = false;
 
-  constructor(connection: Connection, clock: Clock, heartbeat: Ms | undefined) {
-    this.#connection = connection;
+  constructor(dialing: Promise<Connection>, clock: Clock, heartbeat: Ms | undefined) {
+    this.#dialing = dialing;
     this.#clock = clock;
     this.#heartbeat = heartbeat;
   }
 
-  async accept(): Promise<Stream> {
-    if (this.#answered) throw new TypeError("Cannot answer a stream twice");
-    this.#answered = true;
-    this.accepted = true;
-    await this.#connection.send(JSON.stringify({ ok: true }));
+  async accept(head: StreamHead = {}): Promise<Stream> {
+    this.#answer();
+    const connection = await this.#dialing;
+    await connection.send(JSON.stringify({ ...head, ok: true }));
     const heartbeat = this.#heartbeat ? { heartbeat: this.#heartbeat } : {};
-    return createStream(this.#connection, { clock: this.#clock, ...heartbeat });
+    return createStream(connection, { clock: this.#clock, ...heartbeat });
   }
 
-  refuse(error: AppError): void {
+  async refuse(error: AppError): Promise<void> {
     if (this.#answered) return;
-    this.#answered = true;
+    this.#answer();
     const { code, message } = error;
     const answer = { ok: false, error: { code, message: message.slice(0, 1000) } };
-    this.#connection.send(JSON.stringify(answer)).catch(() => {/* told by closed */})
-      .finally(() => this.#connection.close(CLOSE.bye, "refused"));
+    // A hub that cannot be reached, or has left, needs no answer.
+    await this.#dialing.then((connection) => connection.send(JSON.stringify(answer))).catch(
+      () => {},
+    );
+  }
+
+  /** Ends the connection, now or as soon as there is one. */
+  async close(reason: string): Promise<void> {
+    const connection = await this.#dialing.catch(() => undefined);
+    connection?.close(CLOSE.bye, reason);
+    await connection?.closed;
+  }
+
+  #answer(): void {
+    if (this.#answered) throw new TypeError("Cannot answer a stream twice");
+    this.#answered = true;
   }
 }

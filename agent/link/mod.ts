@@ -6,6 +6,7 @@ export type {
   LinkHandlers,
   LinkOptions,
   LinkState,
+  StreamHead,
   StreamHeader,
   Synced,
 } from "./options.ts";

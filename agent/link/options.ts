@@ -5,10 +5,13 @@ import type { NewIntent, Outbox, Removed, Result } from "../../core/sync/mod.ts"
 
 /** A stream that the hub asks for. Exactly one of `accept` and `refuse` is called. */
 export interface IncomingStream {
-  /** Says yes; the bytes begin. @throws {AppError} ServiceUnavailable when the hub has left */
-  accept(): Promise<Stream>;
+  /**
+   * Says yes, with `head` for the hub's caller; the bytes begin.
+   * @throws {AppError} ServiceUnavailable when the hub has left
+   */
+  accept(head?: StreamHead): Promise<Stream>;
   /** Says no; the hub's caller gets this error. */
-  refuse(error: AppError): void;
+  refuse(error: AppError): Promise<void>;
 }
 
 /** What a stream is for; `kind` is `logs`, `exec`, ... (docs/protocol.md 6). */
@@ -16,6 +19,9 @@ export interface StreamHeader {
   readonly kind: string;
   readonly [field: string]: unknown;
 }
+
+/** What the node says of the bytes that follow, e.g. `status` (docs/protocol.md 6). */
+export type StreamHead = Readonly<Record<string, unknown>>;
 
 /** What the agent's rooms do when the link tells them something. */
 export interface LinkHandlers {

@@ -1,10 +1,10 @@
 import { AppError, errorText, type Logger } from "../../core/base/mod.ts";
-import { CLOSE, type Connection, type Stream } from "../../core/link/mod.ts";
+import { CLOSE, type Connection } from "../../core/link/mod.ts";
 import { HubView } from "../../core/sync/mod.ts";
 import { EventRate } from "./event_rate.ts";
 import { linkSignals } from "./link_signals.ts";
 import { NodeSession, type SessionHost } from "./node_session.ts";
-import type { Hub, HubOptions, NodeLink, StreamHeader } from "./options.ts";
+import type { Hub, HubOptions, NodeLink, OpenedStream, StreamHeader } from "./options.ts";
 import { Streams } from "./streams.ts";
 
 /** Makes the hub's side of all links. Nothing runs before `run`. */
@@ -87,6 +87,10 @@ class HubLinks implements Hub, SessionHost {
     return this.#up.get(name)?.info();
   }
 
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   async recheck(node: string): Promise<void> {
     // All of them: a link that has not said hello yet is not the newest session of anything.
     const open = [...this.#ends.keys()].filter((session) => session.node === node);
@@ -99,7 +103,11 @@ class HubLinks implements Hub, SessionHost {
     return verdict.ok;
   }
 
-  async openStream(node: string, header: StreamHeader, signal: AbortSignal): Promise<Stream> {
+  async openStream(
+    node: string,
+    header: StreamHeader,
+    signal: AbortSignal,
+  ): Promise<OpenedStream> {
     const session = this.#up.get(node);
     if (!session) throw new AppError("ServiceUnavailable", `node ${node} is not connected`);
     const ask = (id: string): Promise<unknown> =>

@@ -1,3 +1,3 @@
 /** The hub room: the hub's side of every node's session, replication, intents and streams. */
 export { createHub } from "./hub.ts";
-export type { Hub, HubOptions, NodeLink, StreamHeader, Verdict } from "./options.ts";
+export type { Hub, HubOptions, NodeLink, OpenedStream, StreamHeader, Verdict } from "./options.ts";

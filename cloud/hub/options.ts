@@ -54,6 +54,12 @@ export interface StreamHeader {
   readonly [field: string]: unknown;
 }
 
+/** A stream that a node serves, and what it says of the bytes. */
+export interface OpenedStream extends Stream {
+  /** The fields of the node's answer, e.g. `status` (docs/protocol.md 6). Not to be trusted. */
+  readonly head: Readonly<Record<string, unknown>>;
+}
+
 /** The hub's side of all links. */
 export interface Hub {
   /** Runs until `signal` aborts, then ends all sessions with 4503 and waits for their intents. */
@@ -71,5 +77,7 @@ export interface Hub {
    * @throws {AppError} ServiceUnavailable when the node is not connected or goes away, Timeout when
    * it does not dial, TooManyRequests, and what the node answers
    */
-  openStream(node: string, header: StreamHeader, signal: AbortSignal): Promise<Stream>;
+  openStream(node: string, header: StreamHeader, signal: AbortSignal): Promise<OpenedStream>;
+  /** How many streams are open or expected, of all nodes. */
+  readonly streams: number;
 }

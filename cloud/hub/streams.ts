@@ -1,12 +1,6 @@
 import { AppError, type Clock, deadline, type Ms } from "../../core/base/mod.ts";
-import {
-  CLOSE,
-  type Connection,
-  createStream,
-  knownCode,
-  LINK,
-  type Stream,
-} from "../../core/link/mod.ts";
+import { CLOSE, type Connection, createStream, knownCode, LINK } from "../../core/link/mod.ts";
+import type { OpenedStream } from "./options.ts";
 
 /** Options of {@linkcode Streams}. */
 export interface StreamsOptions {
@@ -35,6 +29,13 @@ export class Streams {
     return this.#open.get(node) ?? 0;
   }
 
+  /** How many streams of all nodes are open or expected. */
+  get size(): number {
+    let sum = 0;
+    for (const count of this.#open.values()) sum += count;
+    return sum;
+  }
+
   /** Takes a connection that a node dialled for stream `id`. Returns false when nobody waits for it. */
   take(connection: Connection, id: string): boolean {
     const expected = this.#expected.get(id);
@@ -54,12 +55,12 @@ export class Streams {
     node: string,
     ask: (id: string) => Promise<unknown>,
     signal: AbortSignal,
-  ): Promise<Stream> {
+  ): Promise<OpenedStream> {
     if (this.count(node) >= LINK.streamsPerNode) {
       throw new AppError("TooManyRequests", `node ${node} has ${this.count(node)} streams open`);
     }
     this.#open.set(node, this.count(node) + 1);
-    let stream: Stream | undefined;
+    let stream: OpenedStream | undefined;
     try {
       stream = await this.#wait(node, ask, signal);
       void stream.closed.then(() => this.#release(node));
@@ -79,7 +80,7 @@ export class Streams {
     node: string,
     ask: (id: string) => Promise<unknown>,
     signal: AbortSignal,
-  ): Promise<Stream> {
+  ): Promise<OpenedStream> {
     const { clock, heartbeat, newId } = this.#options;
     const id = newId();
     using limit = deadline(
@@ -101,8 +102,9 @@ export class Streams {
       ask(id).catch(aborted.reject);
       connection = await Promise.race([arrived.promise, aborted.promise]);
       const first = await Promise.race([connection.receive(), aborted.promise]);
-      checkAnswer(node, first);
-      return createStream(connection, { clock, ...(heartbeat ? { heartbeat } : {}) });
+      const head = headOf(node, first);
+      const stream = createStream(connection, { clock, ...(heartbeat ? { heartbeat } : {}) });
+      return Object.assign(stream, { head });
     } catch (error) {
       connection?.close(CLOSE.bye, "not opened");
       throw error;
@@ -113,18 +115,23 @@ export class Streams {
   }
 }
 
+interface Answer extends Readonly<Record<string, unknown>> {
+  readonly ok?: unknown;
+  readonly error?: { readonly code?: unknown; readonly message?: unknown };
+}
+
 /** @throws {AppError} what the node answers instead of a stream */
-function checkAnswer(node: string, first: unknown): void {
+function headOf(node: string, first: unknown): Readonly<Record<string, unknown>> {
   if (first === undefined) {
     throw new AppError("ServiceUnavailable", `node ${node} closed the stream`);
   }
-  let answer: { ok?: unknown; error?: { code?: unknown; message?: unknown } } | undefined;
+  let answer: Answer | undefined;
   try {
     if (typeof first === "string" && first.length <= 4096) answer = JSON.parse(first);
   } catch {
     // Handled below like every other answer that is none.
   }
-  if (answer?.ok === true) return;
+  if (answer?.ok === true) return answer;
   const { code, message } = answer?.error ?? {};
   if (typeof message !== "string") {
     throw new AppError("InternalError", `node ${node} answered the stream with rubbish`);

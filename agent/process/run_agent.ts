@@ -24,13 +24,13 @@ import {
 import { createRunnerClient, type RunnerClient } from "../../core/runnerapi/mod.ts";
 import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
 import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
+import { createKubelet, type Kubelet, localLogSubresource, serveTunnel } from "../kubelet/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
 import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
 import { ManifestFolder } from "../manifests/mod.ts";
 import { buryPod, parseResolvConf, PodManager, StaticPods } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
-import { localLogSubresource, serveStream } from "../tunnel/mod.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { renewalService } from "./renewal.ts";
 import {
@@ -88,11 +88,12 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   const parts: Parts = { synced: options.hub === "" };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
   if (runtime) parts.pods = createPods(base, runtime, parts, enqueue);
+  const kubelet = createKubelet({ node, store, pods: parts.pods });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
   const linked = options.hub === ""
     ? undefined
-    : held.use(createHubLink(base, parts, enqueue, folder));
+    : held.use(createHubLink(base, parts, kubelet, enqueue, folder));
   const metrics = new Metrics();
   addProcessMetrics(metrics, {
     part: "agent",
@@ -243,6 +244,7 @@ interface HubLink extends Disposable {
 function createHubLink(
   base: Base,
   parts: Parts,
+  kubelet: Kubelet,
   enqueue: Enqueue,
   folder: string,
 ): HubLink {
@@ -273,7 +275,8 @@ function createHubLink(
         parts.pods?.lookAgain();
         parts.functions?.lookAgain();
       },
-      onOpen: (header, incoming, signal) => serveStream(parts.pods, header, incoming, signal),
+      onOpen: (header, incoming, signal) =>
+        serveTunnel({ kubelet, pods: parts.pods }, header, incoming, signal),
       // What the hub removes explicitly is the evidence by which a running pod may be stopped.
       onDelete: (tx, { resource, uid }) => {
         if (resource === "pods") buryPod(tx, uid);

@@ -1,2 +1,3 @@
 /** The kubelet room of the hub: what kubectl asks of a pod's node, through the tunnel. */
+export * from "./call.ts";
 export * from "./pod_log.ts";

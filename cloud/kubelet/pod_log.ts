@@ -1,8 +1,8 @@
 import { parsePodLogOptions, type Pod, type PodLogOptions, RESOURCES } from "../../core/api/mod.ts";
 import { AppError, type NodeName } from "../../core/base/mod.ts";
 import type { ExtraSubresource } from "../../core/http/mod.ts";
-import type { Stream } from "../../core/link/mod.ts";
 import { MIRROR_ANNOTATION } from "../../core/sync/mod.ts";
+import type { OpenedStream, StreamHeader } from "../hub/mod.ts";
 
 /** What the hub asks a node for when it opens a log stream (docs/protocol.md 6). */
 export interface LogHeader {
@@ -17,9 +17,9 @@ export interface LogHeader {
 /** Opens a stream to a node. @throws {AppError} ServiceUnavailable when the node is away, or the node's own error */
 export type OpenStream = (
   node: NodeName,
-  header: LogHeader,
+  header: StreamHeader,
   signal: AbortSignal,
-) => Promise<Stream>;
+) => Promise<OpenedStream>;
 
 /** `GET pods/NAME/log`: the bytes of the node's log, piped from a tunnel stream. */
 export function podLogSubresource(openStream: OpenStream): ExtraSubresource {
@@ -37,14 +37,15 @@ export function podLogSubresource(openStream: OpenStream): ExtraSubresource {
       if (!node) {
         throw new AppError("BadRequest", `pod ${name} does not have a host assigned`);
       }
-      const stream = await openStream(node as NodeName, {
+      const header: LogHeader = {
         kind: "logs",
         namespace,
         pod: name,
         // The mirror of a pod of a manifest has a uid of its own at the hub; the node knows the other.
         uid: pod.metadata.annotations?.[MIRROR_ANNOTATION] ?? pod.metadata.uid ?? "",
         options,
-      }, info.signal);
+      };
+      const stream = await openStream(node as NodeName, header, info.signal);
       return new Response(stream.readable, { headers: { "content-type": "text/plain" } });
     },
   };

@@ -1,8 +1,10 @@
 /**
- * Makes a fresh machine ready: npm packages by the frozen lock, libwasmtime, the example module.
+ * Makes a fresh machine ready: npm packages by the frozen lock, libwasmtime, the example module, and
+ * for root the mounts that the agent cannot make.
  * Called by `deno task up` and by the tests; quick when all is there already.
  */
 import { errorText } from "../core/base/mod.ts";
+import { prepareHost } from "./host_mounts.ts";
 import { ensureLibrary } from "./libwasmtime/mod.ts";
 
 /** What each process imports: cached now, so that the processes need no network of their own. */
@@ -33,6 +35,7 @@ if (import.meta.main) {
   const progress = (line: string): void => console.error(`set-up: ${line}`);
   try {
     await runSetup(progress);
+    await prepareHost(progress);
   } catch (error) {
     progress(`failed: ${errorText(error)}`);
     Deno.exit(1);

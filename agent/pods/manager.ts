@@ -24,6 +24,7 @@ import { PodIndex, type PodName } from "./pod_index.ts";
 import { PodRecords } from "./records.ts";
 import { stopAll } from "./stop_all.ts";
 import { Stops } from "./stops.ts";
+import { sweepMemoryDir } from "./volumes/memory_dir.ts";
 import { PodWorker } from "./worker.ts";
 
 /** Back-off of a pod whose step could not be done at all, e.g. while the runtime is away. */
@@ -249,6 +250,7 @@ export class PodManager implements Service {
     const { config, synced } = this.#options;
     if (!this.#observer || !synced()) return;
     const all = await this.#observer.all();
+    this.#sweepMemory(new Set([...all.sandboxes, ...all.containers].map((one) => one.podUid)));
     for (const one of [...all.sandboxes, ...all.containers]) {
       const { labels, podUid: uid } = one;
       if (labels[LABEL.node] !== config.nodeName || this.#index.name(uid)) continue;
@@ -260,6 +262,13 @@ export class PodManager implements Service {
       this.#index.addName(uid, name);
       this.#add(uid);
     }
+  }
+
+  /** Secrets of pods that are gone and run nothing do not stay in memory. */
+  #sweepMemory(present: ReadonlySet<string>): void {
+    const { memoryDir } = this.#options.config;
+    if (memoryDir === undefined) return;
+    sweepMemoryDir(memoryDir, (uid) => present.has(uid) || this.#index.name(uid) !== undefined);
   }
 
   #hasPredecessor(uid: string): boolean {

@@ -12,3 +12,6 @@ export type { Plan, PodEvent, ProbeView, Rejection, Termination } from "./policy
 export { POD_FIELDS } from "./policy/support_table.ts";
 export { StaticPods, type StaticPodsOptions } from "./static_pods.ts";
 export { parseResolvConf } from "./config/resolv_conf.ts";
+export { findMemoryDir } from "./volumes/memory_dir.ts";
+export { type VolumeUsage, volumeUsage } from "./volumes/usage.ts";
+export { PodPaths } from "./paths.ts";

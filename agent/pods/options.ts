@@ -21,7 +21,10 @@ export interface PodConfig extends SandboxNode {
   readonly stateDir: string;
   /** @default {"/var/log/pods"} */
   readonly logDir?: string;
-  /** A folder on a tmpfs for secrets and memory volumes; without it secrets lie in `stateDir`. */
+  /**
+   * This agent's folder on a tmpfs, see `findMemoryDir`; without it pods with secret or memory
+   * volumes are refused.
+   */
   readonly memoryDir?: string;
   /** @default {false} */
   readonly allowPrivileged?: boolean;

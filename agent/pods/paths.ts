@@ -43,9 +43,16 @@ export class PodPaths {
     return this.#memory && `${this.#memory}/pods/${pathPart(uid)}`;
   }
 
-  /** The folder of one volume; `memory` puts it on the tmpfs where there is one. */
+  /**
+   * The folder of one volume; `memory` puts it on the tmpfs.
+   *
+   * @throws {AppError} Unsupported when there is no tmpfs: what belongs there is never on disk
+   */
   volume(uid: string, volume: { name: string; kind: VolumeKind; memory: boolean }): string {
-    const root = (volume.memory ? this.memoryPod(uid) : undefined) ?? this.pod(uid);
+    const root = volume.memory ? this.memoryPod(uid) : this.pod(uid);
+    if (root === undefined) {
+      throw new AppError("Unsupported", `volume "${volume.name}" needs a tmpfs (--memory-dir)`);
+    }
     return `${root}/volumes/kubernetes.io~${volume.kind}/${pathPart(volume.name)}`;
   }
 

@@ -29,7 +29,7 @@ import { createLink, type Link } from "../link/mod.ts";
 import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
 import { ManifestFolder } from "../manifests/mod.ts";
-import { buryPod, parseResolvConf, PodManager, StaticPods } from "../pods/mod.ts";
+import { buryPod, findMemoryDir, parseResolvConf, PodManager, StaticPods } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { renewalService } from "./renewal.ts";
@@ -87,7 +87,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   }));
   const parts: Parts = { synced: options.hub === "" };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
-  if (runtime) parts.pods = createPods(base, runtime, parts, enqueue);
+  if (runtime) parts.pods = await createPods(base, runtime, parts, enqueue);
   const kubelet = createKubelet({ node, store, pods: parts.pods });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
@@ -135,8 +135,19 @@ interface Parts {
   synced: boolean;
 }
 
-function createPods(base: Base, runtime: Runtime, parts: Parts, enqueue: Enqueue): PodManager {
-  const { options, node, facts, clock } = base;
+async function createPods(
+  base: Base,
+  runtime: Runtime,
+  parts: Parts,
+  enqueue: Enqueue,
+): Promise<PodManager> {
+  const { options, node, facts, clock, log } = base;
+  const stateDir = options["state-dir"];
+  const memory = await findMemoryDir(options["memory-dir"], { node, stateDir });
+  if ("why" in memory) {
+    const advice = "mount a tmpfs there, or name one with --memory-dir";
+    log.warn("pods with secret volumes are refused", { error: memory.why, advice });
+  }
   const resolver = parseResolvConf(readFile("/etc/resolv.conf") ?? "");
   return new PodManager({
     ...base,
@@ -146,8 +157,9 @@ function createPods(base: Base, runtime: Runtime, parts: Parts, enqueue: Enqueue
     report: podReports(enqueue, node, clock),
     config: {
       nodeName: node,
-      stateDir: options["state-dir"],
+      stateDir,
       logDir: options["pod-logs"],
+      ...("dir" in memory ? { memoryDir: memory.dir } : {}),
       allowPrivileged: options["allow-privileged"],
       clusterDns: [],
       clusterDomain: "cluster.local",

@@ -75,6 +75,11 @@ export function isQuantity(text: unknown): boolean {
   }
 }
 
+/** A quantity as a number, for sums that are rounded anyway; `undefined` for what is none. */
+export function quantityToNumber(text: unknown): number | undefined {
+  return isQuantity(text) ? Number(parseQuantity(text as string | number)) / 1e9 : undefined;
+}
+
 /** -1, 0 or 1: the order of two quantities. @throws {AppError} BadRequest */
 export function compareQuantities(a: string, b: string): -1 | 0 | 1 {
   const [left, right] = [parseQuantity(a), parseQuantity(b)];

@@ -6,6 +6,7 @@ import {
   isQuantity,
   parseQuantity,
   quantityToMilli,
+  quantityToNumber,
   quantityToUnits,
 } from "./quantity.ts";
 
@@ -57,4 +58,20 @@ Deno.test("quantityToUnits() and quantityToMilli() round up", () => {
   assert.equal(quantityToMilli("1u"), 1);
   assert.equal(formatQuantity(parseQuantity("64Mi"), "binary"), "64Mi");
   assert.equal(formatQuantity(parseQuantity("1500m")), "1500m");
+});
+
+Deno.test("quantityToNumber() reads Kubernetes' numbers", () => {
+  const cases: [string | undefined, number | undefined][] = [
+    ["250m", 0.25],
+    ["64Mi", 2 ** 26],
+    ["1e3", 1000],
+    ["1.5G", 1.5e9],
+    ["2", 2],
+    ["1E", 1e18],
+    ["x", undefined],
+    ["", undefined],
+    ["1 Mi", undefined],
+    [undefined, undefined],
+  ];
+  for (const [text, expected] of cases) assert.equal(quantityToNumber(text), expected, `${text}`);
 });

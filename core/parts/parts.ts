@@ -84,6 +84,17 @@ export const AGENT_OPTIONS = {
     path: true,
     fallback: "/var/log/pods",
   },
+  "memory-dir": {
+    help: "folder on a tmpfs, for secrets and memory volumes of pods",
+    value: "DIR",
+    path: true,
+    fallback: "/run/skerry/volumes",
+  },
+  "host-paths": {
+    help: "more of the host that hostPath volumes may have created or checked; may be repeated",
+    value: "PATH",
+    fallback: [] as readonly string[],
+  },
   "pod-cidr": {
     help: "range of pod addresses on this node",
     value: "CIDR",

@@ -15,6 +15,24 @@ const MACHINE_FILES = [
   "/etc/os-release",
 ];
 
+/** A lock that hostPath volumes of network plugins share with the host; made where it is missing. */
+const XTABLES_LOCK = "/run/xtables.lock";
+
+/**
+ * Where hostPath volumes of ordinary manifests point. The agent looks there when a volume has a
+ * `type` or a mount has a `subPath`; it reads no content. Deno refuses `/dev` and `/sys` whatever is
+ * granted: they are looked at below `HOST_VIEW`, where set-up or the unit has bound them.
+ */
+const HOST_PATHS = [
+  ...["/var/log", "/var/lib", "/var/run", "/var/cache", "/run", "/opt", "/srv", "/mnt", "/media"],
+  ...["/data", "/lib/modules", "/usr/lib/modules", "/usr/src", "/usr/share", "/boot"],
+  ...["/etc/localtime", "/etc/timezone", "/etc/ssl", "/etc/ca-certificates", "/etc/pki"],
+  ...["/etc/cni", XTABLES_LOCK],
+];
+
+/** Where the host's `/dev` and `/sys` can be looked at; see {@linkcode agentPermissions}. */
+export const HOST_VIEW = "/run/skerry/host";
+
 /** What the hub may touch: its state folder and its listeners. */
 export function hubPermissions(options: HubOptions): Permissions {
   const state = [options["state-dir"]];
@@ -32,8 +50,9 @@ export function hubPermissions(options: HubOptions): Permissions {
 }
 
 /**
- * What the agent may touch: its state folder, the log folder of pods, the CRI and runner sockets,
- * its manifests, the hub, the hosts that modules come from and the pods of this node.
+ * What the agent may touch: its state folder, the log folder of pods, its tmpfs, the CRI and runner
+ * sockets, its manifests, where hostPath volumes point, the hub, the hosts that modules come from
+ * and the pods of this node.
  */
 export function agentPermissions(options: AgentOptions): Permissions {
   const sockets = [
@@ -44,6 +63,7 @@ export function agentPermissions(options: AgentOptions): Permissions {
     read: [
       options["state-dir"],
       options["pod-logs"],
+      options["memory-dir"],
       ...sockets,
       options.manifests,
       options["function-files"],
@@ -51,8 +71,17 @@ export function agentPermissions(options: AgentOptions): Permissions {
       ...MACHINE_FILES,
       "/etc/resolv.conf",
       "/etc/hosts",
+      ...HOST_PATHS,
+      ...options["host-paths"],
     ],
-    write: [options["state-dir"], options["pod-logs"], ...sockets],
+    write: [
+      options["state-dir"],
+      options["pod-logs"],
+      options["memory-dir"],
+      ...sockets,
+      XTABLES_LOCK,
+      ...options["host-paths"],
+    ],
     net: [
       ...(options.hub === "" ? [] : [options.hub]),
       `127.0.0.1:${options["api-port"]}`,

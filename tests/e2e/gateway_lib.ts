@@ -3,7 +3,7 @@ import type { KubeObject, Node, Pod, WasmFunction } from "../../core/api/mod.ts"
 import { type ApiClient, openClient } from "../../cli/client.ts";
 import { envelope, guest } from "../../runner/guests.ts";
 import { testWasm } from "../../runner/harness.ts";
-import { type Containerd, startContainerd } from "../../tools/containerd/mod.ts";
+import { type Containerd, runCommand, startContainerd } from "../../tools/containerd/mod.ts";
 import { TEST_IMAGES } from "../../tools/images/mod.ts";
 import { findKubectl } from "../../tools/kubectl.ts";
 import { freePort, type Output, ROOT, Running, runToEnd, until } from "./gateway_process_lib.ts";
@@ -48,6 +48,7 @@ export class Site implements AsyncDisposable {
   readonly #held = new AsyncDisposableStack();
   readonly #processes: Running[] = [];
   readonly #ports = new Map<string, number>();
+  #memory: string | undefined;
 
   private constructor(folder: string, kubectl: string) {
     this.folder = folder;
@@ -84,8 +85,13 @@ export class Site implements AsyncDisposable {
     return this.#held.use(thing);
   }
 
-  /** A private containerd with the test images. */
+  /** A private containerd with the test images, and a tmpfs for the secrets of its pods. */
   async containerd(): Promise<Containerd> {
+    const memory = `${this.folder}/memory`;
+    await Deno.mkdir(memory);
+    await runCommand("mount", ["-t", "tmpfs", "-o", "mode=0700", "skerry-test", memory]);
+    this.#held.defer(async () => void await runCommand("umount", ["-l", memory]));
+    this.#memory = memory;
     return this.hold(await startContainerd());
   }
 
@@ -153,6 +159,7 @@ export class Site implements AsyncDisposable {
       ...(options.token === undefined ? [] : [`--token=${options.token}`]),
       ...[`--cri-socket=${options.cri ?? "none"}`, `--pod-logs=${root}/logs`],
       ...[`--runner-socket=${root}/runner/control.sock`],
+      ...(this.#memory === undefined ? [] : [`--memory-dir=${this.#memory}`]),
       ...[`--manifests=${root}/manifests`, `--function-files=${root}/functions`],
       ...[`--api-port=${this.port(`${name}-api`)}`],
       ...[`--metrics-port=${this.port(`${name}-metrics`)}`],

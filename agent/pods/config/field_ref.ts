@@ -1,6 +1,5 @@
-import type { Container, Pod } from "../../../core/api/mod.ts";
+import { type Container, type Pod, quantityToNumber } from "../../../core/api/mod.ts";
 import { AppError, type Bytes } from "../../../core/base/mod.ts";
-import { parseQuantity } from "../policy/quantity.ts";
 import { limitOf, requestOf } from "../policy/resources.ts";
 
 /** Facts about the node and the pod's network that the downward API can name. */
@@ -76,7 +75,7 @@ export function resourceFieldValue(
   const amount = side === "limits"
     ? limitOf(of, resource) || capacity
     : requestOf(of, resource) ?? 0;
-  const divisor = parseQuantity(ref.divisor) || 1;
+  const divisor = quantityToNumber(ref.divisor) || 1;
   return String(Math.ceil(Number((amount / divisor).toFixed(6))));
 }
 

@@ -48,7 +48,7 @@ export interface NodePolicy {
   readonly hostIPs: readonly string[];
   /** Whether containers may be privileged. */
   readonly allowPrivileged: boolean;
-  /** Whether `emptyDir.medium: Memory` has a tmpfs to live on. */
+  /** Whether secrets and `emptyDir.medium: Memory` have a tmpfs to live on. */
   readonly memoryVolumes: boolean;
 }
 

@@ -1,7 +1,12 @@
-import type { Container, Pod, PodSpec, PodStatus } from "../../../core/api/mod.ts";
+import {
+  type Container,
+  type Pod,
+  type PodSpec,
+  type PodStatus,
+  quantityToNumber,
+} from "../../../core/api/mod.ts";
 import { type Bytes, bytes } from "../../../core/base/mod.ts";
 import type { ContainerResources } from "../../runtimes/mod.ts";
-import { parseQuantity } from "./quantity.ts";
 
 /** Length of a CPU period, in microseconds. */
 const PERIOD = 100_000;
@@ -10,12 +15,12 @@ const COMPUTE = ["cpu", "memory"] as const;
 /** What a container asks for; a limit without a request is its own request. */
 export function requestOf(container: Container, resource: string): number | undefined {
   const { requests, limits } = container.resources ?? {};
-  return parseQuantity(requests?.[resource] ?? limits?.[resource]);
+  return quantityToNumber(requests?.[resource] ?? limits?.[resource]);
 }
 
 /** The most that a container may use; `undefined` without a limit. */
 export function limitOf(container: Container, resource: string): number | undefined {
-  return parseQuantity(container.resources?.limits?.[resource]);
+  return quantityToNumber(container.resources?.limits?.[resource]);
 }
 
 /**

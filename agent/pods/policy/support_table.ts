@@ -79,15 +79,16 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
   tty: true,
 };
 
+const NO_TMPFS = "this node has no tmpfs to keep it in memory only (agent option --memory-dir)";
+const inMemory: Rule = (_, node) => node.memoryVolumes ? undefined : NO_TMPFS;
+
 const VOLUME: Readonly<Record<string, Rule>> = {
   name: true,
-  "emptyDir.medium": (value, node) =>
-    value === "" || (value === "Memory" && node.memoryVolumes)
-      ? undefined
-      : value === "Memory"
-      ? "this node has no tmpfs for volumes (agent option memoryDir)"
-      : `medium ${JSON.stringify(value)} is not served`,
-  "emptyDir.sizeLimit": "the size of an emptyDir is not limited yet",
+  "emptyDir.medium": (value, node) => {
+    if (value === "Memory") return node.memoryVolumes ? undefined : NO_TMPFS;
+    return value === "" ? undefined : "huge pages are not served";
+  },
+  "emptyDir.sizeLimit": true,
   "hostPath.path": true,
   "hostPath.type": only(
     "",
@@ -100,11 +101,11 @@ const VOLUME: Readonly<Record<string, Rule>> = {
     "BlockDevice",
   ),
   configMap: true,
-  secret: true,
+  secret: inMemory,
   downwardAPI: true,
   "projected.defaultMode": true,
   "projected.sources[].configMap": true,
-  "projected.sources[].secret": true,
+  "projected.sources[].secret": inMemory,
   "projected.sources[].downwardAPI": true,
   "projected.sources[].serviceAccountToken":
     "service account tokens are not issued; set automountServiceAccountToken: false",

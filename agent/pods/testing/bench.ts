@@ -124,6 +124,7 @@ class Bench implements PodBench {
         nodeDns: { servers: [], searches: [] },
         stateDir: `${this.dir}/state`,
         logDir: `${this.dir}/logs`,
+        memoryDir: `${this.dir}/memory`,
         cpuCapacity: 4,
         memoryCapacity: bytes(2 ** 32),
         ...this.options.config,

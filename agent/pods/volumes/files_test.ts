@@ -2,6 +2,10 @@ import assert from "node:assert/strict";
 import { writeAtomically } from "./atomic_writer.ts";
 import type { Payload, VolumeFile } from "./volume_file.ts";
 import { ensureHostPath } from "./host_path.ts";
+import type { Pod } from "../../../core/api/mod.ts";
+import { PodPaths } from "../paths.ts";
+import { volumeUsage } from "./usage.ts";
+import { findMemoryDir, sweepMemoryDir } from "./memory_dir.ts";
 import { resolveSubPath } from "./sub_path.ts";
 
 async function inTemp(fn: (dir: string) => Promise<void>): Promise<void> {
@@ -119,6 +123,75 @@ Deno.test("ensureHostPath() checks and creates what the type says", () =>
     await ensureHostPath("/dev/null", "CharDevice");
     await ensureHostPath(`${dir}/not-looked-at`, "");
     await assert.rejects(ensureHostPath(`${dir}/f`, "Directory"), /is not a directory/);
-    await assert.rejects(ensureHostPath(`${dir}/none`, "Socket"), /does not exist/);
+    await assert.rejects(ensureHostPath(`${dir}/none`, "Socket"), /is not a socket file/);
     await assert.rejects(ensureHostPath(`${dir}/../x`, ""), /must be absolute/);
+  }));
+
+Deno.test({
+  name: "ensureHostPath() says which option lets the agent look where it may not",
+  permissions: { read: ["/tmp"], write: ["/tmp"] },
+  fn: async () => {
+    await ensureHostPath("/srv/new", "DirectoryOrCreate");
+    await ensureHostPath("/srv/new", undefined);
+    await assert.rejects(ensureHostPath("/srv/x", "File"), /--host-paths=\/srv\/x/);
+    await assert.rejects(ensureHostPath("/dev/ttyUSB0", "CharDevice"), /bind \/dev to/);
+  },
+});
+
+Deno.test("sweepMemoryDir() removes the folders of pods that nobody knows", () =>
+  inTemp(async (dir) => {
+    sweepMemoryDir(dir, () => false);
+    for (const uid of ["known", "lost"]) {
+      await Deno.mkdir(`${dir}/pods/${uid}/v`, { recursive: true });
+    }
+    sweepMemoryDir(dir, (uid) => uid === "known");
+    assert.deepEqual(await names(`${dir}/pods`), ["known"]);
+  }));
+
+Deno.test("findMemoryDir() takes no folder that would reach a disk", () =>
+  inTemp(async (dir) => {
+    const user = { node: "n1", stateDir: dir };
+    assert.deepEqual(await findMemoryDir(`${dir}/m`, user), { why: `${dir}/m is not on a tmpfs` });
+    assert.deepEqual(await names(dir), []);
+    const folder = `/dev/shm/skerry-test-${crypto.randomUUID()}`;
+    try {
+      const [one, two] = [
+        await findMemoryDir(folder, user),
+        await findMemoryDir(folder, { ...user, stateDir: "/elsewhere" }),
+      ];
+      assert.ok("dir" in one && "dir" in two && one.dir !== two.dir);
+      assert.ok((await Deno.stat(one.dir)).isDirectory);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }));
+
+Deno.test("volumeUsage() counts what emptyDirs hold, and stops when it is told", () =>
+  inTemp(async (dir) => {
+    const paths = new PodPaths({ stateDir: dir, logDir: dir, memoryDir: `${dir}/m` });
+    const pod: Pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "p", uid: "u" },
+      spec: {
+        containers: [],
+        volumes: [
+          { name: "disk", emptyDir: { sizeLimit: "1Mi" } },
+          { name: "mem", emptyDir: { medium: "Memory" } },
+          { name: "new", emptyDir: {} },
+        ],
+      },
+    };
+    const root = `${dir}/pods/u/volumes/kubernetes.io~empty-dir/disk`;
+    await Deno.mkdir(`${root}/sub`, { recursive: true });
+    await Deno.writeFile(`${root}/sub/f`, new Uint8Array(100_000));
+    await Deno.symlink("/", `${root}/out`);
+    await Deno.mkdir(`${dir}/m/pods/u/volumes/kubernetes.io~empty-dir/mem`, { recursive: true });
+    const never = new AbortController().signal;
+    const [disk, mem, fresh] = await volumeUsage(paths, pod, never);
+    assert.ok(disk && disk.used >= 100_000 && disk.used < 200_000, `${disk?.used}`);
+    assert.deepEqual([disk.inodes, disk.limit, disk.memory], [3, 2 ** 20, false]);
+    assert.deepEqual(mem, { name: "mem", memory: true, used: 0, inodes: 0 });
+    assert.deepEqual(fresh, { name: "new", memory: false, used: 0, inodes: 0 });
+    await assert.rejects(volumeUsage(paths, pod, AbortSignal.abort(new Error("over"))), /over/);
   }));

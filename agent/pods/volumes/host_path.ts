@@ -1,8 +1,13 @@
 import { AppError } from "../../../core/base/mod.ts";
+import { HOST_VIEW } from "../../../core/parts/mod.ts";
+
+/** What Deno refuses to look at by these names, whatever it was granted. */
+const SPECIAL = /^\/(dev|sys|proc)(\/|$)/;
 
 /**
- * Checks that a hostPath is what its `type` says, and creates it for the `…OrCreate` types.
- * Without a type nothing is looked at, as Kubernetes has it.
+ * Checks that a hostPath is what its `type` says, and creates the file of `FileOrCreate`. Folders
+ * that are missing are the runtime's to create: it does so for every mount. Without a type nothing
+ * is looked at, as Kubernetes has it.
  *
  * @throws {AppError} Invalid when it is something else or absent, Forbidden when the agent's
  *   permissions do not let it look
@@ -16,43 +21,84 @@ export async function ensureHostPath(path: string, type: string | undefined): Pr
   }
   if (!type) return;
   try {
-    const info = await statOrCreate(path, type);
-    if (info && !matches(info, type)) {
-      throw new AppError(
-        "Invalid",
-        `hostPath type check failed: ${path} is not a ${kindName(type)}`,
-      );
-    }
+    const info = await statHost(path);
+    if (info === undefined) await whenAbsent(path, type);
+    else if (!matches(info, type)) throw wrongType(path, type);
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
-    throw new AppError(
-      "Forbidden",
-      `hostPath ${path}: the agent may not look there to check type ${type}; give its permission set this path or leave the type out`,
-      { cause },
-    );
+    // What it says holds in any case: the runtime makes what is missing.
+    if (type === "DirectoryOrCreate") return;
+    throw mayNotLook(path, `check type ${type}`, cause);
   }
 }
 
-async function statOrCreate(path: string, type: string): Promise<Deno.FileInfo | undefined> {
+/** The refusal of a path of the host that the agent was not given. */
+export function mayNotLook(path: string, why: string, cause?: unknown): AppError {
+  const advice = SPECIAL.test(path)
+    ? `bind /${path.split("/")[1]} to ${HOST_VIEW}/${path.split("/")[1]}`
+    : `start the agent with --host-paths=${path} (or a folder above it)`;
+  return new AppError(
+    "Forbidden",
+    `hostPath ${path}: the agent may not look there to ${why}: ${advice}, or leave the type out`,
+    { cause },
+  );
+}
+
+/** Looks at a path directly where that is granted, at `/dev` and its like through the view. */
+async function statHost(path: string): Promise<Deno.FileInfo | undefined> {
   try {
-    return await Deno.stat(path);
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    if (type === "DirectoryOrCreate") {
-      await Deno.mkdir(path, { recursive: true, mode: 0o755 });
-      return undefined;
-    }
-    if (type === "FileOrCreate") {
-      await Deno.writeFile(path, new Uint8Array(), { createNew: true, mode: 0o644 });
-      return undefined;
-    }
-    throw new AppError(
-      "Invalid",
-      `hostPath type check failed: ${path} is not a ${kindName(type)}: it does not exist`,
-      { cause },
-    );
+    return await statIfThere(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable) || !SPECIAL.test(path)) throw error;
+    if (!await statIfThere(`${HOST_VIEW}/${path.split("/")[1]}`)) throw error;
+    return await statIfThere(`${HOST_VIEW}${path}`);
   }
 }
+
+async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+}
+
+async function whenAbsent(path: string, type: string): Promise<void> {
+  if (type === "DirectoryOrCreate") return await makeFolder(path);
+  if (type === "FileOrCreate") {
+    await Deno.writeFile(path, new Uint8Array(), { createNew: true, mode: 0o644 });
+    return;
+  }
+  throw wrongType(path, type);
+}
+
+/** Where the agent may not, the runtime makes the folder when it mounts it. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+  }
+}
+
+function wrongType(path: string, type: string): AppError {
+  return new AppError(
+    "Invalid",
+    `hostPath type check failed: ${path} is not a ${KINDS[type] ?? type}`,
+  );
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  Directory: "directory",
+  DirectoryOrCreate: "directory",
+  File: "file",
+  FileOrCreate: "file",
+  Socket: "socket file",
+  CharDevice: "character device",
+  BlockDevice: "block device",
+};
 
 function matches(info: Deno.FileInfo, type: string): boolean {
   switch (type) {
@@ -70,17 +116,4 @@ function matches(info: Deno.FileInfo, type: string): boolean {
       return info.isBlockDevice === true;
   }
   return false;
-}
-
-function kindName(type: string): string {
-  const names: Record<string, string> = {
-    Directory: "directory",
-    DirectoryOrCreate: "directory",
-    File: "file",
-    FileOrCreate: "file",
-    Socket: "socket file",
-    CharDevice: "character device",
-    BlockDevice: "block device",
-  };
-  return names[type] ?? type;
 }

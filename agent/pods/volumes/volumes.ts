@@ -5,7 +5,7 @@ import { writeAtomically } from "./atomic_writer.ts";
 import type { VolumeFile } from "./volume_file.ts";
 import { expandVariables } from "../config/expand.ts";
 import type { DownwardFacts } from "../config/field_ref.ts";
-import { ensureHostPath } from "./host_path.ts";
+import { ensureHostPath, mayNotLook } from "./host_path.ts";
 import type { PodPaths, VolumeKind } from "../paths.ts";
 import { volumePayload } from "./payload.ts";
 import type { PodObjects } from "../policy/plan.ts";
@@ -118,12 +118,21 @@ export async function containerMounts(
     const expr = mount.subPath ?? expandExpr((mount as { subPathExpr?: unknown }).subPathExpr, env);
     out.push({
       containerPath: mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`,
-      hostPath: expr ? await resolveSubPath(root, expr) : root,
+      hostPath: expr ? await subPathOf(volume, root, expr) : root,
       readonly: mount.readOnly === true || !(volume.emptyDir || volume.hostPath),
       propagation: PROPAGATION[mount.mountPropagation ?? "None"] ?? "private",
     });
   }
   return out.sort((a, b) => depth(a.containerPath) - depth(b.containerPath));
+}
+
+async function subPathOf(volume: Volume, root: string, subPath: string): Promise<string> {
+  try {
+    return await resolveSubPath(root, subPath);
+  } catch (error) {
+    if (!volume.hostPath || !(error instanceof Deno.errors.NotCapable)) throw error;
+    throw mayNotLook(root, `follow subPath ${JSON.stringify(subPath)}`, error);
+  }
 }
 
 function depth(path: string): number {

@@ -39,7 +39,7 @@ function relative(at: number): string {
 }
 
 const BASE_ENV = {
-  node: { nodeName: "n1", hostIPs: ["192.0.2.1"], allowPrivileged: false, memoryVolumes: false },
+  node: { nodeName: "n1", hostIPs: ["192.0.2.1"], allowPrivileged: false, memoryVolumes: true },
   objects: { configMaps: {}, secrets: {} },
   images: {},
   probes: {},

@@ -23,6 +23,7 @@ import { PodPaths } from "./paths.ts";
 import { PodIndex, type PodName } from "./pod_index.ts";
 import { PodRecords } from "./records.ts";
 import { stopAll } from "./stop_all.ts";
+import { Prober } from "./probes/prober.ts";
 import { Stops } from "./stops.ts";
 import { sweepMemoryDir } from "./volumes/memory_dir.ts";
 import { PodWorker } from "./worker.ts";
@@ -148,8 +149,14 @@ export class PodManager implements Service {
       signal: all,
       changed: (uid, after) => queue.addAfter(uid, after),
     });
+    const prober = new Prober({
+      ...this.#options,
+      changed: (uid) => queue.add(uid),
+      event: (uid, event) => this.#event(uid, event),
+    });
     const worker: PodWorker = new PodWorker({
       ...this.#options,
+      prober,
       records: this.#records,
       observer,
       paths: this.#paths,
@@ -188,7 +195,8 @@ export class PodManager implements Service {
       await Promise.all(parts);
     } finally {
       stop.abort(signal.reason ?? new AppError("ServiceUnavailable", "The pods service stops"));
-      await Promise.allSettled([...parts, images.settled(), stops.settled()]);
+      const ends = [images.settled(), stops.settled(), prober[Symbol.asyncDispose]()];
+      await Promise.allSettled([...parts, ...ends]);
       this.#queue = undefined;
     }
   }

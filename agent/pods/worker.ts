@@ -11,6 +11,7 @@ import type { PodPaths } from "./paths.ts";
 import type { ImageView, NodePolicy, Plan, PodEvent, PodView } from "./policy/plan.ts";
 import type { PodName } from "./pod_index.ts";
 import type { PodRecord, PodRecords } from "./records.ts";
+import type { Prober } from "./probes/prober.ts";
 import type { Stops } from "./stops.ts";
 import { readySandbox } from "./policy/view.ts";
 
@@ -23,6 +24,7 @@ export interface PodWorkerOptions {
   readonly observer: Observer;
   readonly actor: Actor;
   readonly images: ImageKeeper;
+  readonly prober: Prober;
   readonly stops: Stops;
   readonly paths: PodPaths;
   readonly synced: () => boolean;
@@ -113,7 +115,7 @@ export class PodWorker {
       node: this.#policy(),
       objects: record.objects,
       images: byName,
-      probes: {},
+      probes: this.#options.prober.follow(pod, view, this.#options.hostIPs()),
       mounted: volumes.length === 0 || this.#mounted.get(uid) === record.version,
       stopping: stops.of(uid),
       messages,
@@ -139,6 +141,7 @@ export class PodWorker {
     const { graceSeconds } = record.tombstone ?? {};
     const grace = graceSeconds === undefined ? memory.grace : ms(graceSeconds * 1000);
     this.#options.images.drop(uid);
+    this.#options.prober.drop(uid);
     return decideRemoval(view, memory, { now, grace, stopping: stops.of(uid) });
   }
 
@@ -210,6 +213,7 @@ export class PodWorker {
     this.#mounted.delete(uid);
     this.#mounting.delete(uid);
     this.#options.images.drop(uid);
+    this.#options.prober.drop(uid);
     this.#options.ended(uid);
   }
 }

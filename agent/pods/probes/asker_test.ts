@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer as createSecureServer } from "node:https";
-import { createServer as createHttp2Server } from "node:http2";
+import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { AppError, type Clock, hours, ms, seconds, systemClock } from "../../../core/base/mod.ts";
 import { createCsr, createKey, issueCa, issueCertificate, readCsr } from "../../../core/pki/mod.ts";
@@ -364,7 +364,7 @@ Deno.test("a gRPC probe asks a server with trailers for its service and keeps no
       if (--open === 0) closed.resolve();
     });
   });
-  server.on("stream", (stream, headers) => {
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
     const parts: Uint8Array[] = [];
     stream.on("data", (part: Uint8Array) => parts.push(part));
     stream.on("end", () => {

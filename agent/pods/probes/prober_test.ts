@@ -175,8 +175,9 @@ Deno.test("Prober asks a pod that is to end only whether it is ready", async () 
 Deno.test("Prober runs probes of sidecars, and of nothing that is without", async () => {
   await using it = bench();
   const pod = podOf({});
-  const sidecar = { name: "side", image: "i", restartPolicy: "Always", livenessProbe: probe("l") };
-  pod.spec.initContainers = [sidecar];
+  pod.spec.initContainers = [
+    { name: "side", image: "i", restartPolicy: "Always", livenessProbe: probe("l") },
+  ];
   const main = viewOf(it.clock, "c1");
   const side = viewOf(it.clock, "s1", { name: "side" });
   const view = { sandboxes: [], containers: [...main.containers, ...side.containers] };

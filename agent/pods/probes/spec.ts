@@ -1,4 +1,4 @@
-import type { Container } from "../../../core/api/mod.ts";
+import type { Container, HttpGetAction, Probe } from "../../../core/api/mod.ts";
 import { type Ms, seconds } from "../../../core/base/mod.ts";
 import { expandVariables } from "../config/expand.ts";
 
@@ -53,10 +53,7 @@ export function probesOf(container: Container): ContainerProbes | undefined {
   return Object.keys(probes).length > 0 ? probes : undefined;
 }
 
-// deno-lint-ignore no-explicit-any -- `core/api/validate` has checked it; odd numbers get defaults
-type Any = any;
-
-function probeSpec(container: Container, kind: ProbeKind, probe: Any): ProbeSpec {
+function probeSpec(container: Container, kind: ProbeKind, probe: Probe): ProbeSpec {
   return {
     handler: handlerOf(container, probe),
     initialDelay: seconds(atLeast(0, probe.initialDelaySeconds, 0)),
@@ -72,20 +69,24 @@ function atLeast(least: number, value: unknown, fallback: number): number {
   return typeof value === "number" && value >= least ? value : fallback;
 }
 
-function handlerOf(container: Container, probe: Any): ProbeHandler {
-  if (probe.exec) return execHandler(container, probe.exec);
-  if (probe.httpGet) return httpHandler(container, probe.httpGet);
-  const action = probe.tcpSocket ?? probe.grpc;
-  if (!action) return { type: "none", why: "the probe names nothing to ask" };
-  const port = portOf(container, action.port);
+function handlerOf(container: Container, probe: Probe): ProbeHandler {
+  const { exec, httpGet, tcpSocket, grpc } = probe;
+  if (exec) return execHandler(container, exec);
+  if (httpGet) return httpHandler(container, httpGet);
+  const net = tcpSocket ?? grpc;
+  if (!net) return { type: "none", why: "the probe names nothing to ask" };
+  const port = portOf(container, net.port);
   if (typeof port === "string") return { type: "none", why: port };
-  return probe.tcpSocket
-    ? { type: "tcp", host: hostOf(action.host), port }
-    : { type: "grpc", port, service: action.service ?? "" };
+  return tcpSocket
+    ? { type: "tcp", host: hostOf(tcpSocket.host), port }
+    : { type: "grpc", port, service: grpc?.service ?? "" };
 }
 
 /** An `exec` action; variables of the container's `env` stand for their literal values alone. */
-export function execHandler(container: Container, action: Any): ProbeHandler {
+export function execHandler(
+  container: Container,
+  action: NonNullable<Probe["exec"]>,
+): ProbeHandler {
   const values = new Map((container.env ?? []).map((one) => [one.name, one.value ?? ""]));
   const command = (action.command ?? []).map((arg: string) => expandVariables(arg, values));
   return command.length > 0
@@ -94,7 +95,7 @@ export function execHandler(container: Container, action: Any): ProbeHandler {
 }
 
 /** An `httpGet` action, of a probe or of a lifecycle hook. */
-export function httpHandler(container: Container, action: Any): ProbeHandler {
+export function httpHandler(container: Container, action: HttpGetAction): ProbeHandler {
   const port = portOf(container, action.port);
   if (typeof port === "string") return { type: "none", why: port };
   return {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Container } from "../../../core/api/mod.ts";
+import type { Container, Probe } from "../../../core/api/mod.ts";
 import { probesOf } from "./spec.ts";
 
-function handler(probe: unknown, more: Partial<Container> = {}): unknown {
+function handler(probe: Probe, more: Partial<Container> = {}): unknown {
   return probesOf({ name: "c", image: "i", ...more, livenessProbe: probe })?.liveness?.handler;
 }
 
@@ -25,7 +25,7 @@ Deno.test("probesOf() finds none in a container without probes", () => {
 });
 
 const http = { type: "http", scheme: "http", host: "", port: 80, path: "/", headers: [] };
-const CASES: [name: string, probe: unknown, expected: unknown][] = [
+const CASES: [name: string, probe: Probe, expected: unknown][] = [
   ["http by number", { httpGet: { port: 80 } }, http],
   ["a number as text", { httpGet: { port: "80" } }, http],
   ["a named port", { httpGet: { port: "web" } }, { ...http, port: 8080 }],

@@ -8,6 +8,7 @@ import { toRequest, writeResponse } from "./adapter.ts";
 import { peerOf, pemBlocks } from "./peer.ts";
 import { errorResponse } from "./status.ts";
 import type { ConnectionInfo, Handler } from "./types.ts";
+import { SocketUpgrade } from "./upgrade.ts";
 
 /** A certificate chain and its key, both PEM. */
 export interface ServingCertificate {
@@ -24,8 +25,8 @@ export interface HttpsServerOptions extends ServingCertificate {
   readonly clientCa?: string;
   readonly handler: Handler;
   /**
-   * Takes over a connection that asks for another protocol (exec, port-forward, WebSocket). Must end
-   * the socket itself. Without it such requests are refused.
+   * Takes over a connection that asks for another protocol, and must end the socket itself. Without
+   * it such requests go to `handler`, with `info.upgrade`.
    */
   readonly onUpgrade?: (
     message: IncomingMessage,
@@ -186,7 +187,8 @@ class Connections {
     out.on("error", () => out.destroy());
     message.on("error", () => {});
     try {
-      const response = await this.#answer(message, gone.signal);
+      const info = this.#info(message.socket as TLSSocket, gone.signal);
+      const response = await this.#answer(message, info);
       await writeResponse(response, out, message.method === "HEAD");
     } catch (error) {
       this.#options.log.error("answer failed", { error: errorText(error), url: message.url });
@@ -194,10 +196,9 @@ class Connections {
     }
   }
 
-  async #answer(message: IncomingMessage, signal: AbortSignal): Promise<Response> {
+  async #answer(message: IncomingMessage, info: ConnectionInfo): Promise<Response> {
     try {
-      const request = toRequest(message, signal);
-      return await this.#options.handler(request, this.#info(message.socket as TLSSocket, signal));
+      return await this.#options.handler(toRequest(message, info.signal), info);
     } catch (error) {
       return errorResponse(error);
     }
@@ -205,19 +206,23 @@ class Connections {
 
   #upgrade(message: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     const gone = new AbortController();
+    this.#requests.add(gone);
     socket.on("error", () => socket.destroy());
-    socket.once("close", () => gone.abort(new Error("the client went away")));
-    try {
-      const { onUpgrade } = this.#options;
-      if (!onUpgrade) {
-        socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-        return;
-      }
-      onUpgrade(message, socket, head, this.#info(socket as TLSSocket, gone.signal));
-    } catch (error) {
+    socket.once("close", () => {
+      this.#requests.delete(gone);
+      gone.abort(new Error("the client went away"));
+    });
+    const info = this.#info(socket as TLSSocket, gone.signal);
+    const { onUpgrade } = this.#options;
+    const serve = async (): Promise<void> => {
+      if (onUpgrade) return onUpgrade(message, socket, head, info);
+      const upgrade = new SocketUpgrade(socket, head);
+      await upgrade.refuse(await this.#answer(message, { ...info, upgrade }));
+    };
+    serve().catch((error) => {
       this.#options.log.error("upgrade failed", { error: errorText(error), url: message.url });
       socket.destroy();
-    }
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from "../base/mod.ts";
 import type { ResourceDef } from "../api/mod.ts";
 import type { Store } from "../store/mod.ts";
+import type { ByteChannel } from "../streaming/mod.ts";
 
 /** Who asks, as Kubernetes' `user.Info`. */
 export interface User {
@@ -32,6 +33,17 @@ export interface ConnectionInfo {
   readonly remote?: string;
   /** Aborts as soon as the client goes away. */
   readonly signal: AbortSignal;
+  /** Present when the client asks to speak another protocol on this connection. */
+  readonly upgrade?: Upgrade;
+}
+
+/** A request to speak another protocol: exec, attach, port-forward, WebSocket. */
+export interface Upgrade {
+  /**
+   * Answers 101 with `headers` and hands over the connection, once. The handler must end it; what it
+   * returns then is not sent. A handler that never calls this answers as usual.
+   */
+  accept(headers: Readonly<Record<string, string>>): ByteChannel;
 }
 
 /** Answers one request. The shape of every HTTP room's entry. */

@@ -2,4 +2,8 @@
  * The streaming room: what exec, attach and port-forward are on their way from a client of the API
  * to a node's runtime, and what the hub asks of a node's kubelet.
  */
+export * from "./channel.ts";
+export * from "./offer.ts";
+export * from "./runtime_upgrade.ts";
+export * from "./target.ts";
 export * from "./tunnel.ts";

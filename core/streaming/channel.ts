@@ -1,0 +1,131 @@
+import { type Clock, seconds } from "../base/mod.ts";
+import type { Stream } from "../link/mod.ts";
+
+/** Bytes of one read or write. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/**
+ * Bytes in both directions, in order, each as fast as its reader: what a client's connection, a
+ * tunnel stream and a connection to the runtime have in common.
+ */
+export interface ByteChannel {
+  /** The next bytes; `undefined` at their end. One read at a time. @throws when the channel broke */
+  read(): Promise<Bytes | undefined>;
+  /** Sends; resolves when there is room for more. One write at a time. @throws when the channel broke */
+  write(bytes: Bytes): Promise<void>;
+  /** No more bytes from this side; resolves when what was written is out. */
+  end(): Promise<void>;
+  /** Ends both directions at once and frees everything; idempotent. Reads and writes settle. */
+  close(): void;
+}
+
+/** A stream of the link as a channel. */
+export function channelOf(stream: Pick<Stream, "readable" | "writable" | "close">): ByteChannel {
+  const reader = stream.readable.getReader();
+  const writer = stream.writable.getWriter();
+  // A stream that breaks while nobody reads or writes is told by the next read or write.
+  reader.closed.catch(() => {});
+  writer.closed.catch(() => {});
+  return {
+    read: async () => (await reader.read()).value,
+    write: (bytes) => writer.write(bytes),
+    end: () => writer.close(),
+    close: () => stream.close("the other side has left"),
+  };
+}
+
+/** A channel whose first bytes have been read already. */
+export function withHead(channel: ByteChannel, head: Bytes): ByteChannel {
+  let first: Bytes | undefined = head.byteLength > 0 ? head : undefined;
+  return {
+    read: () => {
+      if (!first) return channel.read();
+      const bytes = first;
+      first = undefined;
+      return Promise.resolve(bytes);
+    },
+    write: (bytes) => channel.write(bytes),
+    end: () => channel.end(),
+    close: () => channel.close(),
+  };
+}
+
+/** The two ends of a stream: who asked for it, and who serves it. */
+export interface Ends {
+  readonly client: ByteChannel;
+  readonly server: ByteChannel;
+}
+
+/** What else a running stream needs. */
+export interface EndsRim {
+  readonly clock: Clock;
+  /** Ends the stream at once. */
+  readonly signal: AbortSignal;
+}
+
+/** How long a client may take to hang up when everything has been sent to it. */
+const HANG_UP = seconds(5);
+
+/** Carries bytes both ways, as they are, until either end is over; see {@linkcode runEnds}. */
+export function joinChannels(ends: Ends, rim: EndsRim): Promise<void> {
+  return runEnds(ends, {
+    up: (client, server) => carry(client, server),
+    down: (server, client) => carry(server, client),
+  }, rim);
+}
+
+/**
+ * Runs both directions of a stream, then closes both ends; never throws. What the server sent before
+ * its end still goes to the client, though the client goes on sending. When the client is over, all
+ * is, at once: it has left, and what it began must not go on.
+ *
+ * @param directions each returns when the channel that it reads is over
+ */
+export async function runEnds(
+  { client, server }: Ends,
+  directions: {
+    up(client: ByteChannel, server: ByteChannel): Promise<void>;
+    down(server: ByteChannel, client: ByteChannel): Promise<void>;
+  },
+  { clock, signal }: EndsRim,
+): Promise<void> {
+  const close = (): void => {
+    client.close();
+    server.close();
+  };
+  signal.addEventListener("abort", close, { once: true });
+  if (signal.aborted) close();
+  const up = directions.up(client, deaf(server)).catch(() => {}).finally(close);
+  try {
+    await directions.down(server, client);
+    server.close();
+    await client.end();
+    // Closed with bytes of the client unread, TCP would take back what the client has not read yet.
+    using _patience = clock.timer(HANG_UP, close);
+    await up;
+  } catch {
+    // Broken: the client must see that it has not had everything.
+  } finally {
+    close();
+    await up;
+    signal.removeEventListener("abort", close);
+  }
+}
+
+async function carry(from: ByteChannel, to: ByteChannel): Promise<void> {
+  for (let bytes = await from.read(); bytes; bytes = await from.read()) await to.write(bytes);
+}
+
+/** A server that no longer reads has not ended yet: what it says before its end is told by reads. */
+function deaf(server: ByteChannel): ByteChannel {
+  let broken = false;
+  const unlessBroken = async (step: () => Promise<void>): Promise<void> => {
+    if (!broken) await step().catch(() => void (broken = true));
+  };
+  return {
+    read: () => server.read(),
+    write: (bytes) => unlessBroken(() => server.write(bytes)),
+    end: () => unlessBroken(() => server.end()),
+    close: () => server.close(),
+  };
+}

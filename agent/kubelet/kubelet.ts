@@ -1,29 +1,53 @@
 import { AppError, isAppError } from "../../core/base/mod.ts";
 import { errorResponse } from "../../core/http/mod.ts";
+import type { StreamTarget, Upgraded, UpgradeOffer } from "../../core/streaming/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
+import { dialPod, onClose, type PodAt } from "./dial.ts";
 import {
   type KubeletRequest,
   type KubeletRoute,
   kubeletRoutes,
   matchRoute,
+  podsOf,
   type RouteParts,
 } from "./routes.ts";
 
 /** What {@linkcode createKubelet} works with. */
 export interface KubeletParts extends RouteParts {
+  /** Absent on a node without a container runtime. */
+  readonly runtime?: Runtime | undefined;
   /** Routes that other rooms bring, e.g. the stats. */
   readonly routes?: readonly KubeletRoute[];
 }
 
-/** The kubelet's HTTP routes of this node, whoever asks: the tunnel and the local API use this one. */
+/** What a kubelet serves on this node, whoever asks: the tunnel and the local API use this one. */
 export interface Kubelet {
   /** Answers a plain request. Refusals are answers too. The body ends early when `signal` aborts. */
   fetch(request: KubeletRequest, signal: AbortSignal): Promise<Response>;
+  /**
+   * Opens exec, attach or port-forward; whoever asked closes it, and aborts `signal` when it is no
+   * longer wanted before it is there.
+   *
+   * @throws {AppError} in the kubelet's words, or the runtime's
+   */
+  dial(
+    pod: PodAt,
+    target: StreamTarget,
+    offer: UpgradeOffer,
+    signal: AbortSignal,
+  ): Promise<Upgraded>;
+  /** How many of {@linkcode Kubelet.dial} are open. */
+  readonly streams: number;
 }
 
 /** Makes the kubelet of this node; it runs nothing by itself. */
 export function createKubelet(parts: KubeletParts): Kubelet {
   const routes = [...kubeletRoutes(parts), ...parts.routes ?? []];
+  let streams = 0;
   return {
+    get streams() {
+      return streams;
+    },
     async fetch({ method, path }, signal) {
       try {
         const url = new URL(path, "http://kubelet");
@@ -36,6 +60,13 @@ export function createKubelet(parts: KubeletParts): Kubelet {
         if (!isAppError(error)) throw error;
         return errorResponse(error);
       }
+    },
+    async dial(pod, target, offer, signal) {
+      const pods = podsOf(parts);
+      if (!parts.runtime) throw new TypeError("Cannot run pods without a runtime");
+      const upgraded = await dialPod({ pods, runtime: parts.runtime }, pod, target, offer, signal);
+      streams++;
+      return { ...upgraded, channel: onClose(upgraded.channel, () => streams--) };
     },
   };
 }

@@ -1,6 +1,13 @@
 import type { PodLogOptions } from "../../core/api/mod.ts";
-import { AppError } from "../../core/base/mod.ts";
-import { readHeader, RequestHeader } from "../../core/streaming/mod.ts";
+import { AppError, type Clock } from "../../core/base/mod.ts";
+import {
+  type ByteChannel,
+  channelOf,
+  joinChannels,
+  readHeader,
+  RequestHeader,
+  UpgradeHeader,
+} from "../../core/streaming/mod.ts";
 import type { IncomingStream, StreamHeader } from "../link/mod.ts";
 import type { PodManager } from "../pods/mod.ts";
 import type { Kubelet } from "./kubelet.ts";
@@ -10,6 +17,7 @@ export interface TunnelParts {
   readonly kubelet: Kubelet;
   /** Absent on a node without a container runtime. */
   readonly pods: PodManager | undefined;
+  readonly clock: Clock;
 }
 
 /** Serves what the hub asks for through a tunnel stream (docs/protocol.md 6). */
@@ -24,6 +32,8 @@ export async function serveTunnel(
       return await serveLogs(parts.pods, header as unknown as LogHeader, incoming, signal);
     case "request":
       return await serveRequest(parts.kubelet, header, incoming, signal);
+    case "upgrade":
+      return await serveUpgrade(parts, header, incoming, signal);
     default:
       throw new AppError("Unsupported", `this agent cannot serve ${header.kind} yet`);
   }
@@ -58,6 +68,29 @@ async function serveRequest(
     await body?.cancel().catch(() => {});
     throw error;
   }
+}
+
+async function serveUpgrade(
+  { kubelet, clock }: TunnelParts,
+  header: StreamHeader,
+  incoming: IncomingStream,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, pod: name, uid, target, offer } = readHeader(UpgradeHeader, header);
+  const { protocol, channel: server } = await kubelet.dial(
+    { namespace, name, uid },
+    target,
+    offer,
+    signal,
+  );
+  let client: ByteChannel;
+  try {
+    client = channelOf(await incoming.accept({ protocol }));
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  await joinChannels({ client, server }, { clock, signal });
 }
 
 /** Whoever reads may leave while nothing is written; `signal` then ends the reading. */

@@ -16,7 +16,7 @@ import { ImageKeeper } from "./image_keeper.ts";
 import { Listeners } from "./listeners.ts";
 import { chooseRun } from "./logs/choose_run.ts";
 import { readLog } from "./logs/read_log.ts";
-import { containerMemory } from "./policy/memory.ts";
+import { containerMemory, type PodMemory } from "./policy/memory.ts";
 import { Observer } from "./observer.ts";
 import type { PodManagerOptions } from "./options.ts";
 import { PodPaths } from "./paths.ts";
@@ -25,6 +25,7 @@ import { PodRecords } from "./records.ts";
 import { stopAll } from "./stop_all.ts";
 import { Prober } from "./probes/prober.ts";
 import { Stops } from "./stops.ts";
+import { runningContainer, type StreamTarget } from "./stream_target.ts";
 import { sweepMemoryDir } from "./volumes/memory_dir.ts";
 import { PodWorker } from "./worker.ts";
 
@@ -123,6 +124,25 @@ export class PodManager implements Service {
       options,
       { clock: this.#options.clock, signal },
     );
+  }
+
+  /** A pod that is streamed to or from. @throws {AppError} NotFound for a pod that is not here */
+  target(request: PodName & { readonly uid?: string }): StreamTarget {
+    const { namespace, name } = request;
+    const uid = this.#records.find(request)?.metadata.uid;
+    if (uid === undefined) {
+      throw new AppError("NotFound", `Pod ${namespace}/${name} is not on this node`);
+    }
+    const memory = (): PodMemory | undefined => this.#records.read(uid, request).memory;
+    return {
+      uid,
+      container: (container) => runningContainer(memory(), { pod: name, container }),
+      onGone: (fn) =>
+        this.#listeners.add(uid, () => {
+          const now = memory();
+          if (!now || now.gone) fn();
+        }),
+    };
   }
 
   /** See {@linkcode Service}. Ready when all pods are known and the first looks have begun. */

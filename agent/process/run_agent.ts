@@ -24,7 +24,7 @@ import {
 import { createRunnerClient, type RunnerClient } from "../../core/runnerapi/mod.ts";
 import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
 import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
-import { createKubelet, type Kubelet, localLogSubresource, serveTunnel } from "../kubelet/mod.ts";
+import { createKubelet, type Kubelet, localSubresources, serveTunnel } from "../kubelet/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
 import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
@@ -88,7 +88,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   const parts: Parts = { synced: options.hub === "" };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
   if (runtime) parts.pods = await createPods(base, runtime, parts, enqueue);
-  const kubelet = createKubelet({ node, store, pods: parts.pods });
+  const kubelet = createKubelet({ node, store, pods: parts.pods, runtime });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
   const linked = options.hub === ""
@@ -103,6 +103,9 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   metrics.gauge("skerry_agent_link_up", "1 while the link to the hub is up.", () => [
     { value: parts.link?.state.connected ? 1 : 0 },
   ]);
+  metrics.gauge("skerry_agent_streams", "Open exec, attach and port-forward streams.", () => [
+    { value: kubelet.streams },
+  ]);
   const credentials = await ensureLocalCredentials(`${stateDir}/api`, options["api-port"], clock);
   await supervisor.run([
     localApiService({
@@ -112,7 +115,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       version: VERSION,
       clock,
       log: base.log,
-      subresources: parts.pods ? [localLogSubresource(parts.pods)] : [],
+      subresources: parts.pods ? localSubresources({ kubelet, pods: parts.pods, clock }) : [],
       routes: [],
     }),
     createNode(base, runtime, parts, enqueue),
@@ -288,7 +291,7 @@ function createHubLink(
         parts.functions?.lookAgain();
       },
       onOpen: (header, incoming, signal) =>
-        serveTunnel({ kubelet, pods: parts.pods }, header, incoming, signal),
+        serveTunnel({ kubelet, pods: parts.pods, clock }, header, incoming, signal),
       // What the hub removes explicitly is the evidence by which a running pod may be stopped.
       onDelete: (tx, { resource, uid }) => {
         if (resource === "pods") buryPod(tx, uid);

@@ -1,3 +1,4 @@
 /** The kubelet room of the hub: what kubectl asks of a pod's node, through the tunnel. */
 export * from "./call.ts";
+export * from "./dial.ts";
 export * from "./pod_log.ts";

@@ -22,7 +22,8 @@ import { createFunctions } from "../functions/mod.ts";
 import { createHub } from "../hub/mod.ts";
 import { createJoin, writeAdminKubeconfig } from "../join/mod.ts";
 import { answerCall } from "./calls.ts";
-import { podLogSubresource } from "../kubelet/mod.ts";
+import { streamSubresources } from "../../core/streaming/mod.ts";
+import { createDialPod, type OpenStream, podLogSubresource } from "../kubelet/mod.ts";
 import { createNodes } from "../nodes/mod.ts";
 import { createPlane } from "../plane/mod.ts";
 import { apiListenerService } from "./api_listener.ts";
@@ -73,6 +74,7 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
     identities: join.identities,
     onCall: (peer, method, body) => answerCall(join, peer, method, body),
   });
+  const openStream: OpenStream = (node, header, stop) => hub.openStream(node, header, stop);
   const acceptor = await loadWsAcceptor();
   acceptor.onConnection((connection, path) => hub.accept(connection, path));
 
@@ -86,6 +88,13 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
   metrics.gauge("skerry_hub_connected_nodes", "Nodes whose link is up.", () => [
     { value: hub.nodes().length },
   ]);
+  metrics.gauge(
+    "skerry_hub_streams",
+    "Streams to nodes that are open: logs, exec and others.",
+    () => [
+      { value: hub.streams },
+    ],
+  );
 
   const api = createApi({
     store,
@@ -98,7 +107,10 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
     log,
     version: VERSION,
     extensions: {
-      subresources: [podLogSubresource((node, header, stop) => hub.openStream(node, header, stop))],
+      subresources: [
+        podLogSubresource(openStream),
+        ...streamSubresources(createDialPod(openStream), clock),
+      ],
       routes: [
         ...tokenRoutes(join.tokens, clock),
         statusRoute({

@@ -5,5 +5,7 @@
 export * from "./channel.ts";
 export * from "./offer.ts";
 export * from "./runtime_upgrade.ts";
+export * from "./serve.ts";
+export * from "./subresources.ts";
 export * from "./target.ts";
 export * from "./tunnel.ts";

@@ -14,7 +14,7 @@ async function rigWith(...routes: KubeletRoute[]): Promise<Rig> {
   const node = rig.node(NODE, {
     onOpen: (header, incoming, signal) => {
       const kubelet = createKubelet({ node: NODE, store: node.store, routes });
-      return serveTunnel({ kubelet, pods: undefined }, header, incoming, signal);
+      return serveTunnel({ kubelet, pods: undefined, clock: rig.clock }, header, incoming, signal);
     },
   });
   await rig.pass(1);

@@ -1,0 +1,97 @@
+import { AppError } from "../../core/base/mod.ts";
+import {
+  type ByteChannel,
+  type StreamTarget,
+  type Upgraded,
+  type UpgradeOffer,
+  upgradeRuntime,
+} from "../../core/streaming/mod.ts";
+import type { PodManager } from "../pods/mod.ts";
+import type { Runtime, StreamRequest } from "../runtimes/mod.ts";
+import { dialLoopback } from "./tcp.ts";
+
+/** Which pod of this node is streamed to or from. */
+export interface PodAt {
+  readonly namespace: string;
+  readonly name: string;
+  /** Refused when another pod has the name by now. @default {whatever pod has the name} */
+  readonly uid?: string;
+}
+
+/** What {@linkcode dialPod} works with. */
+export interface DialParts {
+  readonly pods: PodManager;
+  readonly runtime: Runtime;
+}
+
+/**
+ * Opens a stream of the runtime to a pod. It ends with the pod, or when `signal` aborts before it
+ * is there; afterwards the caller closes it.
+ *
+ * @throws {AppError} NotFound, BadRequest in the kubelet's words; what the runtime refuses
+ */
+export async function dialPod(
+  { pods, runtime }: DialParts,
+  at: PodAt,
+  target: StreamTarget,
+  offer: UpgradeOffer,
+  signal: AbortSignal,
+): Promise<Upgraded> {
+  const pod = pods.target(at);
+  const request = target.kind === "port-forward"
+    ? await portForward(runtime, pod.uid, target.ports, signal)
+    : remoteCommand(pod.container(target.container), target);
+  const url = new URL(await runtime.streamUrl(request, signal));
+  const channel = await dialLoopback(url, signal);
+  // Of a port-forward the runtime does not say that its pod has ended.
+  const gone = pod.onGone(() => channel.close());
+  const onAbort = (): void => channel.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const upgraded = await upgradeRuntime(channel, url, offer);
+    return { ...upgraded, channel: onClose(upgraded.channel, () => gone[Symbol.dispose]()) };
+  } catch (error) {
+    gone[Symbol.dispose]();
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function remoteCommand(
+  containerId: string,
+  target: Extract<StreamTarget, { kind: "remote-command" }>,
+): StreamRequest {
+  const { command, stdin, stdout, stderr, tty } = target;
+  const streams = { containerId, stdin, stdout, stderr, tty };
+  return command ? { kind: "exec", command, ...streams } : { kind: "attach", ...streams };
+}
+
+async function portForward(
+  runtime: Runtime,
+  podUid: string,
+  ports: readonly number[],
+  signal: AbortSignal,
+): Promise<StreamRequest> {
+  const { sandboxes } = await runtime.observe(signal, podUid);
+  const sandbox = sandboxes.find(({ ready }) => ready);
+  if (!sandbox) {
+    throw new AppError("BadRequest", "unable to forward port because pod is not running");
+  }
+  return { kind: "port-forward", sandboxId: sandbox.id, ports };
+}
+
+/** A channel that calls `closed` once when it is closed. */
+export function onClose(channel: ByteChannel, closed: () => void): ByteChannel {
+  let open = true;
+  return {
+    read: () => channel.read(),
+    write: (bytes) => channel.write(bytes),
+    end: () => channel.end(),
+    close: () => {
+      if (open) closed();
+      open = false;
+      channel.close();
+    },
+  };
+}

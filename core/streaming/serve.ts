@@ -3,6 +3,8 @@ import { AppError } from "../base/mod.ts";
 import type { Upgrade } from "../http/mod.ts";
 import { type Ends, type EndsRim, joinChannels } from "./channel.ts";
 import { type Carrying, planUpgrade, type UpgradeOffer } from "./offer.ts";
+import { unwrapPortForward } from "./port_tunnel.ts";
+import { translateRemoteCommand } from "./remote_command.ts";
 import type { Upgraded } from "./runtime_upgrade.ts";
 import type { StreamTarget } from "./target.ts";
 
@@ -46,15 +48,14 @@ export async function serveStream(
     server.close();
     throw error;
   }
-  await carry(plan.carrying, ends, rim);
+  await carry(plan.carrying, ends, target, rim);
   return new Response();
 }
 
-function carry(how: Carrying, ends: Ends, rim: EndsRim): Promise<void> {
-  switch (how) {
-    case "raw":
-      return joinChannels(ends, rim);
-    default:
-      throw new AppError("Unsupported", "not yet");
+function carry(how: Carrying, ends: Ends, target: StreamTarget, rim: EndsRim): Promise<void> {
+  if (how === "unwrap") return unwrapPortForward(ends, rim);
+  if (how === "remote-command" && target.kind === how) {
+    return translateRemoteCommand(ends, target, rim);
   }
+  return joinChannels(ends, rim);
 }

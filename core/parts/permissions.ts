@@ -93,6 +93,8 @@ export function agentPermissions(options: AgentOptions): Permissions {
       // The runtime's streaming server (exec, attach, port-forward) and the pods themselves.
       "127.0.0.1",
       options["pod-cidr"],
+      // Where pods in the host's network are asked how they are.
+      ...(options["node-ip"] === "" ? [] : [options["node-ip"]]),
     ],
   };
 }

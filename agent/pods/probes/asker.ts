@@ -7,11 +7,19 @@ import { httpProbe } from "./http_probe.ts";
 import { connectionWords, goDuration, type ProbeOutcome } from "./outcome.ts";
 import type { ProbeHandler } from "./spec.ts";
 
+/** Where a pod is asked. */
+export interface PodAddress {
+  /** Empty while it has none. */
+  readonly host: string;
+  /** What its owner should know of this address when the answer is bad. */
+  readonly aside?: string;
+}
+
 /** Who is asked. */
 export interface AskTarget {
   readonly containerId: string;
-  /** Address of the pod, where the probe names no host. */
-  readonly address: string;
+  /** Where it is asked whose probe names no host. */
+  readonly address: PodAddress;
 }
 
 type NetHandler = Exclude<ProbeHandler, { type: "exec" | "none" }>;
@@ -41,9 +49,26 @@ export class Asker implements Disposable {
     if (handler.type === "exec") {
       return await this.#exec(target.containerId, { ...handler, timeout }, signal);
     }
-    const hostname = ("host" in handler && handler.host) || target.address;
-    if (!hostname) return { result: "error", output: "the pod has no address" };
-    const to = { hostname, port: handler.port };
+    const own = "host" in handler ? handler.host : "";
+    const { host, aside } = own === "" ? target.address : { host: own };
+    if (host === "") return { result: "error", output: "the pod has no address" };
+    const to = { hostname: host, port: handler.port };
+    const outcome = await this.#inTime(handler, to, { timeout, signal });
+    return outcome.result === "failure" && aside
+      ? { ...outcome, output: `${outcome.output} (${aside})` }
+      : outcome;
+  }
+
+  [Symbol.dispose](): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  async #inTime(
+    handler: NetHandler,
+    to: Endpoint,
+    { timeout, signal }: { readonly timeout: Ms; readonly signal: AbortSignal },
+  ): Promise<ProbeOutcome> {
     using limit = deadline(this.#clock, timeout, () => new Error("too late"), signal);
     try {
       return await this.#net(handler, to, { timeout, signal: limit.signal });
@@ -56,11 +81,6 @@ export class Asker implements Disposable {
         ? { result: "error", output: refusedWords(to) }
         : { result: "failure", output: errorText(error) };
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.#client?.close();
-    this.#client = undefined;
   }
 
   async #exec(

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { AppError, type Clock, hours, ms, seconds, systemClock } from "../../../core/base/mod.ts";
 import { createCsr, createKey, issueCa, issueCertificate, readCsr } from "../../../core/pki/mod.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
-import { Asker } from "./asker.ts";
+import { Asker, type PodAddress } from "./asker.ts";
 import type { ProbeOutcome } from "./outcome.ts";
 import type { ProbeHandler } from "./spec.ts";
 
@@ -22,12 +22,18 @@ const noExec: ExecSync = () => Promise.reject(new Error("no exec"));
 
 async function ask(
   handler: ProbeHandler,
-  more: { timeout?: number; signal?: AbortSignal; execSync?: ExecSync; clock?: Clock } = {},
+  more: {
+    address?: PodAddress;
+    timeout?: number;
+    signal?: AbortSignal;
+    execSync?: ExecSync;
+    clock?: Clock;
+  } = {},
 ): Promise<ProbeOutcome> {
   const runtime = { execSync: more.execSync ?? noExec } as Runtime;
   using asker = new Asker({ runtime, clock: more.clock ?? systemClock });
   const question = { handler, timeout: ms(more.timeout ?? 5000) };
-  const target = { containerId: "c1", address: "127.0.0.1" };
+  const target = { containerId: "c1", address: more.address ?? { host: "127.0.0.1" } };
   return await asker.ask(question, target, more.signal ?? never);
 }
 
@@ -271,6 +277,43 @@ Deno.test("probes of a port where nobody listens fail with a kubelet's words", a
   assert.equal(grpc.result, "failure");
   assert.match(grpc.output, /^error: failed to connect service at "127\.0\.0\.1:\d+": .*refused/);
 });
+
+Deno.test("a probe of an address that stands in for another says so when it fails", async () => {
+  const port = freePort();
+  const address = { host: "127.0.0.1", aside: "the node is elsewhere" };
+  const tcp = { type: "tcp", port } as const;
+  const refused = `dial tcp 127.0.0.1:${port}: connect: connection refused`;
+  const words = async (handler: ProbeHandler): Promise<string> =>
+    (await ask(handler, { address })).output;
+  assert.equal(await words({ ...tcp, host: "" }), `${refused} (the node is elsewhere)`);
+  assert.equal(await words({ ...tcp, host: "127.0.0.1" }), refused);
+  assert.deepEqual(await ask({ ...tcp, host: "" }, { address: { host: "" } }), {
+    result: "error",
+    output: "the pod has no address",
+  });
+});
+
+for (const scheme of ["http", "https", "tcp", "grpc"] as const) {
+  Deno.test({
+    name:
+      `a ${scheme} probe of a host that the agent may not connect to errs and names the options`,
+    permissions: { net: ["127.0.0.1"], read: true },
+    async fn() {
+      // A documentation address: nothing is sent there, as it is refused.
+      const address = { host: "192.0.2.1" };
+      const handler: ProbeHandler = scheme === "tcp"
+        ? { type: scheme, host: "", port: 80 }
+        : scheme === "grpc"
+        ? { type: scheme, service: "", port: 80 }
+        : http(80, { scheme });
+      assert.deepEqual(await ask(handler, { address }), {
+        result: "error",
+        output: "the agent may not connect to 192.0.2.1: it connects to 127.0.0.1, to addresses " +
+          "in --pod-cidr and to that of --node-ip",
+      });
+    },
+  });
+}
 
 Deno.test("a TCP probe is content with a connection", async () => {
   using server = say();

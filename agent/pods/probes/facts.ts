@@ -1,6 +1,7 @@
 import type { Pod } from "../../../core/api/mod.ts";
 import type { ObservedContainer } from "../../runtimes/mod.ts";
 import type { PodView, ProbeView } from "../policy/plan.ts";
+import type { PodAddress } from "./asker.ts";
 import type { ProbeOutcome } from "./outcome.ts";
 
 /** What an answer says of the container: nothing, when it could not be asked. */
@@ -28,18 +29,18 @@ export function reportedOf(
 }
 
 /** Where a pod is asked whose probe names no host. */
-export function addressOf(pod: Pod, view: PodView, hostIPs: readonly string[]): string {
-  if (!pod.spec.hostNetwork) return view.sandboxes.find((one) => one.ready)?.ips[0] ?? "";
-  return nodeAddress(hostIPs[0]);
+export function addressOf(pod: Pod, view: PodView, hostIPs: readonly string[]): PodAddress {
+  if (pod.spec.hostNetwork) return nodeAddress(hostIPs[0] ?? "");
+  return { host: view.sandboxes.find((one) => one.ready)?.ips[0] ?? "" };
 }
 
 /**
  * The node's own address, or loopback where this process may not connect to that: a server of the
  * host's network answers at both, unless it was told to listen on one alone.
  */
-function nodeAddress(address: string | undefined): string {
-  const host = address ?? "";
-  const may = host !== "" &&
-    Deno.permissions.querySync({ name: "net", host }).state === "granted";
-  return may ? host : "127.0.0.1";
+function nodeAddress(host: string): PodAddress {
+  if (host === "") return { host: "127.0.0.1" };
+  if (Deno.permissions.querySync({ name: "net", host }).state === "granted") return { host };
+  const aside = `asked at 127.0.0.1; with --node-ip=${host} the agent asks at the node's address`;
+  return { host: "127.0.0.1", aside };
 }

@@ -4,7 +4,7 @@ import type { ObservedContainer, Runtime } from "../../runtimes/mod.ts";
 import { addressOf, changedView, reportedOf, wellOf } from "./facts.ts";
 import type { PodEvent, PodView, ProbeView } from "../policy/plan.ts";
 import { currentOf } from "../policy/view.ts";
-import { Asker } from "./asker.ts";
+import { Asker, type PodAddress } from "./asker.ts";
 import type { ProbeOutcome } from "./outcome.ts";
 import { type ContainerProbes, PROBE_KINDS, type ProbeKind, probesOf } from "./spec.ts";
 import { beginRun, probeDue, probeView, type RunState, takeAnswer } from "./state.ts";
@@ -28,7 +28,7 @@ interface Run {
   readonly asking: Set<ProbeKind>;
   readonly voices: Map<ProbeKind, Voice>;
   readonly stop: AbortController;
-  address: string;
+  address: PodAddress;
   state: RunState;
 }
 
@@ -121,7 +121,7 @@ export class Prober implements AsyncDisposable {
       asking: new Set(),
       voices: before?.voices ?? new Map(),
       stop: new AbortController(),
-      address: "",
+      address: { host: "" },
       state: this.#begin(pod, specs, current, ending),
     };
   }

@@ -2,6 +2,12 @@ import { type Ms, ms } from "../../../core/base/mod.ts";
 import type { ProbeView } from "../policy/plan.ts";
 import { type ContainerProbes, PROBE_KINDS, type ProbeKind, type ProbeSpec } from "./spec.ts";
 
+/**
+ * Questions that come again meet on this grid, so that the probes of many pods share a wake-up of
+ * the process: each costs as much as several questions.
+ */
+const GRID = ms(250);
+
 /** How one probe of one run of a container stands. */
 export interface ProbeState {
   /** What holds since a threshold was reached last. */
@@ -46,10 +52,11 @@ export function beginRun(specs: ContainerProbes, start: RunStart): RunState {
     // A clock that was set back makes a run seem younger than none.
     const delay = Math.min(spec.initialDelay, Math.max(0, spec.initialDelay - start.age));
     const good = kind === "startup" ? known?.started : kind === "readiness" && known?.ready;
+    const jitter = spec.period * start.jitter(kind);
     probes[kind] = {
       verdict: good ? "success" : "unknown",
       count: 0,
-      due: ms(now + delay + spec.period * start.jitter(kind)),
+      due: ms(jitter > 0 ? onGrid(now + delay + jitter) : now + delay),
     };
   }
   return { containerId, ending, probes };
@@ -84,11 +91,16 @@ export function takeAnswer(
   const { kind, spec } = which;
   const before = state.probes[kind];
   if (!before) return state;
-  const due = ms(Math.max(answer.now, answer.began + spec.period));
+  const due = ms(Math.max(answer.now, onGrid(answer.began + spec.period)));
   return {
     ...state,
     probes: { ...state.probes, [kind]: { ...judge(before, spec, answer), due } },
   };
+}
+
+/** The nearest: a question that was asked a little late does not push the next one on. */
+function onGrid(at: number): number {
+  return Math.round(at / GRID) * GRID;
 }
 
 function judge(before: ProbeState, spec: ProbeSpec, answer: ProbeAnswer): ProbeState {

@@ -170,6 +170,8 @@ Deno.test("takeAnswer() keeps the period by the start of a question, and never a
       "readiness",
     );
   assert.equal(ask(1000, 1200), 6000);
+  assert.equal(ask(1070, 1200), 6000, "on the grid");
+  assert.equal(ask(1130, 1200), 6250, "on the grid");
   assert.equal(ask(1000, 8000), 8000);
 });
 

@@ -44,6 +44,11 @@ function set(map: Any, key: string, value: unknown): void {
   if (isMap(map) && (map[key] === undefined || map[key] === null)) map[key] = value;
 }
 
+/** Zero is no count: Kubernetes takes it for none given. */
+function setCount(map: Any, key: string, value: number): void {
+  if (isMap(map) && !map[key]) map[key] = value;
+}
+
 function each(list: Any, fn: (item: Any) => void): void {
   if (Array.isArray(list)) list.filter(isMap).forEach(fn);
 }
@@ -74,10 +79,10 @@ function containerDefaults(container: Any): void {
     set(container.resources.requests, name, limit);
   }
   for (const probe of ["livenessProbe", "readinessProbe", "startupProbe"]) {
-    set(container[probe], "timeoutSeconds", 1);
-    set(container[probe], "periodSeconds", 10);
-    set(container[probe], "successThreshold", 1);
-    set(container[probe], "failureThreshold", 3);
+    setCount(container[probe], "timeoutSeconds", 1);
+    setCount(container[probe], "periodSeconds", 10);
+    setCount(container[probe], "successThreshold", 1);
+    setCount(container[probe], "failureThreshold", 3);
     set(container[probe]?.httpGet, "path", "/");
     set(container[probe]?.httpGet, "scheme", "HTTP");
   }

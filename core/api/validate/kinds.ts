@@ -12,7 +12,7 @@ import {
   wrongType,
 } from "./field_error.ts";
 import { configKeyProblems, labelProblems } from "./names.ts";
-import { listAt, portNumber } from "./pod_spec.ts";
+import { listAt, portNumber } from "./values.ts";
 
 /** Bytes of all values of a ConfigMap or Secret; Kubernetes' own cap. */
 const DATA_BYTES = 1024 * 1024;

@@ -1,14 +1,9 @@
 import { isQuantity, parseQuantity } from "../quantity.ts";
-import {
-  duplicate,
-  invalid,
-  notSupported,
-  type Problems,
-  required,
-  wrongType,
-} from "./field_error.ts";
+import { duplicate, invalid, type Problems, required, wrongType } from "./field_error.ts";
 import { labelProblems, nameProblem } from "./names.ts";
 import { nodeAffinityProblems } from "./node_affinity.ts";
+import { probeProblems } from "./probe.ts";
+import { listAt, oneOf, PORT_NAME, portNumber, wholeNumber } from "./values.ts";
 
 // deno-lint-ignore no-explicit-any -- what a client sent; every member is checked before use
 type Any = any;
@@ -18,15 +13,6 @@ const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const RESTART = ["Always", "OnFailure", "Never"];
 const DNS = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
 const ENV_NAME = /^[\x20-\x3c\x3e-\u{10ffff}]+$/u;
-const PORT_NAME = /^(?!.*--)(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/;
-
-/** A list that may be absent. Adds a problem when it is something else. */
-export function listAt(field: string, value: Any, problems: Problems): Any[] {
-  if (value === undefined || value === null) return [];
-  if (Array.isArray(value)) return value;
-  problems.push(wrongType(field, value, "array"));
-  return [];
-}
 
 /** The problems of a pod's spec at `field` (`spec`, `spec.template.spec`). */
 export function podSpecProblems(field: string, spec: Any): Problems {
@@ -38,7 +24,10 @@ export function podSpecProblems(field: string, spec: Any): Problems {
   if (containers.length === 0) problems.push(required(`${field}.containers`));
   for (const list of ["initContainers", "containers"]) {
     listAt(`${field}.${list}`, spec[list], []).forEach((container: Any, index: number) => {
-      problems.push(...containerProblems(`${field}.${list}[${index}]`, container, names, volumes));
+      const at = `${field}.${list}[${index}]`;
+      problems.push(...containerProblems(at, container, names, volumes));
+      const probed = list === "containers" || container?.restartPolicy === "Always";
+      problems.push(...probeProblems(at, container, { probed }));
     });
   }
   oneOf(`${field}.restartPolicy`, spec.restartPolicy, RESTART, problems);
@@ -61,20 +50,6 @@ export function podSpecProblems(field: string, spec: Any): Problems {
     ...nodeAffinityProblems(`${field}.affinity.nodeAffinity`, spec.affinity?.nodeAffinity),
   );
   return problems;
-}
-
-function oneOf(field: string, value: Any, words: readonly string[], problems: Problems): void {
-  if (value !== undefined && value !== null && !words.includes(value)) {
-    problems.push(notSupported(field, value, words));
-  }
-}
-
-function wholeNumber(field: string, value: Any, problems: Problems, least = 0): void {
-  if (value === undefined || value === null) return;
-  if (!Number.isInteger(value)) problems.push(wrongType(field, value, "integer"));
-  else if (value < least) {
-    problems.push(invalid(field, value, `must be greater than or equal to ${least}`));
-  }
 }
 
 function volumeNames(field: string, value: Any, problems: Problems): Set<string> {
@@ -186,14 +161,6 @@ function portProblems(field: string, ports: Any, problems: Problems): void {
     if (names.has(port.name)) problems.push(duplicate(`${at}.name`, port.name));
     names.add(port.name);
   });
-}
-
-/** A port from 1 to 65535. */
-export function portNumber(field: string, value: Any, problems: Problems): void {
-  if (!Number.isInteger(value)) problems.push(wrongType(field, value, "integer"));
-  else if (value < 1 || value > 65535) {
-    problems.push(invalid(field, value, "must be between 1 and 65535, inclusive"));
-  }
 }
 
 function resourceProblems(field: string, resources: Any, problems: Problems): void {

@@ -15,6 +15,10 @@ export interface RuntimeInfo {
     readonly logs: boolean;
     /** Runs commands in containers and serves exec, attach and port-forward. */
     readonly streams: boolean;
+    /** The default handler honours {@linkcode Mount} `.recursiveReadOnly`. */
+    readonly recursiveReadOnly: boolean;
+    /** Honours {@linkcode SecurityContext} `.supplementalGroupsPolicy`. */
+    readonly supplementalGroupsPolicy: boolean;
   };
 }
 
@@ -51,6 +55,8 @@ export interface SecurityContext {
   readonly runAsGroup?: number;
   readonly runAsUserName?: string;
   readonly supplementalGroups?: readonly number[];
+  /** Whether groups that the image gives to the user count too. @default {"Merge"} */
+  readonly supplementalGroupsPolicy?: "Merge" | "Strict";
   readonly readOnlyRootFilesystem?: boolean;
   readonly privileged?: boolean;
   readonly noNewPrivileges?: boolean;
@@ -58,11 +64,14 @@ export interface SecurityContext {
   readonly dropCapabilities?: readonly string[];
   /** `RuntimeDefault`, `Unconfined` or `localhost/<profile>`. */
   readonly seccompProfile?: string;
+  /** As `seccompProfile`. */
   readonly apparmorProfile?: string;
   readonly hostNetwork?: boolean;
   readonly hostPid?: boolean;
   /** One PID namespace for all containers of the pod (`shareProcessNamespace`). */
   readonly sharePid?: boolean;
+  /** Container whose PID namespace is joined (`kubectl debug --target`). */
+  readonly targetContainerId?: string;
   readonly hostIpc?: boolean;
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
@@ -87,6 +96,10 @@ export interface SandboxConfig {
   readonly annotations: Readonly<Record<string, string>>;
   readonly cgroupParent?: string;
   readonly sysctls?: Readonly<Record<string, string>>;
+  /** What the sandbox needs beyond its containers (RuntimeClass `overhead`). */
+  readonly overhead?: ContainerResources;
+  /** Sum of what its containers may use; handlers that start a machine for the pod size it by this. */
+  readonly resources?: ContainerResources;
   readonly securityContext: SecurityContext;
   /** CRI runtime handler from the RuntimeClass; empty for the default. */
   readonly runtimeHandler?: string;
@@ -97,6 +110,8 @@ export interface Mount {
   readonly containerPath: string;
   readonly hostPath: string;
   readonly readonly: boolean;
+  /** Mounts below it are read-only too; needs `readonly` and private propagation. */
+  readonly recursiveReadOnly?: boolean;
   readonly propagation: "private" | "host-to-container" | "bidirectional";
 }
 
@@ -130,6 +145,8 @@ export interface ContainerConfig {
     readonly containerPath: string;
     readonly permissions: string;
   }[];
+  /** Fully qualified CDI names, e.g. `vendor.com/gpu=0`. */
+  readonly cdiDevices?: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** Below the sandbox's log directory, e.g. `web/0.log`. */
@@ -235,6 +252,63 @@ export type StreamRequest =
     readonly ports: readonly number[];
   };
 
+/** What one running container uses, from CRI `ContainerStats`. */
+export interface ContainerUsage {
+  readonly id: string;
+  readonly podUid: string;
+  readonly name: string;
+  /** When it was measured. */
+  readonly at: Ms;
+  /** Core nanoseconds since its start. */
+  readonly cpuNanos: number;
+  /** Memory in use that cannot be given back under pressure. */
+  readonly workingSet: Bytes;
+  /** All memory in use, page cache included; absent where the runtime does not say. */
+  readonly memory?: Bytes;
+  readonly rss?: Bytes;
+  readonly pageFaults?: number;
+  readonly majorPageFaults?: number;
+  /** Its writable layer. */
+  readonly filesystem?: { readonly used: Bytes; readonly inodes: number };
+}
+
+/** Counters of one network interface. */
+export interface InterfaceUsage {
+  readonly name: string;
+  readonly rxBytes: number;
+  readonly rxErrors: number;
+  readonly txBytes: number;
+  readonly txErrors: number;
+}
+
+/**
+ * What one ready sandbox uses beside its containers, from CRI `PodSandboxStats`. Its CPU and memory
+ * are left out: runtimes measure the cgroup's parent, which need not be the pod's alone; the sum of
+ * its containers is.
+ */
+export interface SandboxUsage {
+  readonly id: string;
+  readonly podUid: string;
+  readonly at: Ms;
+  /** Processes of all its containers. */
+  readonly processes?: number;
+  /** The first is the default one. Empty for host network. */
+  readonly interfaces: readonly InterfaceUsage[];
+}
+
+/** What everything of this node uses, at one time. */
+export interface Usage {
+  readonly sandboxes: readonly SandboxUsage[];
+  readonly containers: readonly ContainerUsage[];
+}
+
+/** A filesystem that images lie on, from CRI `ImageFsInfo`. */
+export interface ImageFilesystem {
+  readonly mountpoint: string;
+  readonly used: Bytes;
+  readonly inodes: number;
+}
+
 /**
  * Runs pods' sandboxes and containers. Two implementations: CRI (`cri/`) and the fake (`fake/`),
  * one conformance suite. Every call takes a signal and throws `AppError`: `ServiceUnavailable` when
@@ -278,6 +352,16 @@ export interface Runtime extends AsyncDisposable {
     timeout: Ms,
     signal: AbortSignal,
   ): Promise<{ exitCode: number; stdout: Uint8Array; stderr: Uint8Array }>;
+  /** What runs now uses; one pod's with `podUid`. What the runtime cannot measure is left out. */
+  usage(signal: AbortSignal, podUid?: string): Promise<Usage>;
+  imageFilesystems(signal: AbortSignal): Promise<ImageFilesystem[]>;
+  /**
+   * Changes limits of a container that runs or will; a field that is absent stays as it is, and a
+   * `cpuQuota` of -1 lifts it. @throws {AppError} Unsupported where the runtime cannot
+   */
+  updateResources(id: string, resources: ContainerResources, signal: AbortSignal): Promise<void>;
+  /** Makes the runtime open the container's log file anew, after it was renamed. */
+  reopenLog(id: string, signal: AbortSignal): Promise<void>;
   /** The URL of the runtime's streaming server for one exec, attach or port-forward. */
   streamUrl(request: StreamRequest, signal: AbortSignal): Promise<string>;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type ContainerConfig,
+  type ContainerUsage,
   LABEL,
   type ObservedContainer,
   type ObservedSandbox,
@@ -9,9 +10,11 @@ import {
   type SandboxConfig,
 } from "../../agent/runtimes/mod.ts";
 import {
+  type Bytes,
   type Deadline,
   deadline,
   isAppError,
+  mib,
   ms,
   seconds,
   sleep,
@@ -28,8 +31,15 @@ export type Program =
   | { readonly kind: "exit"; readonly code: number }
   /** Prints a line and ends with 0. */
   | { readonly kind: "print"; readonly line: string }
+  /** Prints a line over and over. */
+  | { readonly kind: "chat"; readonly line: string }
+  /** Holds at least {@linkcode HELD} of memory and burns CPU. */
+  | { readonly kind: "busy" }
   /** Names a program that the image does not have. */
   | { readonly kind: "absent" };
+
+/** What a busy container holds at least. */
+export const HELD: Bytes = mib(4);
 
 /** One implementation, ready to use. */
 export interface RuntimeHarness extends AsyncDisposable {
@@ -43,6 +53,8 @@ export interface RuntimeHarness extends AsyncDisposable {
   command(program: Program): readonly string[];
   /** A command for `execSync` that prints `out` and `err` and ends with `code`. */
   exec(out: string, err: string, code: number): readonly string[];
+  /** The memory limit of a container as the machine has it. */
+  memoryLimit(id: string): Promise<number>;
   /** A folder for log files. */
   readonly logDirectory: string;
 }
@@ -102,6 +114,7 @@ class Pod implements AsyncDisposable {
       portMappings: [],
       labels: { tier: "edge", "example.com/a": "b" },
       annotations: { note: "kept as it is: ünïcode" },
+      cgroupParent: "/skerry",
       securityContext: {},
     };
   }
@@ -173,6 +186,18 @@ class Pod implements AsyncDisposable {
     for (;; await sleep(systemClock, ms(10), this.signal)) {
       const found = await this.container(id);
       if (found?.state === state) return found;
+    }
+  }
+
+  /** Waits until what the container uses is as `wanted` says. */
+  async untilUsage(
+    id: string,
+    wanted: (usage: ContainerUsage) => boolean,
+  ): Promise<ContainerUsage> {
+    for (;; await sleep(systemClock, ms(50), this.signal)) {
+      const { containers } = await this.runtime.usage(this.signal, this.uid);
+      const found = containers.find((item) => item.id === id);
+      if (found && wanted(found)) return found;
     }
   }
 
@@ -421,6 +446,84 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
       );
     },
   },
+  "usage() shows what a container burns and holds, and its pod's network": {
+    async run({ runtime }, pod) {
+      const { id, sandboxId } = await pod.start({ kind: "busy" });
+      const used = await pod.untilUsage(
+        id,
+        ({ cpuNanos, workingSet }) => cpuNanos > 200_000_000 && workingSet > HELD,
+      );
+      assert.deepEqual([used.podUid, used.name], [pod.uid, "main"]);
+      assert.ok(Math.abs(used.at - systemClock.now()) < 60_000, `measured at ${used.at}`);
+      assert.ok((used.memory ?? Infinity) >= used.workingSet);
+      const { sandboxes } = await runtime.usage(pod.signal, pod.uid);
+      assert.deepEqual(sandboxes.map((item) => [item.id, item.podUid]), [[sandboxId, pod.uid]]);
+      assert.equal(sandboxes[0]?.interfaces[0]?.name, "eth0");
+      assert.ok((sandboxes[0]?.processes ?? 0) >= 1);
+    },
+  },
+  "usage() leaves out what has ended, and shows only the pod that is asked for": {
+    async run(harness, pod) {
+      await using other = new Pod(harness);
+      const [mine, its] = await Promise.all(
+        [pod, other].map((one) => one.start({ kind: "sleep" })),
+      );
+      const ids = async (uid?: string): Promise<readonly string[]> =>
+        (await harness.runtime.usage(pod.signal, uid)).containers.map(({ id }) => id);
+      assert.ok(mine && its);
+      assert.deepEqual(await ids(pod.uid), [mine.id]);
+      const all = await ids();
+      assert.ok(all.includes(mine.id) && all.includes(its.id));
+      await harness.runtime.stopSandbox(mine.sandboxId, pod.signal);
+      await pod.until(mine.id, "exited");
+      const { containers, sandboxes } = await harness.runtime.usage(pod.signal);
+      const seen = [...containers, ...sandboxes].map(({ podUid }) => podUid);
+      assert.deepEqual([seen.includes(pod.uid), seen.includes(other.uid)], [false, true]);
+    },
+  },
+  "imageFilesystems() names where images lie": {
+    async run({ runtime }, { signal }) {
+      const [found] = await runtime.imageFilesystems(signal);
+      assert.ok(found && found.mountpoint.startsWith("/") && found.used >= 0 && found.inodes >= 0);
+    },
+  },
+  "updateResources() changes the memory limit of a running container": {
+    async run({ runtime, memoryLimit }, pod) {
+      const sandboxId = await pod.runSandbox();
+      const resources = { memoryLimit: mib(64), cpuShares: 100 };
+      const id = await pod.create(sandboxId, { kind: "sleep" }, { resources });
+      await runtime.startContainer(id, pod.signal);
+      assert.equal(await memoryLimit(id), mib(64));
+      await runtime.updateResources(id, { memoryLimit: mib(96) }, pod.signal);
+      assert.equal(await memoryLimit(id), mib(96));
+      await runtime.updateResources(id, { cpuShares: 200 }, pod.signal);
+      assert.equal(await memoryLimit(id), mib(96));
+    },
+  },
+  "updateResources() and reopenLog() fail with NotFound when the container is absent": {
+    async run({ runtime }, { signal }) {
+      const id = "0123456789abcdef";
+      const absent = (error: unknown): boolean => isAppError(error, "NotFound");
+      await assert.rejects(runtime.updateResources(id, { cpuShares: 2 }, signal), absent);
+      await assert.rejects(runtime.reopenLog(id, signal), absent);
+    },
+  },
+  "reopenLog() fails for a container that has ended": {
+    async run({ runtime }, pod) {
+      const { id } = await pod.start({ kind: "exit", code: 0 });
+      await pod.until(id, "exited");
+      await assert.rejects(runtime.reopenLog(id, pod.signal), (error) => isAppError(error));
+    },
+  },
+  "a container can join the processes of another": {
+    async run({ runtime }, pod) {
+      const { sandboxId, id: target } = await pod.start({ kind: "sleep" });
+      const securityContext = { targetContainerId: target };
+      const id = await pod.create(sandboxId, { kind: "sleep" }, { name: "debug", securityContext });
+      await runtime.startContainer(id, pod.signal);
+      await pod.until(id, "running");
+    },
+  },
   "imageStatus() knows what is there and has nothing for what is not": {
     async run({ runtime, image, absentImage }, { signal }) {
       const info = await runtime.imageStatus(image, signal);
@@ -487,10 +590,18 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
       const { logPath } = await pod.until(id, "exited");
       assert.equal(logPath, `${pod.sandboxConfig.logDirectory}/main/0.log`);
       const line = /^\d{4}-\d\d-\d\dT[\d:.]+\S* stdout F hello log\n$/;
-      // The runtime may still be writing when it already says that the container has ended.
-      for (; !line.test(await Deno.readTextFile(logPath)); await sleep(systemClock, ms(10))) {
-        pod.signal.throwIfAborted();
-      }
+      await untilText(logPath, line, pod.signal);
+    },
+  },
+  "reopenLog() makes the runtime write to a new file": {
+    needs: "logs",
+    async run({ runtime }, pod) {
+      const { id } = await pod.start({ kind: "chat", line: "again" });
+      const logPath = (await pod.until(id, "running")).logPath;
+      await untilText(logPath, /again/, pod.signal);
+      await Deno.rename(logPath, `${logPath}.1`);
+      await runtime.reopenLog(id, pod.signal);
+      await untilText(logPath, /again/, pod.signal);
     },
   },
   "streamUrl() gives a loopback address for exec, attach and port-forward": {
@@ -507,6 +618,12 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
     },
   },
 };
+
+/** Waits until a file says `text`: a runtime may still be writing when it says that all has ended. */
+async function untilText(path: string, text: RegExp, signal: AbortSignal): Promise<void> {
+  const read = (): Promise<string> => Deno.readTextFile(path).catch(() => "");
+  while (!text.test(await read())) await sleep(systemClock, ms(10), signal);
+}
 
 /** Reads events in the background. */
 function follow(runtime: Runtime, signal: AbortSignal): {

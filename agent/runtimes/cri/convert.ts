@@ -68,6 +68,8 @@ export function toSandboxConfig(
       cgroupParent: config.cgroupParent ?? "",
       sysctls: { ...config.sysctls },
       securityContext: toSandboxSecurity(config.securityContext),
+      ...(config.overhead ? { overhead: toResources(config.overhead) } : {}),
+      ...(config.resources ? { resources: toResources(config.resources) } : {}),
     },
   };
 }
@@ -98,9 +100,11 @@ export function toContainerConfig(
       containerPath: mount.containerPath,
       hostPath: mount.hostPath,
       readonly: mount.readonly,
+      recursiveReadOnly: mount.recursiveReadOnly ?? false,
       propagation: PROPAGATION[mount.propagation],
     })),
     devices: config.devices.map((device) => ({ ...device })),
+    CDIDevices: (config.cdiDevices ?? []).map((name) => ({ name })),
     labels: { ...config.labels, ...podLabels(sandbox, node), [LABEL.containerName]: config.name },
     annotations: {
       ...config.annotations,
@@ -117,8 +121,8 @@ export function toContainerConfig(
   };
 }
 
-/** Zero means "no limit" in CRI, as an absent field does here. */
-function toResources(
+/** CRI's `LinuxContainerResources`. Zero means "as it is" there, as an absent field does here. */
+export function toResources(
   from: ContainerResources,
 ): MessageInitShape<typeof LinuxContainerResourcesSchema> {
   return {

@@ -99,3 +99,48 @@ Deno.test("toContainerConfig() sends limits as CRI counts them", () => {
   assert.equal(linux?.resources?.cpuQuota, 50_000n);
   assert.equal(linux?.resources?.memoryLimitInBytes, 67_108_864n);
 });
+
+Deno.test("toContainerConfig() joins the processes of the container that it targets", () => {
+  const { linux } = convert({ securityContext: { sharePid: true, targetContainerId: "c1" } });
+  const { pid, targetId } = linux?.securityContext?.namespaceOptions ?? {};
+  assert.deepEqual([pid, targetId], [NamespaceMode.TARGET, "c1"]);
+});
+
+Deno.test("toContainerConfig() names CDI devices and read-only mounts", () => {
+  const { CDIDevices, mounts } = convert({
+    cdiDevices: ["vendor.com/gpu=0"],
+    mounts: [{
+      containerPath: "/data",
+      hostPath: "/srv",
+      readonly: true,
+      recursiveReadOnly: true,
+      propagation: "private",
+    }],
+  });
+  assert.deepEqual(CDIDevices.map(({ name }) => name), ["vendor.com/gpu=0"]);
+  assert.deepEqual(mounts.map((mount) => [mount.readonly, mount.recursiveReadOnly]), [[
+    true,
+    true,
+  ]]);
+});
+
+const APPARMOR: [profile: string | undefined, name: string, ref: string | undefined][] = [
+  [undefined, "", undefined],
+  ["RuntimeDefault", "runtime/default", ""],
+  ["Unconfined", "unconfined", ""],
+  ["localhost/tight", "localhost/tight", "tight"],
+];
+for (const [profile, name, ref] of APPARMOR) {
+  Deno.test(`toContainerConfig() sends AppArmor profile ${profile} in both of CRI's forms`, () => {
+    const securityContext = profile === undefined ? {} : { apparmorProfile: profile };
+    const { apparmor, apparmorProfile } = convert({ securityContext }).linux?.securityContext ?? {};
+    assert.deepEqual([apparmorProfile, apparmor?.localhostRef], [name, ref]);
+  });
+}
+
+Deno.test("toSandboxConfig() says what the sandbox needs beyond its containers", () => {
+  const config = { ...SANDBOX, overhead: { memoryLimit: mib(16) }, resources: { cpuShares: 9 } };
+  const { linux } = create(PodSandboxConfigSchema, toSandboxConfig(config));
+  assert.equal(linux?.overhead?.memoryLimitInBytes, 16_777_216n);
+  assert.equal(linux?.resources?.cpuShares, 9n);
+});

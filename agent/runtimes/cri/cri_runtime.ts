@@ -9,7 +9,9 @@ import {
 import { LinkedAbort } from "../linked_abort.ts";
 import type {
   ContainerConfig,
+  ContainerResources,
   ImageAuth,
+  ImageFilesystem,
   ImageInfo,
   Observation,
   Runtime,
@@ -18,15 +20,17 @@ import type {
   RuntimeInfo,
   SandboxConfig,
   StreamRequest,
+  Usage,
 } from "../runtime.ts";
 import { type Call, callsOn, WORK_TIMEOUT } from "./calls.ts";
-import { toContainerConfig, toSandboxConfig } from "./convert.ts";
+import { toContainerConfig, toResources, toSandboxConfig } from "./convert.ts";
 import { CriEvents } from "./events.ts";
 import { RuntimeService } from "./gen/runtime_pb.ts";
 import { GrpcChannel } from "./grpc/channel.ts";
 import { CriImages } from "./images.ts";
 import { Observer } from "./observe.ts";
 import { runPush } from "./push.ts";
+import { readUsage } from "./usage.ts";
 
 /** Options of {@linkcode createCriRuntime}. */
 export interface CriRuntimeOptions {
@@ -76,7 +80,11 @@ class CriRuntime implements Runtime {
   }
 
   async info(signal: AbortSignal): Promise<RuntimeInfo> {
-    const answer = await this.#call(rpc.version, { version: "v1" }, signal);
+    const [answer, status] = await Promise.all([
+      this.#call(rpc.version, { version: "v1" }, signal),
+      this.#call(rpc.status, {}, signal),
+    ]);
+    const handler = status.runtimeHandlers.find(({ name }) => name === "");
     return {
       name: answer.runtimeName,
       version: answer.runtimeVersion,
@@ -86,6 +94,8 @@ class CriRuntime implements Runtime {
         pull: true,
         logs: true,
         streams: true,
+        recursiveReadOnly: handler?.features?.recursiveReadOnlyMounts ?? false,
+        supplementalGroupsPolicy: status.features?.supplementalGroupsPolicy ?? false,
       },
     };
   }
@@ -224,6 +234,27 @@ class CriRuntime implements Runtime {
       stdout: answer.stdout.slice(0, EXEC_OUTPUT),
       stderr: answer.stderr.slice(0, EXEC_OUTPUT),
     };
+  }
+
+  usage(signal: AbortSignal, podUid?: string): Promise<Usage> {
+    return readUsage(this.#call, this.#observer.selector(podUid), signal);
+  }
+
+  imageFilesystems(signal: AbortSignal): Promise<ImageFilesystem[]> {
+    return this.#images.filesystems(signal);
+  }
+
+  async updateResources(
+    id: string,
+    resources: ContainerResources,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const request = { containerId: id, linux: toResources(resources) };
+    await this.#call(rpc.updateContainerResources, request, signal, WORK_TIMEOUT);
+  }
+
+  async reopenLog(id: string, signal: AbortSignal): Promise<void> {
+    await this.#call(rpc.reopenContainerLog, { containerId: id }, signal);
   }
 
   async streamUrl(request: StreamRequest, signal: AbortSignal): Promise<string> {

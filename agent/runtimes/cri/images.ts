@@ -1,10 +1,10 @@
 import { bytes } from "../../../core/base/mod.ts";
-import type { ImageAuth, ImageInfo } from "../runtime.ts";
+import type { ImageAuth, ImageFilesystem, ImageInfo } from "../runtime.ts";
 import { type Call, WORK_TIMEOUT } from "./calls.ts";
 import { type Image, ImageService } from "./gen/runtime_pb.ts";
 import type { GrpcChannel } from "./grpc/channel.ts";
 
-const { imageStatus, listImages, pullImage, removeImage } = ImageService.method;
+const { imageFsInfo, imageStatus, listImages, pullImage, removeImage } = ImageService.method;
 
 /** The image half of CRI. */
 export class CriImages {
@@ -36,6 +36,16 @@ export class CriImages {
     };
     const request = { image: { image }, ...(credentials ? { auth: credentials } : {}) };
     return (await this.#channel.unary(pullImage, request, { signal })).imageRef;
+  }
+
+  /** {@linkcode Runtime.imageFilesystems}. */
+  async filesystems(signal: AbortSignal): Promise<ImageFilesystem[]> {
+    const { imageFilesystems } = await this.#call(imageFsInfo, {}, signal);
+    return imageFilesystems.map(({ fsId, usedBytes, inodesUsed }) => ({
+      mountpoint: fsId?.mountpoint ?? "",
+      used: bytes(Number(usedBytes?.value ?? 0)),
+      inodes: Number(inodesUsed?.value ?? 0),
+    }));
   }
 
   /** {@linkcode Runtime.removeImage}. */

@@ -48,13 +48,14 @@ export class Observer {
     this.#selector = node === undefined ? {} : { [LABEL.node]: node };
   }
 
+  /** The labels of what is seen, of all pods or of one. */
+  selector(podUid: string | undefined): Record<string, string> {
+    return { ...this.#selector, ...(podUid === undefined ? {} : { [LABEL.podUid]: podUid }) };
+  }
+
   /** The two lists, of all pods or of one. */
   async list(signal: AbortSignal, podUid?: string): Promise<Listing> {
-    const labelSelector = {
-      ...this.#selector,
-      ...(podUid === undefined ? {} : { [LABEL.podUid]: podUid }),
-    };
-    const filter = { labelSelector };
+    const filter = { labelSelector: this.selector(podUid) };
     const [sandboxes, containers] = await Promise.all([
       this.#call(listPodSandbox, { filter }, signal),
       this.#call(listContainers, { filter }, signal),

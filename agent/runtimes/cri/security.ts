@@ -7,6 +7,7 @@ import {
   type NamespaceOptionSchema,
   SecurityProfile_ProfileType as ProfileType,
   type SecurityProfileSchema,
+  SupplementalGroupsPolicy,
 } from "./gen/runtime_pb.ts";
 
 /**
@@ -46,7 +47,7 @@ export function toSandboxSecurity(
     namespaceOptions: toNamespaces(from),
     privileged: from.privileged ?? false,
     readonlyRootfs: from.readOnlyRootFilesystem ?? false,
-    supplementalGroups: (from.supplementalGroups ?? []).map(BigInt),
+    ...toGroups(from),
     ...toUser(from),
     ...toProfiles(from),
   };
@@ -66,12 +67,13 @@ export function toContainerSecurity(
     namespaceOptions: toNamespaces(from),
     runAsUsername: from.runAsUserName ?? "",
     readonlyRootfs: from.readOnlyRootFilesystem ?? false,
-    supplementalGroups: (from.supplementalGroups ?? []).map(BigInt),
+    ...toGroups(from),
     noNewPrivs: from.noNewPrivileges ?? false,
     maskedPaths: [...from.maskedPaths ?? (privileged ? [] : MASKED_PATHS)],
     readonlyPaths: [...from.readonlyPaths ?? (privileged ? [] : READONLY_PATHS)],
     ...toUser(from),
     ...toProfiles(from),
+    apparmorProfile: toApparmorName(from.apparmorProfile),
   };
 }
 
@@ -79,10 +81,26 @@ function toNamespaces(from: SecurityContext): MessageInitShape<typeof NamespaceO
   const pod = (onHost: boolean | undefined): NamespaceMode =>
     onHost ? NamespaceMode.NODE : NamespaceMode.POD;
   const ownPid = !from.hostPid && !from.sharePid;
-  return {
+  const namespaces = {
     network: pod(from.hostNetwork),
     pid: ownPid ? NamespaceMode.CONTAINER : pod(from.hostPid),
     ipc: pod(from.hostIpc),
+  };
+  if (from.targetContainerId === undefined) return namespaces;
+  return { ...namespaces, pid: NamespaceMode.TARGET, targetId: from.targetContainerId };
+}
+
+interface Groups {
+  supplementalGroups: bigint[];
+  supplementalGroupsPolicy: SupplementalGroupsPolicy;
+}
+
+function toGroups({ supplementalGroups = [], supplementalGroupsPolicy }: SecurityContext): Groups {
+  return {
+    supplementalGroups: supplementalGroups.map(BigInt),
+    supplementalGroupsPolicy: supplementalGroupsPolicy === "Strict"
+      ? SupplementalGroupsPolicy.Strict
+      : SupplementalGroupsPolicy.Merge,
   };
 }
 
@@ -111,4 +129,11 @@ function toProfile(text: string | undefined): Profile | undefined {
   if (text === "RuntimeDefault") return { profileType: ProfileType.RuntimeDefault };
   if (text === "Unconfined") return { profileType: ProfileType.Unconfined };
   return { profileType: ProfileType.Localhost, localhostRef: text.replace(/^localhost\//, "") };
+}
+
+/** The profile's name in the form that CRI had before it had `SecurityProfile`. */
+function toApparmorName(text: string | undefined): string {
+  if (text === undefined || text === "") return "";
+  if (text === "RuntimeDefault") return "runtime/default";
+  return text === "Unconfined" ? "unconfined" : `localhost/${text.replace(/^localhost\//, "")}`;
 }

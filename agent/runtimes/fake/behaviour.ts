@@ -1,4 +1,5 @@
 import { type Ms, ms } from "../../../core/base/mod.ts";
+import type { ContainerUsage } from "../runtime.ts";
 
 /** What one run of a container in the fake does. Every field has the default of a quiet server. */
 export interface ContainerBehaviour {
@@ -18,7 +19,12 @@ export interface ContainerBehaviour {
   readonly termCode?: number;
   /** Answers `execSync`. @default {exit code 0, no output} */
   readonly exec?: (command: readonly string[]) => ExecResult;
+  /** What it uses after it ran for `ran`. @default {no CPU, 1 MiB of memory} */
+  readonly usage?: (ran: Ms) => Partial<Measured>;
 }
+
+/** The numbers of a {@linkcode ContainerUsage}. */
+export type Measured = Omit<ContainerUsage, "id" | "podUid" | "name" | "at">;
 
 /** What a command of `execSync` does. */
 export interface ExecResult {

@@ -1,15 +1,21 @@
-import { AppError, type Clock, kib, type Ms, ms } from "../../../core/base/mod.ts";
+import { AppError, type Clock, kib, mib, type Ms, ms } from "../../../core/base/mod.ts";
 import { EventQueue } from "../event_queue.ts";
 import { LinkedAbort } from "../linked_abort.ts";
 import type {
   ContainerConfig,
+  ContainerResources,
+  ContainerUsage,
+  ImageFilesystem,
   ImageInfo,
+  InterfaceUsage,
   Observation,
   ObservedContainer,
   ObservedSandbox,
   Runtime,
   RuntimeEvent,
   SandboxConfig,
+  SandboxUsage,
+  Usage,
 } from "../runtime.ts";
 import type { ContainerBehaviour, ImageScript, PullScript } from "./behaviour.ts";
 import { FakeRuntime } from "./fake_runtime.ts";
@@ -36,6 +42,8 @@ export interface FakeContainer {
   exitCode?: number;
   reason?: string;
   message?: string;
+  /** Its limits now: those it was made with, and what updates changed of them. */
+  resources: ContainerResources;
   /** Ends a run that ends by itself. */
   timer?: Disposable;
   /** Called when it has ended. */
@@ -61,6 +69,9 @@ export class FakeMachine {
   readonly containers = new Map<string, FakeContainer>();
   readonly images = new Map<string, ImageInfo>();
   readonly pulls = new Map<string, number>();
+  /** Network counters by pod UID; pods without an entry have an idle `eth0`. */
+  readonly interfaces = new Map<string, readonly InterfaceUsage[]>();
+  readonly imageFilesystems: ImageFilesystem[] = [];
   readonly #scripts = new Map<string, ImageScript>();
   readonly #pullScripts = new Map<string, PullScript>();
   readonly #readers = new Set<EventQueue>();
@@ -245,6 +256,50 @@ export class FakeMachine {
       ),
     };
   }
+
+  /** What runs uses, of all pods or of one. */
+  usage(podUid?: string): Usage {
+    const wanted = ({ config }: FakeSandbox): boolean =>
+      podUid === undefined || config.podUid === podUid;
+    const containers = [...this.containers.values()]
+      .filter((item) => item.state === "running" && wanted(item.sandbox));
+    const now = this.clock.now();
+    return {
+      containers: containers.map((item) => toContainerUsage(item, now)),
+      sandboxes: [...this.sandboxes.values()].filter((item) => item.ready && wanted(item)).map(
+        (item) => ({
+          ...toSandboxUsage(item, now, this.interfaces.get(item.config.podUid)),
+          processes: containers.filter(({ sandbox }) => sandbox === item).length,
+        }),
+      ),
+    };
+  }
+}
+
+function toContainerUsage(container: FakeContainer, now: Ms): ContainerUsage {
+  const { id, sandbox, config, behaviour, startedAt = now } = container;
+  return {
+    id,
+    podUid: sandbox.config.podUid,
+    name: config.name,
+    at: now,
+    cpuNanos: 0,
+    workingSet: mib(1),
+    ...behaviour.usage?.(ms(now - startedAt)),
+  };
+}
+
+const IDLE: readonly InterfaceUsage[] = [
+  { name: "eth0", rxBytes: 0, rxErrors: 0, txBytes: 0, txErrors: 0 },
+];
+
+function toSandboxUsage(
+  { id, config }: FakeSandbox,
+  now: Ms,
+  interfaces: readonly InterfaceUsage[] = IDLE,
+): SandboxUsage {
+  const { podUid, securityContext } = config;
+  return { id, podUid, at: now, interfaces: securityContext.hostNetwork ? [] : interfaces };
 }
 
 function toObservedSandbox({ id, config, createdAt, ip, ready }: FakeSandbox): ObservedSandbox {

@@ -1,7 +1,9 @@
 import { AppError, type Ms, ms, sleep } from "../../../core/base/mod.ts";
 import {
   type ContainerConfig,
+  type ContainerResources,
   type ImageAuth,
+  type ImageFilesystem,
   type ImageInfo,
   LABEL,
   type Observation,
@@ -10,6 +12,7 @@ import {
   type RuntimeEvent,
   type RuntimeInfo,
   type SandboxConfig,
+  type Usage,
 } from "../runtime.ts";
 import type { FakeContainer, FakeMachine } from "./fake_machine.ts";
 
@@ -30,7 +33,14 @@ export class FakeRuntime implements Runtime {
 
   async info(signal: AbortSignal): Promise<RuntimeInfo> {
     await this.#call(signal);
-    const features = { events: true, pull: true, logs: false, streams: false };
+    const features = {
+      events: true,
+      pull: true,
+      logs: false,
+      streams: false,
+      recursiveReadOnly: true,
+      supplementalGroupsPolicy: true,
+    };
     return { name: "fake", version: "1.0.0", apiVersion: "v1", features };
   }
 
@@ -162,6 +172,7 @@ export class FakeRuntime implements Runtime {
       createdAt: machine.clock.now(),
       behaviour: machine.behaviourOf(config, sandbox.config),
       state: "created",
+      resources: config.resources,
       onExit: new Set(),
     });
     machine.changed(sandbox.config.podUid);
@@ -223,10 +234,7 @@ export class FakeRuntime implements Runtime {
     signal: AbortSignal,
   ): Promise<{ exitCode: number; stdout: Uint8Array; stderr: Uint8Array }> {
     await this.#call(signal);
-    const container = this.#container(id);
-    if (container.state !== "running") {
-      throw new AppError("InternalError", `Container ${id} is ${container.state}, not running`);
-    }
+    const container = this.#runningContainer(id);
     const result = container.behaviour.exec?.(command) ?? { exitCode: 0 };
     const duration = result.duration ?? ms(0);
     await this.#take(ms(Math.min(duration, timeout)), signal);
@@ -235,6 +243,31 @@ export class FakeRuntime implements Runtime {
     }
     const cut = (text = ""): Uint8Array => new TextEncoder().encode(text).slice(0, EXEC_OUTPUT);
     return { exitCode: result.exitCode, stdout: cut(result.stdout), stderr: cut(result.stderr) };
+  }
+
+  async usage(signal: AbortSignal, podUid?: string): Promise<Usage> {
+    await this.#call(signal);
+    return this.#machine.usage(podUid);
+  }
+
+  async imageFilesystems(signal: AbortSignal): Promise<ImageFilesystem[]> {
+    await this.#call(signal);
+    return [...this.#machine.imageFilesystems];
+  }
+
+  async updateResources(
+    id: string,
+    resources: ContainerResources,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#call(signal);
+    const container = this.#container(id);
+    container.resources = { ...container.resources, ...resources };
+  }
+
+  async reopenLog(id: string, signal: AbortSignal): Promise<void> {
+    await this.#call(signal);
+    this.#runningContainer(id);
   }
 
   streamUrl(): Promise<string> {
@@ -266,6 +299,12 @@ export class FakeRuntime implements Runtime {
     const container = this.#machine.containers.get(id);
     if (!container) throw absent("container", id);
     return container;
+  }
+
+  #runningContainer(id: string): FakeContainer {
+    const container = this.#container(id);
+    if (container.state === "running") return container;
+    throw new AppError("InternalError", `Container ${id} is ${container.state}, not running`);
   }
 }
 

@@ -5,6 +5,7 @@ export {
   crashLoop,
   type ExecResult,
   type ImageScript,
+  type Measured,
   type PullScript,
 } from "./behaviour.ts";
 export {

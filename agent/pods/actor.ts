@@ -1,4 +1,4 @@
-import type { Container, Pod } from "../../core/api/mod.ts";
+import type { Container, Pod, Service } from "../../core/api/mod.ts";
 import {
   AppError,
   type Clock,
@@ -32,6 +32,8 @@ export interface ActContext {
   readonly pod?: Pod;
   readonly objects: PodObjects;
   readonly facts: DownwardFacts;
+  /** The Services that the pod may be told of, read when a container is made. */
+  readonly services: () => readonly Service[];
   /** Sandbox attempt that containers are started in, for its config. */
   readonly attempt: number;
 }
@@ -180,7 +182,7 @@ export class Actor {
   ): Promise<void> {
     const { runtime, images } = this.#options;
     const fieldPath = `spec.containers{${action.container}}`;
-    const id = action.containerId ?? await this.#create(action, context);
+    const id = action.containerId ?? await this.#create(action, context, events);
     if (!action.containerId) {
       const message = `Created container: ${action.container}`;
       events.push({ type: "Normal", reason: "Created", message, fieldPath });
@@ -191,7 +193,11 @@ export class Actor {
     events.push({ type: "Normal", reason: "Started", message, fieldPath });
   }
 
-  async #create(action: Action & { type: "start" }, context: ActContext): Promise<string> {
+  async #create(
+    action: Action & { type: "start" },
+    context: ActContext,
+    events: PodEvent[],
+  ): Promise<string> {
     const { config, paths, runtime, images } = this.#options;
     const pod = podOf(context);
     const container = containerOf(pod, action.container);
@@ -199,7 +205,13 @@ export class Actor {
     if (image.state !== "present") {
       throw new AppError("Conflict", `image ${container.image} is no longer known to be there`);
     }
-    const env = resolveEnv(pod, container, context.objects, context.facts);
+    const { values: env, complaints } = resolveEnv({
+      ...{ pod, container, objects: context.objects, facts: context.facts },
+      services: context.services(),
+    });
+    for (const message of complaints) {
+      events.push({ type: "Warning", reason: "InvalidEnvironmentVariableNames", message });
+    }
     const mounts = await containerMounts(paths, { pod, container, env });
     const own = await ensureOwnFiles({
       pod,

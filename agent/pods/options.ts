@@ -36,6 +36,8 @@ export interface PodConfig extends SandboxNode {
   readonly cpuCapacity: number;
   /** The node's memory, for the downward API and OOM scores. */
   readonly memoryCapacity: Bytes;
+  /** The disk that pods write to, for the downward API. */
+  readonly storageCapacity: Bytes;
 }
 
 /** What the node itself says of its pods. Both are pure of side effects and may be asked often. */

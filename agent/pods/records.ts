@@ -1,4 +1,10 @@
-import { type KubeObject, type Pod, type PodStatus, RESOURCES } from "../../core/api/mod.ts";
+import {
+  type KubeObject,
+  type Pod,
+  type PodStatus,
+  RESOURCES,
+  type Service,
+} from "../../core/api/mod.ts";
 import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
 import { parseMemory, type PodMemory } from "./policy/memory.ts";
 import { isFromManifest } from "../manifests/mod.ts";
@@ -60,6 +66,15 @@ export class PodRecords {
         replaced: found !== undefined && !pod,
         ...readObjects(tx, pod),
       };
+    });
+  }
+
+  /** The Services that pods of a namespace may be told of. */
+  services(namespace: string): Service[] {
+    const { services } = RESOURCES;
+    return this.#store.transact((tx) => {
+      const ref = { resource: services, namespace: "default", name: "kubernetes" };
+      return [tx.get(ref) ?? [], tx.list(services, namespace)].flat() as Service[];
     });
   }
 
@@ -166,15 +181,22 @@ function readObjects(tx: Tx, pod: Pod | undefined): Pick<PodRecord, "objects" | 
   const refs = podRefs(pod);
   for (const name of refs.configMaps) {
     const found = tx.get({ resource: RESOURCES.configmaps, namespace, name });
-    version.push(name, found?.metadata.uid, found?.metadata.resourceVersion);
+    version.push(name, versionOf(found));
     if (found) objects.configMaps[name] = configMapData(found);
   }
   for (const name of refs.secrets) {
     const found = tx.get({ resource: RESOURCES.secrets, namespace, name });
-    version.push(name, found?.metadata.uid, found?.metadata.resourceVersion);
+    version.push(name, versionOf(found));
     if (found) objects.secrets[name] = secretData(found);
   }
   return { objects, version: JSON.stringify(version) };
+}
+
+/** What is immutable is read once: another one of its name is for pods that come later. */
+function versionOf(found: KubeObject | undefined): string {
+  if (!found) return "";
+  const { uid, resourceVersion } = found.metadata;
+  return found.immutable === true ? "immutable" : `${uid}/${resourceVersion}`;
 }
 
 function configMapData(object: KubeObject): ConfigData {

@@ -163,7 +163,9 @@ export class PodWorker {
         podIPs,
         cpuCapacity: config.cpuCapacity,
         memoryCapacity: config.memoryCapacity,
+        storageCapacity: config.storageCapacity,
       },
+      services: () => this.#options.records.services(name.namespace),
       attempt: readySandbox(view)?.attempt ?? 0,
     };
     return await actor.act(plan.actions, context);

@@ -1,6 +1,8 @@
+import { statfs } from "node:fs/promises";
 import type { Node } from "../../core/api/mod.ts";
 import {
   addProcessMetrics,
+  bytes,
   type Clock,
   type Logger,
   Metrics,
@@ -151,6 +153,7 @@ async function createPods(
     const advice = "mount a tmpfs there, or name one with --memory-dir";
     log.warn("pods with secret volumes are refused", { error: memory.why, advice });
   }
+  const { blocks, bsize } = await statfs(stateDir);
   const resolver = parseResolvConf(readFile("/etc/resolv.conf") ?? "");
   return new PodManager({
     ...base,
@@ -169,6 +172,7 @@ async function createPods(
       nodeDns: resolver,
       cpuCapacity: facts.cpus,
       memoryCapacity: facts.memory,
+      storageCapacity: bytes(blocks * bsize),
     },
   });
 }

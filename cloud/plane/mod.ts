@@ -3,3 +3,4 @@ export { createPlane, type PlaneOptions } from "./plane.ts";
 export { DEFAULT_NAMESPACES, ensureNamespaces } from "./namespaces.ts";
 export { tolerates } from "./tolerations.ts";
 export { logUnreadable } from "./unreadable.ts";
+export { PodAdmission } from "./pod_admission.ts";

@@ -17,6 +17,7 @@ import {
   createServiceAccountController,
   ensureNamespaces,
 } from "./namespaces.ts";
+import { ensurePriorityClasses, PodAdmission } from "./pod_admission.ts";
 import { createPodGarbageCollector } from "./pod_gc.ts";
 import { createReplicaSetController } from "./replicaset_controller.ts";
 import { createScheduler } from "./scheduler.ts";
@@ -37,9 +38,10 @@ export interface PlaneOptions {
  * @throws {RangeError} when `serviceRange` cannot be used
  */
 export function createPlane(options: PlaneOptions): Service[] {
-  const { store, serviceRange = "10.96.0.0/16" } = options;
+  const { serviceRange = "10.96.0.0/16" } = options;
+  const store = new PodAdmission(options.store);
   const views = new Views(options);
-  const context: PlaneContext = { ...options, views, actor: new Actor(store, views) };
+  const context: PlaneContext = { ...options, store, views, actor: new Actor(store, views) };
   const controllers = [
     createNamespaceController(context),
     createServiceAccountController(context),
@@ -52,20 +54,21 @@ export function createPlane(options: PlaneOptions): Service[] {
     createGarbageCollector(context),
   ];
   return [
-    defaultNamespaces(store),
+    defaultObjects(store),
     views.service("plane-views"),
     ...controllers,
     createEventSweep(options),
   ];
 }
 
-/** Makes the namespaces that every cluster has, then has nothing to do. */
-function defaultNamespaces(store: Store): Service {
+/** Makes the namespaces and classes that every cluster has, then has nothing to do. */
+function defaultObjects(store: Store): Service {
   return {
-    name: "default-namespaces",
+    name: "default-objects",
     onFailure: "restart",
     async run(signal, ready) {
       await ensureNamespaces(store);
+      await ensurePriorityClasses(store);
       ready();
       await untilAborted(signal);
     },

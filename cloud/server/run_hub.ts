@@ -25,7 +25,7 @@ import { answerCall } from "./calls.ts";
 import { streamSubresources } from "../../core/streaming/mod.ts";
 import { createDialPod, type OpenStream, podLogSubresource } from "../kubelet/mod.ts";
 import { createNodes } from "../nodes/mod.ts";
-import { createPlane } from "../plane/mod.ts";
+import { createPlane, PodAdmission } from "../plane/mod.ts";
 import { apiListenerService } from "./api_listener.ts";
 import { nodeListenerService } from "./node_listener.ts";
 import { protectNamespaces } from "./protect.ts";
@@ -97,7 +97,7 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
   );
 
   const api = createApi({
-    store,
+    store: new PodAdmission(store),
     resources: RESOURCE_LIST,
     authenticate: createAuthenticate({
       refused: (fingerprint, user) => join.identities.refused(fingerprint, user),

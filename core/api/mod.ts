@@ -1,5 +1,6 @@
 /** The API room: kinds, objects and the pure rules on them. It starts nothing. */
 export * from "./apps.ts";
+export * from "./classes.ts";
 export * from "./core.ts";
 export * from "./field_selectors.ts";
 export * from "./node.ts";

@@ -73,6 +73,13 @@ export const RESOURCES = {
   }),
   leases: define("coordination.k8s.io", "v1", "leases", "Lease"),
   endpointslices: define("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"),
+  priorityclasses: define("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", {
+    namespaced: false,
+    shortNames: ["pc"],
+  }),
+  runtimeclasses: define("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", {
+    namespaced: false,
+  }),
   wasmfunctions: define("skerry.dev", "v1alpha1", "wasmfunctions", "WasmFunction", {
     hasStatus: true,
     shortNames: ["wf"],

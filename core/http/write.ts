@@ -147,7 +147,7 @@ export function admitChange(
     // Only `finalize` changes them.
     object["spec"] = { ...object["spec"], finalizers: current["spec"]?.finalizers };
   }
-  setDefaults(resource, object);
+  setDefaults(resource, object, current);
   throwProblems(resource, object, current);
   return object;
 }

@@ -1,7 +1,11 @@
 import {
   type Container,
+  groupResource,
+  type KubeObject,
   type Node,
   type Pod,
+  RESOURCES,
+  type Service,
   type Volume,
   type WasmFunction,
   wasmFunctionMatchesNode,
@@ -20,24 +24,38 @@ export interface InterestIndex {
   node(name: string): Node | undefined;
   podsOf(node: string): readonly Pod[];
   functions(): readonly WasmFunction[];
+  servicesOf(namespace: string): readonly Service[];
 }
 
 /** Pods with this annotation are the hub's picture of a node's own static pods. */
 export const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
+const RUNTIME_CLASSES = groupResource(RESOURCES.runtimeclasses);
+
+/** Whose address every pod is told, whatever its namespace: Kubernetes' own. */
+const MASTER_SERVICE = keyOf("services", "default", "kubernetes");
+
 /**
  * What a node may see: its Node object, its pods and what they mount or take their environment and
- * pull secrets from, the functions placed on it and what they name. Pure. The same set filters
+ * pull secrets from, the Services that their environment tells of, the functions placed on it and
+ * what they name. Pure. The same set filters
  * replication and authorises the node's reads and writes, so a node never sees another's secrets.
+ * What a pod needs stands before it, so that it is there when the pod comes.
  *
  * Mirror pods are left out with all that they name: a node makes those itself, and could otherwise
  * give itself any secret by naming it in one.
  */
 export function interestOf(node: string, index: InterestIndex): Set<ObjectKey> {
   const keys = new Set<ObjectKey>([keyOf("nodes", "", node)]);
-  for (const pod of index.podsOf(node)) {
-    for (const key of podInterest(pod)) keys.add(key);
+  const pods = index.podsOf(node);
+  const named = pods.flatMap(podInterest);
+  if (named.length > 0) keys.add(MASTER_SERVICE);
+  for (const namespace of serviceNamespaces(pods)) {
+    for (const service of index.servicesOf(namespace)) {
+      if (hasClusterIP(service)) keys.add(keyOf("services", namespace, service.metadata.name));
+    }
   }
+  for (const key of named) keys.add(key);
   const labels = index.node(node)?.metadata.labels ?? {};
   for (const fn of index.functions()) {
     if (!isRecord(fn.spec) || !wasmFunctionMatchesNode(fn, { name: node, labels })) continue;
@@ -46,23 +64,39 @@ export function interestOf(node: string, index: InterestIndex): Set<ObjectKey> {
   return keys;
 }
 
-/** A pod and what it names. What is malformed names nothing: one bad object must not stop a hub. */
+/** The namespaces whose Services the environment of these pods tells of. */
+export function serviceNamespaces(pods: readonly Pod[]): Set<string> {
+  const out = new Set<string>();
+  for (const { metadata, spec } of pods) {
+    if (metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) continue;
+    if (spec?.enableServiceLinks !== false && metadata.namespace) out.add(metadata.namespace);
+  }
+  return out;
+}
+
+/** Whether a Service has an address of its own, which is what environments tell. */
+export function hasClusterIP(service: KubeObject): boolean {
+  const ip: unknown = isRecord(service.spec) ? service.spec["clusterIP"] : undefined;
+  return isName(ip) && ip !== "None";
+}
+
+/** What a pod names, and the pod. What is malformed names nothing: one bad object must not stop a hub. */
 export function podInterest(pod: Pod): ObjectKey[] {
   const { namespace, name, annotations } = pod.metadata;
   if (annotations?.[MIRROR_ANNOTATION] !== undefined) return [];
   const refs: Refs = { configMaps: [], secrets: [] };
-  const { containers, initContainers, volumes, imagePullSecrets } = isRecord(pod.spec)
-    ? pod.spec
-    : {} as Pod["spec"];
+  const { containers, initContainers, volumes, imagePullSecrets, runtimeClassName } =
+    isRecord(pod.spec) ? pod.spec : {} as Pod["spec"];
   for (const volume of records(volumes)) volumeInterest(volume as Partial<Volume>, refs);
   for (const container of [...records(containers), ...records(initContainers)]) {
     containerInterest(container as Partial<Container>, refs);
   }
   for (const ref of records(imagePullSecrets)) refs.secrets.push(ref["name"]);
   return [
-    keyOf("pods", namespace, name),
+    ...[runtimeClassName].filter(isName).map((ref) => keyOf(RUNTIME_CLASSES, undefined, ref)),
     ...refs.configMaps.filter(isName).map((ref) => keyOf("configmaps", namespace, ref)),
     ...refs.secrets.filter(isName).map((ref) => keyOf("secrets", namespace, ref)),
+    keyOf("pods", namespace, name),
   ];
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Node, Pod, WasmFunction } from "../api/mod.ts";
+import type { Node, Pod, Service, WasmFunction } from "../api/mod.ts";
 import { type InterestIndex, interestOf, MIRROR_ANNOTATION } from "./mod.ts";
 
 function pod(name: string, node: string, spec: Partial<Pod["spec"]> = {}): Pod {
@@ -21,12 +21,29 @@ function fn(name: string, placement: WasmFunction["spec"]["placement"]): WasmFun
   };
 }
 
+function service(name: string, namespace: string, clusterIP?: string): Service {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace },
+    spec: clusterIP === undefined ? {} : { clusterIP },
+  };
+}
+
+const SERVICES = [
+  service("web", "a", "10.96.0.2"),
+  service("headless", "a", "None"),
+  service("new", "a"),
+  service("other", "b", "10.96.0.3"),
+];
+
 function index(pods: Pod[], functions: WasmFunction[] = [], labels = {}): InterestIndex {
   const node: Node = { apiVersion: "v1", kind: "Node", metadata: { name: "n1", labels } };
   return {
     node: (name) => name === "n1" ? node : undefined,
     podsOf: (name) => pods.filter(({ spec }) => spec.nodeName === name),
     functions: () => functions,
+    servicesOf: (namespace) => SERVICES.filter(({ metadata }) => metadata.namespace === namespace),
   };
 }
 
@@ -38,6 +55,8 @@ Deno.test("interestOf() is the node alone when nothing is bound to it", () => {
 
 Deno.test("interestOf() follows every way by which a pod names a config or a secret", () => {
   const everything = pod("p", "n1", {
+    enableServiceLinks: false,
+    runtimeClassName: "kata",
     imagePullSecrets: [{ name: "pull" }],
     volumes: [
       { name: "1", configMap: { name: "cm-volume" } },
@@ -72,11 +91,22 @@ Deno.test("interestOf() follows every way by which a pod names a config or a sec
     "configmaps/a/cm-volume",
     "nodes//n1",
     "pods/a/p",
+    "runtimeclasses.node.k8s.io//kata",
     "secrets/a/pull",
     "secrets/a/s-env",
     "secrets/a/s-from",
     "secrets/a/s-proj",
     "secrets/a/s-volume",
+    "services/default/kubernetes",
+  ]);
+});
+
+Deno.test("interestOf() takes the Services with an address of pods that want links, before them", () => {
+  assert.deepEqual([...interestOf("n1", index([pod("p", "n1")]))], [
+    "nodes//n1",
+    "services/default/kubernetes",
+    "services/a/web",
+    "pods/a/p",
   ]);
 });
 
@@ -122,7 +152,8 @@ Deno.test("interestOf() takes any object without throwing, and gives only names"
       node: () => undefined,
       podsOf: () => [odd],
       functions: () => [oddFunction],
+      servicesOf: () => [{ ...service("s", "a"), spec: spec as never }],
     });
-    for (const key of keys) assert.match(key, /^[a-z.]+\/a?\/.+/s);
+    for (const key of keys) assert.match(key, /^[a-z0-9.]+\/(a|default)?\/.+/s);
   }));
 });

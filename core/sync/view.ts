@@ -6,11 +6,19 @@ import {
   type Pod,
   type ResourceDef,
   RESOURCES,
+  type Service,
   type WasmFunction,
 } from "../api/mod.ts";
 import { Informer } from "../cache/mod.ts";
 import type { Store } from "../store/mod.ts";
-import { interestOf, keyOf, type ObjectKey, podInterest } from "./interest.ts";
+import {
+  hasClusterIP,
+  interestOf,
+  keyOf,
+  type ObjectKey,
+  podInterest,
+  serviceNamespaces,
+} from "./interest.ts";
 
 /** Options of {@linkcode HubView}. */
 export interface HubViewOptions {
@@ -37,6 +45,8 @@ const KINDS = [
   RESOURCES.secrets,
   RESOURCES.nodes,
   RESOURCES.wasmfunctions,
+  RESOURCES.services,
+  RESOURCES.runtimeclasses,
 ] as const;
 
 /**
@@ -48,6 +58,9 @@ export class HubView {
   readonly #podsByNode;
   readonly #attached = new Map<string, Set<AttachedNode>>();
   readonly #watchers = new Map<ObjectKey, Set<AttachedNode>>();
+  /** Nodes by the namespaces whose Services their pods are told of. */
+  readonly #byNamespace = new Map<string, Set<AttachedNode>>();
+  readonly #servicesByNamespace;
   readonly #stale = new Set<AttachedNode>();
 
   constructor(options: HubViewOptions) {
@@ -63,6 +76,9 @@ export class HubView {
     this.#podsByNode = this.#informer<Pod>("pods").index(({ spec }) =>
       typeof spec?.nodeName === "string" ? [spec.nodeName] : []
     );
+    this.#servicesByNamespace = this.#informer<Service>("services").index(({ metadata }) => [
+      metadata.namespace ?? "",
+    ]);
   }
 
   /** Keeps the view up to date until `signal` aborts. @throws what cannot be healed by trying again */
@@ -96,7 +112,8 @@ export class HubView {
     others?.delete(attached);
     if (others?.size === 0) this.#attached.delete(attached.node);
     this.#stale.delete(attached);
-    for (const key of attached.interest) this.#unwatch(key, attached);
+    for (const key of attached.interest) removeFrom(this.#watchers, key, attached);
+    for (const one of attached.namespaces) removeFrom(this.#byNamespace, one, attached);
   }
 
   /** Works out what the node may see, tells it what entered and what left. @internal */
@@ -107,32 +124,19 @@ export class HubView {
       node: (name) => this.#informer<Node>("nodes").view.get(name),
       podsOf: (name) => this.#podsByNode.get(name),
       functions: () => this.#informer<WasmFunction>("wasmfunctions.skerry.dev").view.list(),
+      servicesOf: (namespace) => this.#servicesByNamespace.get(namespace),
     });
     attached.interest = after;
-    const different: ObjectKey[] = [];
-    for (const key of before) {
-      if (after.has(key)) continue;
-      this.#unwatch(key, attached);
-      different.push(key);
-    }
-    for (const key of after) {
-      if (before.has(key)) continue;
-      const watchers = this.#watchers.get(key) ?? new Set();
-      this.#watchers.set(key, watchers.add(attached));
-      different.push(key);
-    }
+    const different = move(this.#watchers, attached, { before, after });
+    const namespaces = serviceNamespaces(this.#podsByNode.get(attached.node));
+    move(this.#byNamespace, attached, { before: attached.namespaces, after: namespaces });
+    attached.namespaces = namespaces;
     if (different.length > 0) attached.changed(different);
   }
 
   /** Whether the interest of the node has to be worked out first. @internal */
   isStale(attached: AttachedNode): boolean {
     return this.#stale.has(attached);
-  }
-
-  #unwatch(key: ObjectKey, attached: AttachedNode): void {
-    const watchers = this.#watchers.get(key);
-    watchers?.delete(attached);
-    if (watchers?.size === 0) this.#watchers.delete(key);
   }
 
   #informer<T extends KubeObject>(resource: string): Informer<T> {
@@ -170,6 +174,11 @@ export class HubView {
       const [before, after] = [previous, object].map((side) => same(side?.["spec"]));
       return before === after ? [] : this.#attached.keys();
     }
+    if (resource === RESOURCES.services) {
+      const [before, after] = [previous, object].map((side) => side && hasClusterIP(side));
+      const nodes = this.#byNamespace.get(change[0]?.metadata.namespace ?? "") ?? [];
+      return before === after ? [] : [...nodes].map(({ node }) => node);
+    }
     return [];
   }
 
@@ -191,6 +200,7 @@ class AttachedNode implements NodeView {
   readonly changed: (keys: readonly ObjectKey[]) => void;
   readonly #view: HubView;
   interest: ReadonlySet<ObjectKey> = new Set();
+  namespaces: ReadonlySet<string> = new Set();
 
   constructor(view: HubView, node: string, changed: (keys: readonly ObjectKey[]) => void) {
     this.#view = view;
@@ -215,6 +225,25 @@ class AttachedNode implements NodeView {
   [Symbol.dispose](): void {
     this.#view.detach(this);
   }
+}
+
+/** Takes `node` off what it left and puts it on what it entered; both are returned. */
+function move<T>(
+  index: Map<string, Set<T>>,
+  node: T,
+  { before, after }: { before: ReadonlySet<string>; after: ReadonlySet<string> },
+): string[] {
+  const left = [...before].filter((key) => !after.has(key));
+  for (const key of left) removeFrom(index, key, node);
+  const entered = [...after].filter((key) => !before.has(key));
+  for (const key of entered) index.set(key, (index.get(key) ?? new Set()).add(node));
+  return [...left, ...entered];
+}
+
+function removeFrom<T>(index: Map<string, Set<T>>, key: string, node: T): void {
+  const nodes = index.get(key);
+  nodes?.delete(node);
+  if (nodes?.size === 0) index.delete(key);
 }
 
 function samePod(before: Pod, after: Pod): boolean {

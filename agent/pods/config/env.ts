@@ -1,75 +1,107 @@
-import type { Container, Pod } from "../../../core/api/mod.ts";
+import type { Container, Pod, Service } from "../../../core/api/mod.ts";
 import { AppError } from "../../../core/base/mod.ts";
-import { expandVariables } from "./expand.ts";
+import { expandVariables, type Variables } from "./expand.ts";
 import { type DownwardFacts, fieldValue, resourceFieldValue } from "./field_ref.ts";
+import { serviceEnv } from "./service_env.ts";
 import type { ConfigData, PodObjects } from "../policy/plan.ts";
 
 type EnvVar = NonNullable<Container["env"]>[number];
 
-/**
- * The environment of a container in order: `envFrom` first, then `env`, later ones winning, with
- * `$(NAME)` replaced by what stands before it.
- *
- * @throws {AppError} NotFound for a configMap, secret or key that is missing and not optional,
- *   Unsupported for a field that cannot be shown
- */
-export function resolveEnv(
-  pod: Pod,
-  container: Container,
-  objects: PodObjects,
-  facts: DownwardFacts,
-): Map<string, string> {
-  const values = new Map<string, string>();
-  for (const source of container.envFrom ?? []) {
-    const ref = source.configMapRef ?? source.secretRef;
-    if (!ref) continue;
-    const kind = source.configMapRef ? "configmap" : "secret";
-    const found = find(objects, kind, ref.name);
-    if (!found) {
-      if (ref.optional) continue;
-      throw missing(kind, ref.name);
-    }
-    for (const [key, value] of Object.entries(textOf(found))) {
-      values.set(`${source.prefix ?? ""}${key}`, value);
-    }
-  }
-  for (const variable of container.env ?? []) {
-    const value = variableValue(variable, values, { pod, container, objects, facts });
-    if (value !== undefined) values.set(variable.name, value);
-  }
-  return values;
-}
-
-interface Scope {
+/** What an environment is made of. */
+export interface EnvInput {
   readonly pod: Pod;
   readonly container: Container;
   readonly objects: PodObjects;
   readonly facts: DownwardFacts;
+  /** Those of the pod's namespace, and Kubernetes' own. @default {none} */
+  readonly services?: readonly Service[];
+}
+
+/** The environment of a container. */
+export interface Environment {
+  readonly values: ReadonlyMap<string, string>;
+  /** What a user should know of it: keys that are no names of variables, one sentence each. */
+  readonly complaints: readonly string[];
+}
+
+/** Kubernetes' rule for names of variables, without what leads up a folder. */
+const NAME = /^(?!\.$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
+
+/**
+ * The environment of a container in order: `envFrom` first, then `env`, later ones winning, with
+ * `$(NAME)` replaced by what stands before it or tells of a Service; then the Services' variables
+ * that nothing has set.
+ *
+ * @throws {AppError} NotFound for a configMap, secret or key that is missing and not optional,
+ *   Unsupported for a field that cannot be shown
+ */
+export function resolveEnv(input: EnvInput): Environment {
+  const values = new Map<string, string>();
+  const complaints: string[] = [];
+  for (const source of input.container.envFrom ?? []) addAll(values, source, { input, complaints });
+  const services = serviceEnv(input.pod, input.services ?? []);
+  const before = { get: (name: string) => values.get(name) ?? services.get(name) };
+  for (const variable of input.container.env ?? []) {
+    const value = variableValue(variable, before, input);
+    if (value !== undefined) values.set(variable.name, value);
+  }
+  for (const [name, value] of services) if (!values.has(name)) values.set(name, value);
+  return { values, complaints };
+}
+
+/** Adds every key of a configMap or secret. */
+function addAll(
+  values: Map<string, string>,
+  source: NonNullable<Container["envFrom"]>[number],
+  { input, complaints }: { readonly input: EnvInput; readonly complaints: string[] },
+): void {
+  const ref = source.configMapRef ?? source.secretRef;
+  if (!ref) return;
+  const kind = source.configMapRef ? "configmap" : "secret";
+  const found = find(input.objects, kind, ref.name);
+  if (!found) {
+    if (ref.optional) return;
+    throw missing(kind, ref.name);
+  }
+  const skipped: string[] = [];
+  for (const [key, value] of Object.entries(textOf(found))) {
+    const name = `${source.prefix ?? ""}${key}`;
+    if (NAME.test(name)) values.set(name, value);
+    else skipped.push(name);
+  }
+  if (skipped.length === 0) return;
+  const of = `${kind === "configmap" ? "configMap" : "secret"} ${
+    input.pod.metadata.namespace ?? "default"
+  }/${ref.name}`;
+  complaints.push(
+    `Keys [${skipped.sort().join(", ")}] from the EnvFrom ${of} were skipped since they are ` +
+      "considered invalid environment variable names.",
+  );
 }
 
 function variableValue(
   variable: EnvVar,
-  before: ReadonlyMap<string, string>,
-  scope: Scope,
+  before: Variables,
+  { pod, container, objects, facts }: EnvInput,
 ): string | undefined {
   const from = variable.valueFrom;
-  if (!from) return expandVariables(variable.value ?? "", before);
-  if (from.fieldRef) return fieldValue(scope.pod, from.fieldRef.fieldPath, scope.facts);
+  if (variable.value || !from) return expandVariables(variable.value ?? "", before);
+  if (from.fieldRef) return fieldValue(pod, from.fieldRef.fieldPath, facts);
   if (from.resourceFieldRef) {
-    return resourceFieldValue(scope.pod, scope.container, from.resourceFieldRef, scope.facts);
+    return resourceFieldValue(pod, container, from.resourceFieldRef, facts);
   }
   const ref = from.configMapKeyRef ?? from.secretKeyRef;
   if (!ref) return "";
   const kind = from.configMapKeyRef ? "configmap" : "secret";
-  const found = find(scope.objects, kind, ref.name);
-  const value = found && textOf(found)[ref.key];
+  const found = find(objects, kind, ref.name);
+  const value = found && valueOf(found, ref.key);
   if (value !== undefined) return value;
   if (ref.optional) return undefined;
   if (!found) throw missing(kind, ref.name);
   throw new AppError(
     "NotFound",
     `couldn't find key ${ref.key} in ${kind === "configmap" ? "ConfigMap" : "Secret"} ${
-      scope.pod.metadata.namespace ?? "default"
+      pod.metadata.namespace ?? "default"
     }/${ref.name}`,
   );
 }
@@ -90,10 +122,18 @@ function missing(kind: string, name: string): AppError {
 /** All values as text; a secret's bytes are read as UTF-8, as an environment must be text. */
 function textOf(config: ConfigData): Record<string, string> {
   const out: Record<string, string> = { ...config.data };
-  for (const [key, value] of Object.entries(config.binary)) {
-    out[key] = new TextDecoder().decode(decodeBase64(value));
-  }
+  for (const [key, value] of Object.entries(config.binary)) out[key] = decodeText(value);
   return out;
+}
+
+function valueOf(config: ConfigData, key: string): string | undefined {
+  if (Object.hasOwn(config.data, key)) return config.data[key];
+  const binary = Object.hasOwn(config.binary, key) ? config.binary[key] : undefined;
+  return binary === undefined ? undefined : decodeText(binary);
+}
+
+function decodeText(base64: string): string {
+  return new TextDecoder().decode(decodeBase64(base64));
 }
 
 /**

@@ -1,8 +1,13 @@
+/** Where the value of a variable is found. A map is one. */
+export interface Variables {
+  get(name: string): string | undefined;
+}
+
 /**
  * Replaces `$(NAME)` by the variable's value, as Kubernetes does in `command`, `args` and `env`:
  * `$$` is a plain `$`, and a name that is not known stays as it is written.
  */
-export function expandVariables(text: string, values: ReadonlyMap<string, string>): string {
+export function expandVariables(text: string, values: Variables): string {
   let out = "";
   for (let at = 0; at < text.length; at++) {
     const char = text[at];

@@ -1,4 +1,10 @@
-import { type Container, type Pod, quantityToNumber } from "../../../core/api/mod.ts";
+import {
+  type Container,
+  isQuantity,
+  type Pod,
+  quantityToMilli,
+  quantityToUnits,
+} from "../../../core/api/mod.ts";
 import { AppError, type Bytes } from "../../../core/base/mod.ts";
 import { limitOf, requestOf } from "../policy/resources.ts";
 
@@ -10,6 +16,7 @@ export interface DownwardFacts {
   /** Stand in for limits that are not set. */
   readonly cpuCapacity: number;
   readonly memoryCapacity: Bytes;
+  readonly storageCapacity: Bytes;
 }
 
 /**
@@ -66,22 +73,56 @@ export function resourceFieldValue(
       `resourceFieldRef names container "${ref.containerName}", which the pod does not have`,
     );
   }
-  const match = /^(limits|requests)\.(cpu|memory)$/.exec(ref.resource);
-  const [, side, resource] = match ?? [];
-  if (!side || !resource) {
+  const match = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.+)$/.exec(
+    ref.resource,
+  );
+  const [, side = "", resource = ""] = match ?? [];
+  if (!match) {
     throw new AppError("Unsupported", `resourceFieldRef cannot show "${ref.resource}"`);
   }
-  const capacity = resource === "cpu" ? facts.cpuCapacity : facts.memoryCapacity;
   const amount = side === "limits"
-    ? limitOf(of, resource) || capacity
+    ? limitOf(of, resource) || capacityOf(resource, facts)
     : requestOf(of, resource) ?? 0;
-  const divisor = quantityToNumber(ref.divisor) || 1;
-  return String(Math.ceil(Number((amount / divisor).toFixed(6))));
+  // Kubernetes counts CPU in thousandths and all else in whole units before it divides.
+  const read = resource === "cpu" ? quantityToMilli : quantityToUnits;
+  const divisor = isQuantity(ref.divisor) ? read(String(ref.divisor)) : 0;
+  return String(Math.ceil(read(amount.toFixed(9)) / (divisor || read("1"))));
+}
+
+function capacityOf(resource: string, facts: DownwardFacts): number {
+  if (resource === "cpu") return facts.cpuCapacity;
+  if (resource === "memory") return facts.memoryCapacity;
+  return resource === "ephemeral-storage" ? facts.storageCapacity : 0;
 }
 
 /** `key="value"` lines in order of keys, as Kubernetes writes labels into files. */
 function formatMap(values: Record<string, string>): string {
-  return Object.keys(values).sort().map((key) => `${key}=${JSON.stringify(values[key])}`).join(
+  return Object.keys(values).sort().map((key) => `${key}=${quote(values[key] ?? "")}`).join(
     "\n",
   );
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "\x07": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+  "\\": "\\\\",
+  '"': '\\"',
+};
+
+/** A text as Go's `%q` writes it, which is what readers of these files parse. */
+function quote(text: string): string {
+  return `"${
+    text.replace(/["\\]|\p{C}|[^\P{Z} ]/gu, (char) => {
+      const code = char.codePointAt(0) ?? 0;
+      if (ESCAPES[char] !== undefined) return ESCAPES[char];
+      if (code < 0x80) return `\\x${code.toString(16).padStart(2, "0")}`;
+      if (code < 0x10000) return `\\u${code.toString(16).padStart(4, "0")}`;
+      return `\\U${code.toString(16).padStart(8, "0")}`;
+    })
+  }"`;
 }

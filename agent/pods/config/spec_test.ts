@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import type { Container, Pod } from "../../../core/api/mod.ts";
 import { bytes, mib } from "../../../core/base/mod.ts";
-import { resolveEnv } from "./env.ts";
-import { expandVariables } from "./expand.ts";
-import { fieldValue } from "./field_ref.ts";
 import { hostsFile } from "./hosts.ts";
 import { pullPolicy } from "../policy/pull_policy.ts";
 import { PodPaths } from "../paths.ts";
@@ -23,6 +20,7 @@ const FACTS = {
   podIPs: ["10.0.0.2"],
   cpuCapacity: 4,
   memoryCapacity: bytes(2 ** 32),
+  storageCapacity: bytes(2 ** 36),
 };
 const NODE: NodePolicy = {
   nodeName: "n1",
@@ -44,77 +42,6 @@ function main(pod: Pod): Container {
 function withContainer(part: Partial<Container>): Pod {
   return testPod("p", { containers: [{ name: "main", image: "app:1", ...part }] });
 }
-
-Deno.test("expandVariables() follows Kubernetes' rules", () => {
-  const values = new Map([["A", "1"], ["B", "$(A)"]]);
-  for (
-    const [text, expected] of [
-      ["$(A)-$(B)", "1-$(A)"],
-      ["$$(A)", "$(A)"],
-      ["$$$(A)", "$1"],
-      ["$(NONE) $A $", "$(NONE) $A $"],
-      ["$(A", "$(A"],
-      ["$()", "$()"],
-    ]
-  ) assert.equal(expandVariables(text ?? "", values), expected);
-});
-
-Deno.test("resolveEnv() reads every source in order, later ones winning", () => {
-  const pod = withContainer({
-    envFrom: [{ prefix: "C_", configMapRef: { name: "cm" } }, {
-      secretRef: { name: "none", optional: true },
-    }],
-    env: [
-      { name: "A", value: "x" },
-      { name: "B", value: "$(A)$(C_a)$(LATER)" },
-      { name: "LATER", valueFrom: { secretKeyRef: { name: "sec", key: "key" } } },
-      { name: "C_a", valueFrom: { configMapKeyRef: { name: "cm", key: "b" } } },
-      { name: "NO", valueFrom: { configMapKeyRef: { name: "cm", key: "z", optional: true } } },
-      { name: "IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
-      {
-        name: "MEM",
-        valueFrom: { resourceFieldRef: { resource: "limits.memory", divisor: "1Mi" } },
-      },
-      { name: "CPU", valueFrom: { resourceFieldRef: { resource: "limits.cpu" } } },
-    ],
-    resources: { limits: { memory: "100Mi" } },
-  });
-  const env = resolveEnv(pod, main(pod), OBJECTS, FACTS);
-  assert.deepEqual(Object.fromEntries(env), {
-    C_a: "$(A)",
-    C_b: "$(A)",
-    C_blob: "bin",
-    A: "x",
-    B: "x1$(LATER)",
-    LATER: "top",
-    IP: "10.0.0.2",
-    MEM: "100",
-    CPU: "4",
-  });
-});
-
-Deno.test("resolveEnv() names what is missing", () => {
-  const cases: [Partial<Container>, RegExp][] = [
-    [{ envFrom: [{ secretRef: { name: "none" } }] }, /secret "none" not found/],
-    [
-      { env: [{ name: "A", valueFrom: { secretKeyRef: { name: "sec", key: "z" } } }] },
-      /key z in Sec/,
-    ],
-    [{ env: [{ name: "A", valueFrom: { fieldRef: { fieldPath: "spec.no" } } }] }, /"spec\.no"/],
-  ];
-  for (const [part, expected] of cases) {
-    const pod = withContainer(part);
-    assert.throws(() => resolveEnv(pod, main(pod), OBJECTS, FACTS), expected);
-  }
-});
-
-Deno.test("fieldValue() shows labels one by one and as a file", () => {
-  const pod = testPod("p");
-  pod.metadata.labels = { b: "2", a: 'x"y' };
-  assert.equal(fieldValue(pod, "metadata.labels['b']", FACTS), "2");
-  assert.equal(fieldValue(pod, "metadata.labels", FACTS), 'a="x\\"y"\nb="2"');
-  assert.equal(fieldValue(pod, "metadata.annotations['none']", FACTS), "");
-});
 
 Deno.test("qosClass() and cgroupNumbers() compute what the kubelet computes", () => {
   const cases: [Container["resources"], string, object][] = [

@@ -18,13 +18,10 @@ export function configProblem(
   },
 ): string | undefined {
   try {
-    resolveEnv(pod, container, input.objects, {
-      nodeName: input.node.nodeName,
-      hostIPs: input.node.hostIPs,
-      podIPs: input.ips,
-      cpuCapacity: 1,
-      memoryCapacity: bytes(1),
-    });
+    const { nodeName, hostIPs } = input.node;
+    const capacity = { cpuCapacity: 1, memoryCapacity: bytes(1), storageCapacity: bytes(1) };
+    const facts = { nodeName, hostIPs, podIPs: input.ips, ...capacity };
+    resolveEnv({ pod, container, objects: input.objects, facts });
   } catch (error) {
     return errorText(error);
   }

@@ -127,6 +127,7 @@ class Bench implements PodBench {
         memoryDir: `${this.dir}/memory`,
         cpuCapacity: 4,
         memoryCapacity: bytes(2 ** 32),
+        storageCapacity: bytes(2 ** 36),
         ...this.options.config,
       },
       hostIPs: () => ["192.0.2.1"],

@@ -72,7 +72,8 @@ function addSource(
 function downwardText(item: DownwardItem, { pod, facts }: Scope): string {
   if (item.fieldRef) return fieldValue(pod, item.fieldRef.fieldPath, facts);
   const ref = item.resourceFieldRef;
-  const container = pod.spec.containers.find((one) => one.name === ref?.containerName);
+  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const container = all.find((one) => one.name === ref?.containerName);
   if (!ref || !container) {
     throw new AppError("Invalid", `downwardAPI item ${item.path} names no field of a container`);
   }

@@ -23,6 +23,8 @@ const GROUPS = new Set([
   "authentication.k8s.io",
   "autoscaling",
   "policy",
+  "scheduling.k8s.io",
+  "node.k8s.io",
 ]);
 
 /** The type of a kind, `undefined` when it is not described here. */

@@ -6,11 +6,14 @@ type Any = any;
 /**
  * Fills in Kubernetes' own defaults where clients rely on them, in place. Patches and
  * `kubectl apply` compare with the stored object, so the values are those of a real API server.
+ * `old` is the state before, for an update.
  */
-export function setDefaults(resource: ResourceDef, object: KubeObject): void {
+export function setDefaults(resource: ResourceDef, object: KubeObject, old?: KubeObject): void {
   const spec: Any = object["spec"];
   switch (`${resource.group}/${resource.kind}`) {
     case "/Pod":
+      // Admission gave them to the pod; a client that replaces it need not know them.
+      for (const key of ["priority", "preemptionPolicy"]) set(spec, key, old?.["spec"]?.[key]);
       return podDefaults(spec, isMap(object.metadata) && !!object.metadata.deletionTimestamp);
     case "/Service":
       return serviceDefaults(spec);
@@ -26,6 +29,8 @@ export function setDefaults(resource: ResourceDef, object: KubeObject): void {
         set(object["spec"] ??= {}, "finalizers", ["kubernetes"]);
       }
       return;
+    case "scheduling.k8s.io/PriorityClass":
+      return set(object, "preemptionPolicy", "PreemptLowerPriority");
     case "apps/Deployment":
       return deploymentDefaults(spec, object);
     case "apps/ReplicaSet":

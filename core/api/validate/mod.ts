@@ -1,4 +1,5 @@
 import type { KubeObject, ResourceDef } from "../object.ts";
+import { priorityClassProblems, runtimeClassProblems } from "./classes.ts";
 import type { Problems } from "./field_error.ts";
 import {
   configProblems,
@@ -33,6 +34,8 @@ const VALIDATORS: Readonly<Record<string, Validator>> = {
   "apps/ReplicaSet": workloadProblems,
   "apps/DaemonSet": workloadProblems,
   "coordination.k8s.io/Lease": leaseProblems,
+  "scheduling.k8s.io/PriorityClass": priorityClassProblems,
+  "node.k8s.io/RuntimeClass": runtimeClassProblems,
   "skerry.dev/WasmFunction": wasmFunctionProblems,
 };
 

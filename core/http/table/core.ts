@@ -192,3 +192,31 @@ export const endpointSliceTable: KindTable = {
     ];
   },
 };
+
+/** `kubectl get priorityclasses`. */
+export const priorityClassTable: KindTable = {
+  columns: [
+    NAME,
+    column("Value", "Priority of the pods that have this class."),
+    column("Global-Default", "Whether pods that name no class have this one."),
+    AGE,
+    column("PreemptionPolicy", "Whether such pods push others out."),
+  ],
+  cells: (object, now) => [
+    object.metadata.name,
+    String(object["value"] ?? 0),
+    String(object["globalDefault"] === true),
+    ageOf(object.metadata.creationTimestamp, now),
+    text(object["preemptionPolicy"]),
+  ],
+};
+
+/** `kubectl get runtimeclasses`. */
+export const runtimeClassTable: KindTable = {
+  columns: [NAME, column("Handler", "What the node's runtime calls it."), AGE],
+  cells: (object, now) => [
+    object.metadata.name,
+    text(object["handler"]),
+    ageOf(object.metadata.creationTimestamp, now),
+  ],
+};

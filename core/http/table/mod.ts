@@ -9,6 +9,8 @@ import {
   namespaceTable,
   nodeTable,
   plainTable,
+  priorityClassTable,
+  runtimeClassTable,
   secretTable,
   serviceAccountTable,
   serviceTable,
@@ -42,6 +44,8 @@ const TABLES: Readonly<Record<string, KindTable>> = {
   "daemonsets.apps": daemonSetTable,
   "leases.coordination.k8s.io": leaseTable,
   "endpointslices.discovery.k8s.io": endpointSliceTable,
+  "priorityclasses.scheduling.k8s.io": priorityClassTable,
+  "runtimeclasses.node.k8s.io": runtimeClassTable,
   "wasmfunctions.skerry.dev": wasmFunctionTable,
 };
 

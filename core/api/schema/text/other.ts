@@ -3,6 +3,12 @@ export const OTHER_TYPES = `
 Lease = apiVersion:0:string kind:0:string metadata:1:ObjectMeta spec:2:LeaseSpec
 LeaseSpec = holderIdentity:1:*string leaseDurationSeconds:2:*int32 acquireTime:3:MicroTime
   renewTime:4:MicroTime leaseTransitions:5:*int32 strategy:6:*string preferredHolder:7:*string
+PriorityClass = apiVersion:0:string kind:0:string metadata:1:ObjectMeta value*:2:int32
+  globalDefault:3:bool description:4:string preemptionPolicy:5:*string
+RuntimeClass = apiVersion:0:string kind:0:string metadata:1:ObjectMeta handler*:2:string
+  overhead:3:Overhead scheduling:4:Scheduling
+Overhead = podFixed:1:map:Quantity
+Scheduling = nodeSelector:1:map:string tolerations:2:[]Toleration
 EndpointSlice = apiVersion:0:string kind:0:string metadata:1:ObjectMeta addressType*:4:string
   endpoints*:2:[]Endpoint ports:3:[]EndpointPort
 Endpoint = addresses*:1:[]string conditions:2:EndpointConditions hostname:3:*string

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { type KubeObject, type ResourceDef, RESOURCES } from "../api/mod.ts";
+import { seededRandom, silentLogger, systemClock } from "../base/mod.ts";
+import { openSqliteStore, type SqliteStore } from "../store/mod.ts";
+import { HubView, type NodeView } from "./mod.ts";
+
+/** A view on a store in memory; `until` waits for what a node may see. */
+async function inView(
+  body: (place: {
+    readonly store: SqliteStore;
+    readonly node: NodeView;
+    until(key: string, there: boolean): Promise<void>;
+  }) => Promise<void>,
+): Promise<void> {
+  using store = openSqliteStore({ path: ":memory:", clock: systemClock });
+  const stop = new AbortController();
+  const common = { clock: systemClock, random: seededRandom(1), log: silentLogger };
+  const view = new HubView({ store, ...common });
+  const running = view.run(stop.signal).catch(() => {});
+  await view.synced;
+  const waiters = new Set<() => void>();
+  using node = view.attach("n1", () => {
+    for (const look of [...waiters]) look();
+  });
+  const until = (key: string, there: boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if ((node.object(key) !== undefined) !== there) return;
+        waiters.delete(look);
+        resolve();
+      };
+      waiters.add(look);
+      look();
+    });
+  try {
+    await body({ store, node, until });
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+function put(store: SqliteStore, resource: ResourceDef, object: Partial<KubeObject>): void {
+  store.transact((tx) => tx.put(resource, object as KubeObject));
+}
+
+function service(name: string, clusterIP?: string): Partial<KubeObject> {
+  const metadata = { name, namespace: "a", uid: name };
+  return { metadata, spec: clusterIP === undefined ? {} : { clusterIP } };
+}
+
+Deno.test("HubView shows a Service to the nodes of its namespace once it has an address", () =>
+  inView(async ({ store, node, until }) => {
+    put(store, RESOURCES.services, service("web"));
+    put(store, RESOURCES.pods, {
+      metadata: { name: "p", namespace: "a", uid: "p" },
+      spec: { nodeName: "n1", containers: [] },
+    });
+    await until("pods/a/p", true);
+    assert.equal(node.has("services/a/web"), false);
+    put(store, RESOURCES.services, service("web", "10.96.0.2"));
+    await until("services/a/web", true);
+    put(store, RESOURCES.services, { ...service("web", "10.96.0.2"), status: { seen: true } });
+    store.transact((tx) => tx.purge({ resource: RESOURCES.pods, namespace: "a", name: "p" }));
+    await until("services/a/web", false);
+    assert.equal(node.has("services/a/web"), false);
+  }));
+
+Deno.test("HubView shows the RuntimeClass that a pod names", () =>
+  inView(async ({ store, until }) => {
+    put(store, RESOURCES.pods, {
+      metadata: { name: "p", namespace: "a", uid: "p" },
+      spec: { nodeName: "n1", containers: [], runtimeClassName: "kata" },
+    });
+    await until("pods/a/p", true);
+    put(store, RESOURCES.runtimeclasses, {
+      metadata: { name: "kata", uid: "kata" },
+      handler: "kata-qemu",
+    });
+    await until("runtimeclasses.node.k8s.io//kata", true);
+  }));

@@ -10,25 +10,22 @@ import { type Clock, toTime } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { NewIntent } from "../../core/sync/mod.ts";
 import { isFromManifest } from "../manifests/mod.ts";
+import type { NodeEvent } from "../node/mod.ts";
 import type { PodEvent, PodReports } from "../pods/mod.ts";
+import { type CorrelatedEvent, EventCorrelator } from "./event_correlator.ts";
 
 /** Where intents go: the outbox of the link, or nowhere on a node without a hub. */
 export type Enqueue = (tx: Tx, intent: NewIntent) => void;
 
 /** What the pods room reports, as intents of docs/protocol.md 5. */
-export function podReports(enqueue: Enqueue, node: string, clock: Clock): PodReports {
+export function podReports(enqueue: Enqueue, events: EventReports): PodReports {
   return {
     status: (tx, pod) => enqueue(tx, podStatusIntent(tx, pod)),
-    gone: (tx, pod) =>
-      enqueue(tx, { key: `pod-gone/${pod.metadata.uid}`, kind: "pod-gone", body: refOf(pod) }),
-    event: (tx, pod, event) => {
-      const object = eventObject(pod, event, node, toTime(clock.now()));
-      enqueue(tx, {
-        key: `event/${object.metadata.namespace}/${object.metadata.name}`,
-        kind: "event",
-        body: { event: object },
-      });
+    gone: (tx, pod) => {
+      enqueue(tx, { key: `pod-gone/${pod.metadata.uid}`, kind: "pod-gone", body: refOf(pod) });
+      events.forget(pod);
     },
+    event: (tx, pod, event) => events.pod(tx, pod, event),
   };
 }
 
@@ -84,35 +81,84 @@ function refOf(pod: Pod): { namespace: string; name: string; uid: string } {
   return { namespace, name, uid };
 }
 
-/** A Kubernetes Event about a pod. The same reason and message keep one name, so that they count up. */
-function eventObject(pod: Pod, event: PodEvent, node: string, time: string): KubeObject {
-  const { namespace, name, uid } = refOf(pod);
+/** What an Event is about. */
+type Involved = {
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly fieldPath?: string;
+};
+
+/** Tells users what happened: as Kubernetes Events, as few as a kubelet would make. */
+export class EventReports {
+  readonly #enqueue: Enqueue;
+  readonly #node: string;
+  readonly #clock: Clock;
+  readonly #events = new EventCorrelator();
+
+  constructor(enqueue: Enqueue, node: string, clock: Clock) {
+    this.#enqueue = enqueue;
+    this.#node = node;
+    this.#clock = clock;
+  }
+
+  /** An Event of a pod. */
+  pod(tx: Tx, pod: Pod, event: PodEvent): void {
+    const { fieldPath } = event;
+    const where = fieldPath === undefined ? {} : { fieldPath };
+    this.#tell(tx, { kind: "Pod", ...refOf(pod), ...where }, event);
+  }
+
+  /** An Event of this node. Like the kubelet's it names the node where others have a UID. */
+  node(tx: Tx, event: NodeEvent): void {
+    this.#tell(tx, { kind: "Node", name: this.#node, uid: this.#node }, event);
+  }
+
+  /** Forgets a pod that is gone. */
+  forget(pod: Pod): void {
+    this.#events.forget(refOf(pod).uid);
+  }
+
+  #tell(tx: Tx, involved: Involved, event: NodeEvent): void {
+    const { type, reason, message } = event;
+    const { uid, fieldPath } = involved;
+    const raw = { uid, type, reason, message, ...(fieldPath === undefined ? {} : { fieldPath }) };
+    const told = this.#events.correlate(raw, this.#clock.now());
+    if (!told) return;
+    const object = eventObject(involved, event, told, this.#node);
+    const { namespace, name } = object.metadata;
+    this.#enqueue(tx, {
+      key: `event/${namespace}/${name}`,
+      kind: "event",
+      body: { event: object },
+    });
+  }
+}
+
+function eventObject(
+  involved: Involved,
+  { type, reason }: NodeEvent,
+  told: CorrelatedEvent,
+  node: string,
+): KubeObject {
   return {
     apiVersion: "v1",
     kind: "Event",
     metadata: {
-      // A name has at most 253 characters, and the hash takes 17 of them.
-      name: `${name.slice(0, 236)}.${hash(`${uid}${event.reason}${event.message}`)}`,
-      namespace,
+      // A name has at most 253 characters, and the word takes 17 of them.
+      name: `${involved.name.slice(0, 236)}.${told.series}`,
+      namespace: involved.namespace ?? "default",
     },
-    involvedObject: { apiVersion: "v1", kind: "Pod", name, namespace, uid },
-    reason: event.reason,
-    message: event.message,
-    type: event.type,
+    involvedObject: { apiVersion: "v1", ...involved },
+    reason,
+    message: told.message,
+    type,
     source: { component: "skerry-agent", host: node },
     reportingComponent: "skerry-agent",
     reportingInstance: node,
-    firstTimestamp: time,
-    lastTimestamp: time,
-    count: 1,
+    firstTimestamp: toTime(told.firstTimestamp),
+    lastTimestamp: toTime(told.lastTimestamp),
+    count: told.count,
   };
-}
-
-/** FNV-1a in 64 bits as hex: names one event among a pod's. */
-function hash(text: string): string {
-  let value = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(text)) {
-    value = BigInt.asUintN(64, (value ^ BigInt(byte)) * 0x100000001b3n);
-  }
-  return value.toString(16).padStart(16, "0");
 }

@@ -1,9 +1,9 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { type Event, type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { VirtualClock } from "../../core/base/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
 import type { NewIntent } from "../../core/sync/mod.ts";
-import { podReports, reportAll } from "./reports.ts";
+import { EventReports, podReports, reportAll } from "./reports.ts";
 
 function pod(name: string, node: string, phase?: "Running"): Pod {
   return {
@@ -29,25 +29,35 @@ Deno.test("reportAll() sends the node and every pod of it that has a status, onc
   deepStrictEqual(sent.map(({ key }) => key), ["node", "pod-status/uid-mine"]);
 });
 
-Deno.test("podReports() names one event of a pod alike each time, so that it counts up", () => {
+Deno.test("EventReports tells of the same event of a pod as one that counts up", () => {
   using store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
   const sent: NewIntent[] = [];
-  const reports = podReports((_tx, intent) => sent.push(intent), "n1", new VirtualClock());
+  const events = new EventReports((_tx, intent) => sent.push(intent), "n1", new VirtualClock());
+  const reports = podReports(() => {}, events);
   const event = { type: "Warning", reason: "BackOff", message: "Back-off" } as const;
   store.transact((tx) => {
-    reports.event(tx, pod("web", "n1"), event);
-    reports.event(tx, pod("web", "n1"), event);
+    reports.event(tx, pod("web", "n1"), { ...event, fieldPath: "spec.containers{c}" });
+    reports.event(tx, pod("web", "n1"), { ...event, fieldPath: "spec.containers{c}" });
     reports.event(tx, pod("web", "n1"), { ...event, reason: "Failed" });
     reports.event(tx, pod("api", "n1"), event);
+    reports.event(tx, pod("a".repeat(253), "n1"), event);
+    events.node(tx, { ...event, reason: "NodeNotReady" });
   });
-  const keys = sent.map(({ key }) => key);
-  strictEqual(keys[0], keys[1]);
-  strictEqual(new Set(keys).size, 3);
-  const long = pod("a".repeat(253), "n1");
-  store.transact((tx) => reports.event(tx, long, event));
-  const made = (sent.at(-1)?.body as { event: { metadata: { name: string } } }).event;
-  strictEqual(made.metadata.name.length, 253);
-  const body = sent[0]?.body as { event: { involvedObject: { uid: string }; reason: string } };
-  strictEqual(body.event.involvedObject.uid, "uid-web");
-  strictEqual(body.event.reason, "BackOff");
+  const bodies = sent.map(({ body }) => (body as { event: Event }).event);
+  strictEqual(sent[0]?.key, sent[1]?.key);
+  strictEqual(new Set(sent.map(({ key }) => key)).size, 5);
+  deepStrictEqual(bodies.map(({ count }) => count), [1, 2, 1, 1, 1, 1]);
+  deepStrictEqual(bodies[0]?.involvedObject, {
+    apiVersion: "v1",
+    kind: "Pod",
+    namespace: "default",
+    name: "web",
+    uid: "uid-web",
+    fieldPath: "spec.containers{c}",
+  });
+  strictEqual(bodies[4]?.metadata.name.length, 253);
+  const { metadata, involvedObject, reason } = bodies[5] as Event;
+  deepStrictEqual(involvedObject, { apiVersion: "v1", kind: "Node", name: "n1", uid: "n1" });
+  strictEqual(metadata.namespace, "default");
+  strictEqual(reason, "NodeNotReady");
 });

@@ -259,6 +259,7 @@ export class PodManager implements Service {
         for await (const event of this.#options.runtime.events(signal)) {
           if (event.podUid !== undefined) this.#add(event.podUid);
           else {
+            this.#options.onRuntime?.();
             this.#addAll();
             await this.#findOrphans();
           }
@@ -331,8 +332,10 @@ export class PodManager implements Service {
   #warn(message: string, error: unknown, uid?: string): void {
     const fields = { ...(uid ? { uid } : {}), error: errorText(error) };
     const { log } = this.#options;
-    if (isAppError(error, "ServiceUnavailable")) log.debug(message, fields);
-    else log.warn(message, fields);
+    if (isAppError(error, "ServiceUnavailable")) {
+      log.debug(message, fields);
+      this.#options.onRuntime?.();
+    } else log.warn(message, fields);
   }
 }
 

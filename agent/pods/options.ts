@@ -64,6 +64,8 @@ export interface PodManagerOptions {
   /** Whether the store shows what the hub wants; before that nothing without a pod object is removed. */
   readonly synced: () => boolean;
   readonly report: PodReports;
+  /** Told when the runtime was lost or has come back. */
+  readonly onRuntime?: () => void;
   /** @default {every pod is let in, none is ended} */
   readonly verdicts?: NodeVerdicts;
 }

@@ -1,12 +1,7 @@
-import { statfs } from "node:fs/promises";
-import type { Node } from "../../core/api/mod.ts";
 import {
   addProcessMetrics,
   bytes,
-  type Clock,
-  type Logger,
   Metrics,
-  type Random,
   type Service,
   Supervisor,
   systemClock,
@@ -24,35 +19,33 @@ import {
   VERSION,
 } from "../../core/parts/mod.ts";
 import { createRunnerClient, type RunnerClient } from "../../core/runnerapi/mod.ts";
-import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
+import { openSqliteStore } from "../../core/store/mod.ts";
 import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
 import { createKubelet, type Kubelet, localSubresources, serveTunnel } from "../kubelet/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
-import { loadMachineFacts, type MachineFacts, nodeService } from "../node/mod.ts";
+import { loadDisk, loadMachineFacts } from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
 import { ManifestFolder } from "../manifests/mod.ts";
-import { buryPod, findMemoryDir, parseResolvConf, PodManager, StaticPods } from "../pods/mod.ts";
+import {
+  buryPod,
+  findMemoryDir,
+  parseResolvConf,
+  PodManager,
+  type PodReports,
+  StaticPods,
+} from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
+import type { Base } from "./base.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
+import { NodeCare } from "./node_care.ts";
 import { renewalService } from "./renewal.ts";
 import {
   type Enqueue,
+  EventReports,
   functionStatusIntent,
-  nodeIntent,
   podReports,
   reportAll,
 } from "./reports.ts";
-
-/** What every piece of the running agent shares. */
-interface Base {
-  readonly options: AgentOptions;
-  readonly node: string;
-  readonly store: LocalStore;
-  readonly facts: MachineFacts;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-}
 
 /** Runs the agent until the process is told to stop. */
 export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Promise<void> {
@@ -89,7 +82,19 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   }));
   const parts: Parts = { synced: options.hub === "" };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
-  if (runtime) parts.pods = await createPods(base, runtime, parts, enqueue);
+  const events = new EventReports(enqueue, node, clock);
+  const care = new NodeCare({
+    ...base,
+    runtime,
+    enqueue,
+    events,
+    engine: () => engineOf(parts),
+    onAddresses: () => parts.link?.kick(),
+  });
+  if (runtime) {
+    const report = podReports(enqueue, events);
+    parts.pods = await createPods(base, { runtime, parts, report, care });
+  }
   const kubelet = createKubelet({ node, store, pods: parts.pods, runtime });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
@@ -120,7 +125,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       subresources: parts.pods ? localSubresources({ kubelet, pods: parts.pods, clock }) : [],
       routes: [],
     }),
-    createNode(base, runtime, parts, enqueue),
+    ...care.services,
     ...(parts.pods ? [parts.pods] : []),
     manifests(base, parts),
     functions,
@@ -140,27 +145,32 @@ interface Parts {
   synced: boolean;
 }
 
+function engineOf(parts: Parts): string | undefined {
+  const engine = parts.functions?.runner?.engine;
+  return engine && `wasmtime ${engine.version}`;
+}
+
 async function createPods(
   base: Base,
-  runtime: Runtime,
-  parts: Parts,
-  enqueue: Enqueue,
+  around: { runtime: Runtime; parts: Parts; report: PodReports; care: NodeCare },
 ): Promise<PodManager> {
-  const { options, node, facts, clock, log } = base;
+  const { runtime, parts, report, care } = around;
+  const { options, node, facts, log } = base;
   const stateDir = options["state-dir"];
   const memory = await findMemoryDir(options["memory-dir"], { node, stateDir });
   if ("why" in memory) {
     const advice = "mount a tmpfs there, or name one with --memory-dir";
     log.warn("pods with secret volumes are refused", { error: memory.why, advice });
   }
-  const { blocks, bsize } = await statfs(stateDir);
+  const disk = await loadDisk(stateDir);
   const resolver = parseResolvConf(readFile("/etc/resolv.conf") ?? "");
   return new PodManager({
     ...base,
     runtime,
     hostIPs: () => options["node-ip"] ? [options["node-ip"]] : facts.addresses,
     synced: () => parts.synced,
-    report: podReports(enqueue, node, clock),
+    report,
+    onRuntime: () => care.onRuntime(),
     config: {
       nodeName: node,
       stateDir,
@@ -172,7 +182,7 @@ async function createPods(
       nodeDns: resolver,
       cpuCapacity: facts.cpus,
       memoryCapacity: facts.memory,
-      storageCapacity: bytes(blocks * bsize),
+      storageCapacity: disk?.size ?? bytes(0),
     },
   });
 }
@@ -208,52 +218,6 @@ function createFunctions(
     synced: () => parts.synced,
     report: (tx, fn, status) => enqueue(tx, functionStatusIntent(fn, status, node)),
   });
-}
-
-function createNode(
-  base: Base,
-  runtime: Runtime | undefined,
-  parts: Parts,
-  enqueue: Enqueue,
-): Service {
-  const { options, node } = base;
-  return nodeService({
-    ...base,
-    name: node,
-    address: options["node-ip"],
-    labels: Object.fromEntries(options.labels.map((text) => {
-      const at = text.indexOf("=");
-      return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
-    })),
-    version: VERSION,
-    probes: {
-      ...(runtime ? { runtime: (signal: AbortSignal) => probeRuntime(runtime, signal) } : {}),
-      engine: () => {
-        const engine = parts.functions?.runner?.engine;
-        return Promise.resolve(engine ? `wasmtime ${engine.version}` : undefined);
-      },
-    },
-    report: (tx, object: Node) => enqueue(tx, nodeIntent(object)),
-    onAddresses: () => parts.link?.kick(),
-  });
-}
-
-async function probeRuntime(
-  runtime: Runtime,
-  signal: AbortSignal,
-): Promise<{ version: string; problem?: string }> {
-  try {
-    const info = await runtime.info(signal);
-    const version = `${info.name}://${info.version}`;
-    const bad = (await runtime.conditions(signal)).find((condition) => !condition.status);
-    return bad ? { version, problem: `${bad.type}: ${bad.message || bad.reason}` } : { version };
-  } catch (error) {
-    if (signal.aborted) throw error;
-    return {
-      version: "unknown://",
-      problem: error instanceof Error ? error.message : String(error),
-    };
-  }
 }
 
 interface HubLink extends Disposable {

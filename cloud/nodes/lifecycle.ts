@@ -1,4 +1,13 @@
-import type { Condition, Node, Pod, Taint, Toleration } from "../../core/api/mod.ts";
+import {
+  type Condition,
+  CONDITION_TAINTS,
+  conditionTaints,
+  type Node,
+  type Pod,
+  type Taint,
+  TAINTS,
+  tolerates,
+} from "../../core/api/mod.ts";
 import { fromTime, type Ms, ms, seconds, toTime } from "../../core/base/mod.ts";
 
 /** A node without a Lease renewal for this long is NotReady. */
@@ -8,9 +17,8 @@ export const EVICT_AFTER = "skerry.dev/evict-after";
 /** What a silent node said of itself last: its conditions as JSON. */
 export const REPORTED = "skerry.dev/reported-conditions";
 
-const UNREACHABLE = "node.kubernetes.io/unreachable";
-const NOT_READY = "node.kubernetes.io/not-ready";
-const OURS: readonly string[] = [UNREACHABLE, NOT_READY];
+/** Taints that evict, beside keeping new pods away. */
+const HEALTH: readonly string[] = [TAINTS.unreachable, TAINTS.notReady];
 
 /** What there is to know of a node's health. */
 export interface NodeFacts {
@@ -43,12 +51,11 @@ export function decideNode({ node, lastAlive, now }: NodeFacts): NodeVerdict {
   const before = conditionsOf(node);
   const kept = node.metadata.annotations?.[REPORTED];
   const conditions = alive ? restored(before, kept) : silenced(before, now);
-  const ready = conditions.find(({ type }) => type === "Ready")?.status;
   const told = before.filter(isReported);
   return {
     alive,
     conditions,
-    taints: decideTaints(node.spec?.taints ?? [], ready, now),
+    taints: decideTaints(node.spec?.taints ?? [], conditions, now),
     // Written once, when the node falls silent: afterwards the conditions are ours, not the node's.
     reported: alive ? undefined : kept ?? (told.length > 0 ? JSON.stringify(told) : undefined),
     ...(alive ? { again: ms(lastAlive + GRACE - now) } : {}),
@@ -110,22 +117,30 @@ function readConditions(text: string | undefined): Condition[] {
   }
 }
 
-/** The taints with ours set right; all others and their order stay. */
+/** The taints with those that follow from conditions set right; all others and their order stay. */
 function decideTaints(
   taints: readonly Taint[],
-  ready: Condition["status"] | undefined,
+  conditions: readonly Condition[],
   now: Ms,
 ): readonly Taint[] {
-  const key = ready === "True" ? undefined : ready === "Unknown" ? UNREACHABLE : NOT_READY;
-  const others = taints.filter((taint) => !OURS.includes(taint.key));
-  if (key === undefined) return others.length === taints.length ? taints : others;
-  const wanted = (["NoSchedule", "NoExecute"] as const).map((effect): Taint =>
+  const others = taints.filter((taint) => !CONDITION_TAINTS.includes(taint.key));
+  const wanted = wantedTaints(conditions).map(({ key, effect }): Taint =>
     taints.find((taint) => taint.key === key && taint.effect === effect) ??
       { key, effect, timeAdded: toTime(now) }
   );
   const right = taints.length === others.length + wanted.length &&
     wanted.every((taint) => taints.includes(taint));
   return right ? taints : [...others, ...wanted];
+}
+
+/** As the node lifecycle controller has them; a node that never said so is not ready. */
+function wantedTaints(conditions: readonly Condition[]): Pick<Taint, "key" | "effect">[] {
+  const ready = conditions.some(({ type }) => type === "Ready");
+  const keys = conditionTaints(conditions);
+  return [...ready ? [] : [TAINTS.notReady], ...keys].flatMap((key) => [
+    { key, effect: "NoSchedule" } as const,
+    ...(HEALTH.includes(key) ? [{ key, effect: "NoExecute" } as const] : []),
+  ]);
 }
 
 /** What is to be done about a pod of a node. */
@@ -164,23 +179,16 @@ function evictAt(
   { node, now }: { node: Node; now: Ms },
 ): Ms | undefined {
   const since = fromTime(taint.timeAdded) ?? now;
-  const matching = (pod.spec.tolerations ?? []).filter((one) => matches(one, taint));
+  const matching = (pod.spec.tolerations ?? []).filter((one) => tolerates([one], taint));
   const asked = matching.map(({ tolerationSeconds }) => tolerationSeconds)
     .filter((one) => one !== undefined);
   const [first] = asked;
   if (first !== undefined) return ms(since + Math.max(0, Math.min(...asked)) * 1000);
   if (matching.length > 0) return undefined;
-  if (!OURS.includes(taint.key)) return since;
+  if (!HEALTH.includes(taint.key)) return since;
   const text = node.metadata.annotations?.[EVICT_AFTER];
   const after = text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
   return after === undefined ? undefined : ms(since + after * 1000);
-}
-
-function matches(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === "Exists") return true;
-  return Boolean(toleration.key) && (toleration.value ?? "") === (taint.value ?? "");
 }
 
 /**

@@ -5,8 +5,12 @@ import { decideNode, decidePod, REPORTED } from "./lifecycle.ts";
 import { dueNodes, RENEW_EVERY } from "./leases.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 12) as Ms;
-const READY: Condition = { type: "Ready", status: "True", reason: "AgentReady" };
-const DISK: Condition = { type: "DiskPressure", status: "False", reason: "AgentHasNoDiskPressure" };
+const READY: Condition = { type: "Ready", status: "True", reason: "KubeletReady" };
+const DISK: Condition = {
+  type: "DiskPressure",
+  status: "False",
+  reason: "KubeletHasNoDiskPressure",
+};
 
 function nodeOf(conditions: Condition[], more: Partial<Node> = {}): Node {
   return {
@@ -68,6 +72,28 @@ Deno.test("decideNode() prefers what a returning node says now over what it said
     "node.kubernetes.io/not-ready:NoSchedule",
     "node.kubernetes.io/not-ready:NoExecute",
   ]);
+});
+
+Deno.test("decideNode() taints by every condition, and takes away what no condition stands for", () => {
+  const pressed = (status: Condition["status"]): Condition[] => [
+    READY,
+    ...["MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"].map((type) => ({
+      type,
+      status,
+    })),
+  ];
+  const sick = decideNode({ node: nodeOf(pressed("True")), lastAlive: NOW, now: NOW });
+  assert.deepEqual(keys(sick.taints), [
+    "node.kubernetes.io/memory-pressure:NoSchedule",
+    "node.kubernetes.io/disk-pressure:NoSchedule",
+    "node.kubernetes.io/network-unavailable:NoSchedule",
+    "node.kubernetes.io/pid-pressure:NoSchedule",
+  ]);
+  const spec = { taints: [...sick.taints] };
+  const same = decideNode({ node: nodeOf(pressed("True"), { spec }), lastAlive: NOW, now: NOW });
+  assert.equal(same.taints, spec.taints);
+  const well = decideNode({ node: nodeOf(pressed("False"), { spec }), lastAlive: NOW, now: NOW });
+  assert.deepEqual(well.taints, []);
 });
 
 Deno.test("decideNode() takes rubbish in its annotation for nothing", () => {

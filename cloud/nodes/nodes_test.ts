@@ -40,7 +40,7 @@ async function start() {
     addNode: async (name: string) => {
       const ref = { resource: RESOURCES.nodes, name };
       await store.create(RESOURCES.nodes, { apiVersion: "v1", kind: "Node", metadata: { name } });
-      const conditions = [{ type: "Ready", status: "True", reason: "AgentReady" }];
+      const conditions = [{ type: "Ready", status: "True", reason: "KubeletReady" }];
       await store.update(ref, (node) => ({ ...node, status: { conditions } }), {
         subresource: "status",
       });

@@ -1,19 +1,21 @@
 import {
   type DaemonSet,
+  matchesNode,
   type Node,
   type Pod,
   RESOURCES,
   type Taint,
+  TAINTS,
   type Toleration,
+  untolerated,
 } from "../../core/api/mod.ts";
 import type { Ms } from "../../core/base/mod.ts";
 import { type Action, jsonEqual } from "../../core/control/mod.ts";
 import { claim } from "./claim.ts";
-import { matchesNode } from "./node_affinity.ts";
 import { availableIn, isReady, isTerminated, podFromTemplate } from "./pods.ts";
 import type { Plan } from "./replicaset.ts";
 import { resolveCount, templateHash } from "./template.ts";
-import { TAINTS, taintsOf, untolerated } from "./tolerations.ts";
+import { taintsOf } from "./taints.ts";
 
 /** The label that tells which template a DaemonSet's pod was made from. */
 export const REVISION_HASH = "controller-revision-hash";

@@ -1,9 +1,19 @@
-import type { Node, Pod } from "../../core/api/mod.ts";
+import {
+  type Amounts,
+  hostPortsOf,
+  matchesNode,
+  type Node,
+  type Pod,
+  portsClash,
+  readAmounts,
+  requestsOf,
+  TAINTS,
+  tolerates,
+  untolerated,
+} from "../../core/api/mod.ts";
 import { controllerOf } from "../../core/control/mod.ts";
-import { matchesNode } from "./node_affinity.ts";
-import { type Amounts, hostPortsOf, portsClash, readAmounts, requestsOf } from "./pod_resources.ts";
 import { isTerminated } from "./pods.ts";
-import { TAINTS, taintsOf, tolerates, untolerated } from "./tolerations.ts";
+import { taintsOf } from "./taints.ts";
 
 /** What the scheduler looks at. */
 export interface ScheduleInput {

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Node, NodeSelectorTerm, Pod, PodSpec } from "../../core/api/mod.ts";
+import {
+  matchesNode,
+  type Node,
+  type NodeSelectorTerm,
+  type Pod,
+  type PodSpec,
+  requestsOf,
+} from "../../core/api/mod.ts";
 import { readyNode } from "./harness_test_helper.ts";
-import { matchesNode } from "./node_affinity.ts";
-import { requestsOf } from "./pod_resources.ts";
 import { schedule } from "./schedule.ts";
-import { taintsOf } from "./tolerations.ts";
+import { taintsOf } from "./taints.ts";
 
 function podOf(spec: Partial<PodSpec> = {}, owner?: string): Pod {
   const controller = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "rs", controller: true };
@@ -40,6 +45,11 @@ const TAINTED = readyNode("tainted", {
   spec: { taints: [{ key: "gpu", value: "yes", effect: "NoSchedule" }] },
 });
 const CORDONED = readyNode("cordoned", { spec: { unschedulable: true } });
+const withCondition = (name: string, type: string): Node => {
+  const node = readyNode(name);
+  const conditions = [...node.status?.conditions ?? [], { type, status: "True" as const }];
+  return { ...node, status: { ...node.status, conditions } };
+};
 const withReady = (name: string, status: "False" | "Unknown"): Node =>
   readyNode(name, {
     status: {
@@ -117,6 +127,18 @@ const CASES: {
     pod: { tolerations: [{ operator: "Exists" }] },
     nodes: [{ ...withReady("x", "Unknown"), spec: { unschedulable: true } }],
     want: "-> x",
+  },
+  {
+    name: "a node under pressure, before it is tainted",
+    nodes: [withCondition("full", "DiskPressure")],
+    want: "0/1 nodes are available: " +
+      "1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }.",
+  },
+  {
+    name: "a node under memory pressure that the pod tolerates",
+    pod: { tolerations: [{ key: "node.kubernetes.io/memory-pressure", operator: "Exists" }] },
+    nodes: [withCondition("full", "MemoryPressure")],
+    want: "-> full",
   },
   {
     name: "a nodeSelector",

@@ -11,6 +11,7 @@ export * from "./pod.ts";
 export * from "./pod_log.ts";
 export * from "./quantity.ts";
 export * from "./resources.ts";
+export * from "./scheduling/mod.ts";
 export * from "./selector_parser.ts";
 export * from "./selectors.ts";
 export * from "./validate/mod.ts";

@@ -1,5 +1,6 @@
-import type { Node, NodeSelectorTerm, PodSpec } from "../../core/api/mod.ts";
-import { LABEL_INTEGER } from "../../core/api/mod.ts";
+import type { Node } from "../node.ts";
+import type { NodeSelectorTerm, PodSpec } from "../pod.ts";
+import { LABEL_INTEGER } from "../selectors.ts";
 
 /** Whether a pod's `nodeSelector` and required node affinity allow `node`. Never throws. */
 export function matchesNode(spec: PodSpec, node: Node): boolean {

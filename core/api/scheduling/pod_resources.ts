@@ -1,10 +1,5 @@
-import {
-  type Container,
-  isQuantity,
-  type Pod,
-  quantityToMilli,
-  quantityToUnits,
-} from "../../core/api/mod.ts";
+import type { Container, Pod } from "../pod.ts";
+import { isQuantity, quantityToMilli, quantityToUnits } from "../quantity.ts";
 
 /** Amounts by resource: `cpu` in millicores, all others in their own units. */
 export type Amounts = Map<string, number>;

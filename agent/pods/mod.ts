@@ -11,6 +11,7 @@ export { decide } from "./policy/decide.ts";
 export type { Plan, PodEvent, ProbeView, Rejection, Termination } from "./policy/plan.ts";
 export { POD_FIELDS } from "./policy/support_table.ts";
 export type { StreamTarget } from "./stream_target.ts";
+export { cgroupNumbers } from "./policy/resources.ts";
 export { StaticPods, type StaticPodsOptions } from "./static_pods.ts";
 export { parseResolvConf } from "./config/resolv_conf.ts";
 export { findMemoryDir } from "./volumes/memory_dir.ts";

@@ -35,9 +35,11 @@ import {
   StaticPods,
 } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
+import { statsRoutes } from "../stats/mod.ts";
 import type { Base } from "./base.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { NodeCare } from "./node_care.ts";
+import { createStats } from "./node_stats.ts";
 import { renewalService } from "./renewal.ts";
 import {
   type Enqueue,
@@ -95,7 +97,8 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     const report = podReports(enqueue, events);
     parts.pods = await createPods(base, { runtime, parts, report, care });
   }
-  const kubelet = createKubelet({ node, store, pods: parts.pods, runtime });
+  const routes = statsRoutes(createStats(base, runtime, parts.pods));
+  const kubelet = createKubelet({ node, store, pods: parts.pods, runtime, routes });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
   const linked = options.hub === ""

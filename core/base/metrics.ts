@@ -66,7 +66,8 @@ export class Metrics {
   }
 }
 
-function labelText(labels: Labels | undefined): string {
+/** Labels as the text format writes them, e.g. `{node="a"}`; empty without labels. */
+export function labelText(labels: Labels | undefined): string {
   const pairs = Object.entries(labels ?? {}).map(([key, value]) =>
     `${key}="${value.replace(/\\/g, "\\\\").replace(/\n/g, "\\n").replace(/"/g, '\\"')}"`
   );

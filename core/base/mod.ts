@@ -7,4 +7,5 @@ export * from "./metrics.ts";
 export * from "./queue.ts";
 export * from "./random.ts";
 export * from "./retry.ts";
+export * from "./shared_read.ts";
 export * from "./units.ts";

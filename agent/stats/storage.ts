@@ -1,0 +1,147 @@
+import {
+  type Bytes,
+  bytes,
+  type Clock,
+  isAppError,
+  seconds,
+  SharedRead,
+} from "../../core/base/mod.ts";
+import type { Pod } from "../../core/api/mod.ts";
+import type { Disk } from "../node/mod.ts";
+import { type PodPaths, type VolumeUsage, volumeUsage } from "../pods/mod.ts";
+import type { ImageFilesystem, Runtime } from "../runtimes/mod.ts";
+
+/** Files and folders, counted. */
+export interface TreeUsage {
+  readonly used: Bytes;
+  readonly inodes: number;
+}
+
+/** What one pod has on the node's disks, but for its containers' writable layers. */
+export interface PodStorage {
+  readonly volumes: readonly VolumeUsage[];
+  /** By container, all its runs. */
+  readonly logs: ReadonlyMap<string, TreeUsage>;
+}
+
+/** What lies on the node's disks. */
+export interface Storage {
+  /** Where volumes are; `undefined` when it cannot be looked at. */
+  readonly node?: Disk | undefined;
+  /** Where images and writable layers are, and what they take there. */
+  readonly image?: { readonly of: ImageFilesystem; readonly room?: Disk | undefined };
+  /** By pod UID. */
+  readonly pods: ReadonlyMap<string, PodStorage>;
+}
+
+/** Options of {@linkcode StorageReader}. */
+export interface StorageReaderOptions {
+  readonly runtime?: Runtime | undefined;
+  readonly pods: () => readonly Pod[];
+  /** Without them no pod is looked at. */
+  readonly paths?: PodPaths | undefined;
+  /** A path on the filesystem that holds volumes. */
+  readonly stateDir: string;
+  readonly loadDisk: (path: string) => Promise<Disk | undefined>;
+  readonly clock: Clock;
+}
+
+/** Walking through volumes costs more than what is in them changes. */
+const MAX_AGE = seconds(10);
+
+/** Looks at the disks when somebody asks, at most once in ten seconds. */
+export class StorageReader {
+  readonly #shared: SharedRead<Storage>;
+
+  constructor(options: StorageReaderOptions) {
+    const read = (signal: AbortSignal): Promise<Storage> => readStorage(options, signal);
+    this.#shared = new SharedRead({ clock: options.clock, maxAge: MAX_AGE, read });
+  }
+
+  /** What lies on the disks. */
+  read(signal: AbortSignal): Promise<Storage> {
+    return this.#shared.get(signal);
+  }
+}
+
+async function readStorage(options: StorageReaderOptions, signal: AbortSignal): Promise<Storage> {
+  const { runtime, paths } = options;
+  const [image] = await runtime?.imageFilesystems(signal) ?? [];
+  const pods = new Map<string, PodStorage>();
+  if (paths) {
+    for (const pod of options.pods()) {
+      pods.set(pod.metadata.uid ?? "", await readPod(paths, pod, signal));
+    }
+  }
+  return {
+    node: await options.loadDisk(options.stateDir),
+    ...(image ? { image: { of: image, room: await imageDisk(options, image.mountpoint) } } : {}),
+    pods,
+  };
+}
+
+/** The runtime may keep its images where the agent may not look: then how full it is stays unknown. */
+async function imageDisk(
+  { loadDisk }: StorageReaderOptions,
+  path: string,
+): Promise<Disk | undefined> {
+  try {
+    return await loadDisk(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+async function readPod(paths: PodPaths, pod: Pod, signal: AbortSignal): Promise<PodStorage> {
+  try {
+    return {
+      volumes: await volumeUsage(paths, pod, signal),
+      logs: await logUsage(paths, pod),
+    };
+  } catch (error) {
+    // A pod that this node refuses, e.g. for a memory volume without a tmpfs, has nothing here.
+    if (!isAppError(error)) throw error;
+    return { volumes: [], logs: new Map() };
+  }
+}
+
+async function logUsage(paths: PodPaths, pod: Pod): Promise<Map<string, TreeUsage>> {
+  const { name, namespace = "default", uid = "" } = pod.metadata;
+  const root = paths.logs({ namespace, name, uid });
+  const out = new Map<string, TreeUsage>();
+  for (const container of await list(root)) {
+    const folder = `${root}/${container}`;
+    let used = 0;
+    const files = await list(folder);
+    for (const file of files) used += await sizeOf(`${folder}/${file}`);
+    out.set(container, { used: bytes(used), inodes: files.length });
+  }
+  return out;
+}
+
+/** Names in a folder; none when it is absent. */
+async function list(folder: string): Promise<string[]> {
+  try {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(folder)) names.push(name);
+    return names;
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.lstat(path)).size;
+  } catch (error) {
+    if (isGone(error)) return 0;
+    throw error;
+  }
+}
+
+/** Rotation and the end of a pod remove what is being counted. */
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}

@@ -1,11 +1,11 @@
 import { AppError } from "../../core/base/mod.ts";
 import {
-  type ByteChannel,
   type StreamTarget,
   type Upgraded,
   type UpgradeOffer,
   upgradeRuntime,
 } from "../../core/streaming/mod.ts";
+import type { ByteChannel } from "../../core/wire/mod.ts";
 import type { PodManager } from "../pods/mod.ts";
 import type { Runtime, StreamRequest } from "../runtimes/mod.ts";
 import { dialLoopback } from "./tcp.ts";

@@ -1,13 +1,13 @@
 import type { PodLogOptions } from "../../core/api/mod.ts";
 import { AppError, type Clock } from "../../core/base/mod.ts";
 import {
-  type ByteChannel,
   channelOf,
   joinChannels,
   readHeader,
   RequestHeader,
   UpgradeHeader,
 } from "../../core/streaming/mod.ts";
+import type { ByteChannel } from "../../core/wire/mod.ts";
 import type { IncomingStream, StreamHeader } from "../link/mod.ts";
 import type { PodManager } from "../pods/mod.ts";
 import type { Kubelet } from "./kubelet.ts";

@@ -1,5 +1,5 @@
 import { AppError, errorText } from "../../core/base/mod.ts";
-import type { ByteChannel, Bytes } from "../../core/streaming/mod.ts";
+import type { ByteChannel, Bytes } from "../../core/wire/mod.ts";
 
 /** Bytes of one read. */
 const CHUNK = 64 * 1024;

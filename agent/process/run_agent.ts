@@ -101,9 +101,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   const kubelet = createKubelet({ node, store, pods: parts.pods, runtime, routes });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
-  const linked = options.hub === ""
-    ? undefined
-    : held.use(createHubLink(base, parts, kubelet, enqueue, folder));
+  const linked = options.hub === "" ? [] : createHubLink(base, parts, kubelet, enqueue, folder);
   const metrics = new Metrics();
   addProcessMetrics(metrics, {
     part: "agent",
@@ -132,7 +130,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     ...(parts.pods ? [parts.pods] : []),
     manifests(base, parts),
     functions,
-    ...(linked?.services ?? []),
+    ...linked,
     metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
     readyService(options, credentials.kubeconfig),
   ], signal);
@@ -223,17 +221,13 @@ function createFunctions(
   });
 }
 
-interface HubLink extends Disposable {
-  readonly services: readonly Service[];
-}
-
 function createHubLink(
   base: Base,
   parts: Parts,
   kubelet: Kubelet,
   enqueue: Enqueue,
   folder: string,
-): HubLink {
+): Service[] {
   const { options, node, store, clock, random, log, facts } = base;
   const joined = new JoinedIdentity({ ...base, name: node, folder });
   const dialer = createWsDialer({
@@ -270,26 +264,23 @@ function createHubLink(
     },
   });
   parts.link = link;
-  return {
-    services: [
-      joined.service(),
-      joined.after({
-        name: "link",
-        onFailure: "restart",
-        run: (signal, ready) => link.run(signal, ready),
-      }),
-      joined.after(renewalService({
-        folder,
-        identity: () => joined.identity,
-        onRenewed: (renewed) => joined.set(renewed),
-        call: (method, body, signal) => link.call(method, body, signal),
-        clock,
-        random,
-        log,
-      })),
-    ],
-    [Symbol.dispose]: () => dialer[Symbol.dispose](),
-  };
+  return [
+    joined.service(),
+    joined.after({
+      name: "link",
+      onFailure: "restart",
+      run: (signal, ready) => link.run(signal, ready),
+    }),
+    joined.after(renewalService({
+      folder,
+      identity: () => joined.identity,
+      onRenewed: (renewed) => joined.set(renewed),
+      call: (method, body, signal) => link.call(method, body, signal),
+      clock,
+      random,
+      log,
+    })),
+  ];
 }
 
 function readyService(options: AgentOptions, kubeconfig: string): Service {

@@ -1,7 +1,7 @@
 import type { Clock, Logger } from "../base/mod.ts";
 import type { ResourceDef } from "../api/mod.ts";
 import type { Store } from "../store/mod.ts";
-import type { ByteChannel } from "../streaming/mod.ts";
+import type { ByteChannel } from "../wire/mod.ts";
 
 /** Who asks, as Kubernetes' `user.Info`. */
 export interface User {

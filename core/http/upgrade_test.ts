@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { AppError, silentLogger, systemClock } from "../base/mod.ts";
-import type { ByteChannel } from "../streaming/mod.ts";
+import type { ByteChannel } from "../wire/mod.ts";
 import { errorResponse } from "./status.ts";
 import { type HttpsServer, serveHttps } from "./server.ts";
 import { makePki, type Pki, until } from "./testing.ts";

@@ -31,12 +31,6 @@ export interface Connection {
    * which more than `LINK.unreadBytes` wait may be ended (4400); windows, not TCP, slow a sender.
    */
   receive(): Promise<Frame | undefined>;
-  /**
-   * Frames longer than this wait for the peer to acknowledge what was sent before. A peer that has
-   * nothing to say acknowledges late (40 ms on Linux), so it should be given something to answer.
-   * @default {none waits}
-   */
-  readonly heldAbove?: number;
   /** Closes; idempotent. Frames not yet sent may be lost. */
   close(code: number, reason: string): void;
   /** Resolves when the connection has ended, from whichever side or by failure (code 1006). */

@@ -93,10 +93,6 @@ export class Session {
     let size = 0;
     let last: Promise<void> | undefined;
     const frames = encodeMessage(message, () => this.#nextId++);
-    // The pong acknowledges: without it the frame would be held for as long as the peer is silent.
-    if (frames.some((frame) => frame.length > (this.#connection.heldAbove ?? Infinity))) {
-      this.#sendNow({ t: "ping", n: this.#nextId++ });
-    }
     for (const frame of frames) {
       this.#heartbeat.sent();
       size += frame.length;

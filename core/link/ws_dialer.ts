@@ -1,14 +1,8 @@
-import { AppError, type Clock, ms } from "../base/mod.ts";
-import { frameSize } from "./codec.ts";
-import {
-  CLOSE,
-  type Closed,
-  type Connection,
-  type Dialer,
-  type Frame,
-  LINK,
-  type Peer,
-} from "./link.ts";
+import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import { AppError, type Clock, errorText } from "../base/mod.ts";
+import { readAnswerHead, SocketChannel } from "../wire/mod.ts";
+import type { Dialer } from "./link.ts";
+import { WsClient } from "./ws_client.ts";
 
 /** What a node shows the hub, and by what it knows the hub. All PEM. */
 export interface Credentials {
@@ -26,172 +20,85 @@ export interface WsDialerOptions {
   readonly clock: Clock;
 }
 
-/** A dialer that holds TLS state; dispose it when the link has ended. */
-export interface WsDialer extends Dialer, Disposable {}
-
-/** Bytes in the socket's buffer above which `send` waits. */
-const HIGH_WATER = 256 * 1024;
-/** The built-in WebSocket has no drain event: how often its buffer is looked at while it is full. */
-const POLL = ms(5);
-
-/** A dialer over the built-in WebSocket with a client certificate. It loads no npm package. */
-export function createWsDialer(options: WsDialerOptions): WsDialer {
-  let client: Deno.HttpClient | undefined;
+/**
+ * A dialer of WebSockets over TLS with a client certificate. Not the built-in WebSocket: its socket
+ * has Nagle's algorithm on (Deno 2.9.6), so that the second of two messages waits 40 ms, and it cannot
+ * be told to wait for its reader.
+ */
+export function createWsDialer({ hub, credentials, clock }: WsDialerOptions): Dialer {
+  let context: SecureContext | undefined;
   let used: Credentials | undefined;
-  const clientFor = (credentials: Credentials): Deno.HttpClient => {
-    if (client && used?.cert === credentials.cert && used.ca === credentials.ca) return client;
-    client?.close();
-    used = credentials;
-    client = Deno.createHttpClient({
-      caCerts: [credentials.ca],
-      cert: credentials.cert,
-      key: credentials.key,
-    });
-    return client;
+  const contextFor = (now: Credentials): SecureContext => {
+    if (context && used?.cert === now.cert && used.ca === now.ca) return context;
+    used = now;
+    return context = createSecureContext(now);
   };
   return {
     async dial(path, signal) {
       signal.throwIfAborted();
-      const socket = new WebSocket(`wss://${options.hub}${path}`, {
-        client: clientFor(options.credentials()),
-      });
-      const peer = { name: "hub", fingerprint: "", remote: options.hub };
-      const connection = new SocketConnection(socket, peer, options.clock);
-      const onAbort = (): void => socket.close();
-      signal.addEventListener("abort", onAbort, { once: true });
       try {
-        await connection.opened;
+        const socket = await open(hub, contextFor(credentials()), signal);
+        const onAbort = (): void => void socket.destroy();
+        signal.addEventListener("abort", onAbort, { once: true });
+        try {
+          return await shakeHands(socket, { hub, path, clock });
+        } finally {
+          signal.removeEventListener("abort", onAbort);
+        }
       } catch (error) {
-        throw signal.aborted ? signal.reason : error;
-      } finally {
-        signal.removeEventListener("abort", onAbort);
+        throw signal.aborted ? signal.reason : refused(hub, error);
       }
-      return connection;
-    },
-    [Symbol.dispose]() {
-      client?.close();
-      client = undefined;
     },
   };
 }
 
-/**
- * The built-in WebSocket writes the head of a longer frame by itself, and its socket has Nagle's
- * algorithm on (Deno 2.9.6, seen with strace): the rest leaves when the head is acknowledged.
- */
-const HELD_ABOVE = 1000;
+function open(hub: string, secureContext: SecureContext, signal: AbortSignal): Promise<TLSSocket> {
+  const { hostname, port } = new URL(`https://${hub}`);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const socket = connect({ host, port: Number(port || 443), secureContext });
+  const onAbort = (): void => void socket.destroy(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  // Stays: without a listener, an error would end the process.
+  socket.on("error", reject);
+  socket.once("close", () => reject(new Error("the connection was closed")));
+  socket.once("secureConnect", () => resolve(socket));
+  return promise.finally(() => signal.removeEventListener("abort", onAbort));
+}
 
-class SocketConnection implements Connection {
-  readonly peer: Peer;
-  readonly heldAbove = HELD_ABOVE;
-  readonly closed: Promise<Closed>;
-  readonly opened: Promise<void>;
-  readonly #socket: WebSocket;
-  readonly #clock: Clock;
-  readonly #resolveClosed: (closed: Closed) => void;
-  #inbox: Frame[] = [];
-  #inboxBytes = 0;
-  #reader: ((frame: Frame | undefined) => void) | undefined;
-  #over = false;
-
-  constructor(socket: WebSocket, peer: Peer, clock: Clock) {
-    const closed = Promise.withResolvers<Closed>();
-    const opened = Promise.withResolvers<void>();
-    this.closed = closed.promise;
-    this.opened = opened.promise;
-    this.#resolveClosed = closed.resolve;
-    this.#socket = socket;
-    this.#clock = clock;
-    this.peer = peer;
-    socket.binaryType = "arraybuffer";
-    let text = "";
-    socket.onopen = () => opened.resolve();
-    socket.onmessage = (event) => this.#arrive(event.data);
-    socket.onerror = (event) => text = (event as ErrorEvent).message ?? "";
-    socket.onclose = (event) => {
-      opened.reject(refused(peer.remote, text));
-      this.#end({ code: event.code || CLOSE.broken, reason: event.reason || text });
-    };
-  }
-
-  async send(frame: Frame): Promise<void> {
-    const size = frameSize(frame);
-    if (size > LINK.frameCap) {
-      throw new AppError(
-        "RequestEntityTooLarge",
-        `frame of ${size} bytes, at most ${LINK.frameCap}`,
-      );
+async function shakeHands(
+  socket: TLSSocket,
+  { hub, path, clock }: { readonly hub: string; readonly path: string; readonly clock: Clock },
+): Promise<WsClient> {
+  const channel = new SocketChannel(socket, new Uint8Array(0));
+  try {
+    const lines = [
+      `GET ${path} HTTP/1.1`,
+      `Host: ${hub}`,
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      `Sec-WebSocket-Key: ${crypto.getRandomValues(new Uint8Array(16)).toBase64()}`,
+    ];
+    await channel.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+    const answer = await readAnswerHead(channel, "the hub");
+    if (answer.status !== 101) {
+      const code = answer.status === 401
+        ? "Unauthorized"
+        : answer.status === 403
+        ? "Forbidden"
+        : "ServiceUnavailable";
+      throw new AppError(code, `it answers ${answer.status}`);
     }
-    const socket = this.#socket;
-    if (this.#over || socket.readyState !== WebSocket.OPEN) throw unavailable();
-    socket.send(frame);
-    while (socket.bufferedAmount > HIGH_WATER && !this.#over) {
-      await new Promise<void>((resolve) => this.#clock.timer(POLL, resolve));
-    }
-    if (this.#over) throw unavailable();
-  }
-
-  receive(): Promise<Frame | undefined> {
-    const frame = this.#inbox.shift();
-    if (frame !== undefined) {
-      this.#inboxBytes -= frame.length;
-      return Promise.resolve(frame);
-    }
-    if (this.#over) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.#reader = resolve);
-  }
-
-  close(code: number, reason: string): void {
-    if (this.#over) return;
-    this.#inbox = [];
-    // A client may not send the reserved codes (RFC 6455 7.4.2).
-    const allowed = code === CLOSE.bye || code >= 3000 ? code : CLOSE.protocol;
-    this.#socket.close(allowed, shorten(reason));
-    this.#end({ code, reason });
-  }
-
-  #arrive(data: string | ArrayBuffer): void {
-    if (this.#over) return;
-    const frame = typeof data === "string" ? data : new Uint8Array(data);
-    if (frameSize(frame) > LINK.frameCap) {
-      return this.close(CLOSE.tooLarge, "frame over the cap");
-    }
-    const reader = this.#reader;
-    this.#reader = undefined;
-    if (reader) return reader(frame);
-    this.#inbox.push(frame);
-    this.#inboxBytes += frame.length;
-    if (this.#inboxBytes > LINK.unreadBytes) {
-      this.close(CLOSE.protocol, "more bytes than the windows allow");
-    }
-  }
-
-  #end(closed: Closed): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#resolveClosed(closed);
-    const reader = this.#reader;
-    this.#reader = undefined;
-    reader?.(undefined);
+    const peer = { name: "hub", fingerprint: "", remote: hub };
+    return new WsClient(answer.channel, peer, clock);
+  } catch (error) {
+    channel.close();
+    throw error;
   }
 }
 
-/** A close reason has at most 123 bytes of UTF-8 (RFC 6455 5.5). */
-function shorten(reason: string): string {
-  let text = reason.slice(0, 120);
-  while (new TextEncoder().encode(text).byteLength > 120) text = text.slice(0, -8);
-  return text;
-}
-
-function refused(hub: string, text: string): AppError {
-  const code = /\b401\b/.test(text)
-    ? "Unauthorized"
-    : /\b403\b/.test(text)
-    ? "Forbidden"
-    : undefined;
-  return new AppError(code ?? "ServiceUnavailable", `cannot reach the hub at ${hub}: ${text}`);
-}
-
-function unavailable(): AppError {
-  return new AppError("ServiceUnavailable", "the connection is closed");
+function refused(hub: string, cause: unknown): AppError {
+  const code = cause instanceof AppError ? cause.code : "ServiceUnavailable";
+  return new AppError(code, `cannot reach the hub at ${hub}: ${errorText(cause)}`, { cause });
 }

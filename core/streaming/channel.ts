@@ -1,23 +1,6 @@
 import { type Clock, seconds } from "../base/mod.ts";
 import type { Stream } from "../link/mod.ts";
-
-/** Bytes of one read or write. */
-export type Bytes = Uint8Array<ArrayBuffer>;
-
-/**
- * Bytes in both directions, in order, each as fast as its reader: what a client's connection, a
- * tunnel stream and a connection to the runtime have in common.
- */
-export interface ByteChannel {
-  /** The next bytes; `undefined` at their end. One read at a time. @throws when the channel broke */
-  read(): Promise<Bytes | undefined>;
-  /** Sends; resolves when there is room for more. One write at a time. @throws when the channel broke */
-  write(bytes: Bytes): Promise<void>;
-  /** No more bytes from this side; resolves when what was written is out. */
-  end(): Promise<void>;
-  /** Ends both directions at once and frees everything; idempotent. Reads and writes settle. */
-  close(): void;
-}
+import type { ByteChannel } from "../wire/mod.ts";
 
 /** A stream of the link as a channel. */
 export function channelOf(stream: Pick<Stream, "readable" | "writable" | "close">): ByteChannel {
@@ -31,22 +14,6 @@ export function channelOf(stream: Pick<Stream, "readable" | "writable" | "close"
     write: (bytes) => writer.write(bytes),
     end: () => writer.close(),
     close: () => stream.close("the other side has left"),
-  };
-}
-
-/** A channel whose first bytes have been read already. */
-export function withHead(channel: ByteChannel, head: Bytes): ByteChannel {
-  let first: Bytes | undefined = head.byteLength > 0 ? head : undefined;
-  return {
-    read: () => {
-      if (!first) return channel.read();
-      const bytes = first;
-      first = undefined;
-      return Promise.resolve(bytes);
-    },
-    write: (bytes) => channel.write(bytes),
-    end: () => channel.end(),
-    close: () => channel.close(),
   };
 }
 

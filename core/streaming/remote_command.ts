@@ -1,4 +1,5 @@
-import { type ByteChannel, type Bytes, type Ends, type EndsRim, runEnds } from "./channel.ts";
+import { type ByteChannel, type Bytes, joinBytes } from "../wire/mod.ts";
+import { type Ends, type EndsRim, runEnds } from "./channel.ts";
 import {
   spdyData,
   SpdyDecoder,
@@ -94,7 +95,7 @@ class Session {
     const fin = channel === CHANNEL.close;
     const stream = STREAM_OF.get(fin ? payload[0] ?? CHANNEL.close : channel);
     // What was not asked for, or has been ended, is not for anybody.
-    if (stream === undefined || !this.#writable.has(stream)) return;
+    if (stream === undefined || !this.#writable.has(stream) || payload.byteLength === 0) return;
     await this.#taken.promise;
     if (fin) this.#writable.delete(stream);
     await this.#write(server, spdyData(stream, fin ? new Uint8Array(0) : payload, { fin }));
@@ -119,7 +120,7 @@ class Session {
   async #open(server: ByteChannel): Promise<void> {
     const encoder = new SpdyEncoder();
     const frames = this.#streams().map((id) => encoder.synStream(id, { streamtype: nameOf(id) }));
-    await this.#write(server, joined(frames));
+    await this.#write(server, joinBytes(frames));
     // As Kubernetes' servers do: an empty message says that the stream is there.
     const { stdout, stderr } = this.#wants;
     const first = stdout ? CHANNEL.stdout : stderr ? CHANNEL.stderr : CHANNEL.error;
@@ -164,16 +165,6 @@ function nameOf(stream: number): string {
   const found = Object.entries(STREAM).find(([, id]) => id === stream);
   if (!found) throw new TypeError(`Cannot name the stream ${stream}`);
   return found[0];
-}
-
-function joined(frames: readonly Bytes[]): Bytes {
-  const all = new Uint8Array(frames.reduce((sum, frame) => sum + frame.byteLength, 0));
-  let at = 0;
-  for (const frame of frames) {
-    all.set(frame, at);
-    at += frame.byteLength;
-  }
-  return all;
 }
 
 /** What a client is told when the runtime hangs up without a word on how the command ended. */

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from "../base/mod.ts";
-import { type ByteChannel, type Bytes, withHead } from "./channel.ts";
+import { type AnswerHead, type ByteChannel, readAnswerHead } from "../wire/mod.ts";
 import type { UpgradeOffer } from "./offer.ts";
 
 /** A stream that the runtime serves. */
@@ -9,8 +9,6 @@ export interface Upgraded {
   readonly channel: ByteChannel;
 }
 
-/** Bytes of the head of the runtime's answer. */
-const HEAD_CAP = 16 * 1024;
 /** Bytes of its refusal that are told on. */
 const REFUSAL_CAP = 4096;
 
@@ -27,14 +25,12 @@ export async function upgradeRuntime(
 ): Promise<Upgraded> {
   try {
     await channel.write(new TextEncoder().encode(requestText(url, offer)));
-    const { head, rest } = await readHead(channel);
-    const { status, headers } = parseHead(head);
-    const left = withHead(channel, rest);
-    if (status !== 101) throw await refusal(status, Number(headers["content-length"] ?? ""), left);
+    const answer = await readAnswerHead(channel, "the runtime's streaming server");
+    if (answer.status !== 101) throw await refusal(answer);
     const name = offer.upgrade === "websocket"
       ? "sec-websocket-protocol"
       : "x-stream-protocol-version";
-    return { protocol: headers[name] ?? "", channel: left };
+    return { protocol: answer.headers[name] ?? "", channel: answer.channel };
   } catch (error) {
     channel.close();
     throw error;
@@ -60,47 +56,15 @@ function requestText(url: URL, { upgrade, protocols }: UpgradeOffer): string {
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 
-async function readHead(channel: ByteChannel): Promise<{ head: string; rest: Bytes }> {
-  let seen: Bytes = new Uint8Array(0);
-  for (;;) {
-    const bytes = await channel.read();
-    if (!bytes) throw new AppError("ServiceUnavailable", "the runtime's streaming server hung up");
-    const all = new Uint8Array(seen.byteLength + bytes.byteLength);
-    all.set(seen);
-    all.set(bytes, seen.byteLength);
-    seen = all;
-    // Latin-1, so that places in the text are places in the bytes.
-    const text = new TextDecoder("latin1").decode(seen.subarray(0, HEAD_CAP));
-    const end = text.indexOf("\r\n\r\n");
-    if (end >= 0) return { head: text.slice(0, end), rest: seen.subarray(end + 4) };
-    if (seen.byteLength >= HEAD_CAP) {
-      throw new AppError("InternalError", "the head of the runtime's answer is too long");
-    }
-  }
-}
-
-function parseHead(head: string): { status: number; headers: Record<string, string> } {
-  const [first = "", ...lines] = head.split("\r\n");
-  const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first)?.[1] ?? Number.NaN);
-  if (Number.isNaN(status)) {
-    throw new AppError("InternalError", "the runtime's streaming server does not speak HTTP");
-  }
-  const headers: Record<string, string> = {};
-  for (const line of lines) {
-    const [, name = "", value = ""] = /^([^:\s]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
-    headers[name.toLowerCase()] = value;
-  }
-  return { status, headers };
-}
-
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "BadRequest",
   403: "Forbidden",
   404: "NotFound",
 };
 
-async function refusal(status: number, length: number, channel: ByteChannel): Promise<AppError> {
+async function refusal({ status, headers, channel }: AnswerHead): Promise<AppError> {
   let text = "";
+  const length = Number(headers["content-length"] ?? 0);
   const wanted = Number.isSafeInteger(length) ? Math.min(length, REFUSAL_CAP) : 0;
   while (text.length < wanted) {
     const bytes = await channel.read();

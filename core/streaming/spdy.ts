@@ -1,5 +1,5 @@
 import { AppError } from "../base/mod.ts";
-import type { Bytes } from "./channel.ts";
+import type { Bytes } from "../wire/mod.ts";
 
 /** Types of control frames (SPDY/3.1). */
 const TYPE = { synStream: 1, synReply: 2, rstStream: 3, ping: 6, goAway: 7 } as const;

@@ -1,6 +1,13 @@
 import { AppError, type Clock, seconds } from "../base/mod.ts";
-import type { ByteChannel, Bytes } from "./channel.ts";
-import { encodeFrame, FrameDecoder, type FrameEvent, OP } from "./websocket_frames.ts";
+import {
+  type ByteChannel,
+  type Bytes,
+  closePayload,
+  FrameDecoder,
+  type FrameEvent,
+  OP,
+  serverFrame,
+} from "../wire/mod.ts";
 
 /** Close codes (RFC 6455 7.4.1). */
 const NORMAL = 1000;
@@ -19,7 +26,7 @@ export type Piece = Extract<FrameEvent, { kind: "data" }>;
 export class WebSocketSide implements Disposable {
   readonly #channel: ByteChannel;
   readonly #clock: Clock;
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder = new FrameDecoder({ from: "client" });
   #events: FrameEvent[] = [];
   #timer: Disposable;
   /** Writes that have not settled, one after the other. */
@@ -42,7 +49,7 @@ export class WebSocketSide implements Disposable {
       const event = this.#events.shift();
       if (event?.kind === "data") return event;
       if (event?.kind === "close") return void await this.close();
-      if (event?.kind === "ping") await this.#write(encodeFrame(OP.pong, event.bytes));
+      if (event?.kind === "ping") await this.#write(serverFrame(OP.pong, event.bytes));
       if (event) continue;
       const bytes = await this.#channel.read();
       if (!bytes) return undefined;
@@ -58,14 +65,14 @@ export class WebSocketSide implements Disposable {
   /** Sends one binary message. */
   async send(...parts: readonly Uint8Array[]): Promise<void> {
     if (this.#closed) throw new AppError("ServiceUnavailable", "the WebSocket is closed");
-    await this.#write(encodeFrame(OP.binary, ...parts));
+    await this.#write(serverFrame(OP.binary, ...parts));
   }
 
   /** Says that this is the end, or that it has heard the client's; idempotent. */
   async close(code: number = NORMAL): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#write(encodeFrame(OP.close, new Uint8Array([code >> 8, code & 0xff])));
+    await this.#write(serverFrame(OP.close, closePayload(code)));
   }
 
   [Symbol.dispose](): void {
@@ -82,7 +89,7 @@ export class WebSocketSide implements Disposable {
   #arm(): Disposable {
     return this.#clock.timer(SIGN_OF_LIFE, () => {
       if (!this.#closed && this.#writing === 0) {
-        this.#write(encodeFrame(OP.pong)).catch(() => {/* told by the next read */});
+        this.#write(serverFrame(OP.pong)).catch(() => {/* told by the next read */});
       }
       this.#timer = this.#arm();
     });

@@ -163,7 +163,6 @@ async function wsRig(): Promise<TransportRig & { readonly hub: string }> {
         if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
       }
       await new Promise((resolve) => listener.close(resolve));
-      dialer[Symbol.dispose]();
     },
   };
 }

@@ -142,7 +142,7 @@ Deno.test("the node port refuses whoever has no certificate of its CA, and bodie
     const foreign = await makePki();
     const subject = { commonName: `system:node:${NODE}`, organizations: ["system:nodes"] };
     const { certificate, key } = await issue(foreign.ca, subject, "client");
-    using dialer = createWsDialer({
+    const dialer = createWsDialer({
       hub: `127.0.0.1:${hub.nodePort}`,
       credentials: () => ({ ca: api.ca, cert: certificate, key }),
       clock: systemClock,

@@ -4,8 +4,10 @@
  */
 export * from "./channel.ts";
 export * from "./offer.ts";
+export * from "./remote_command.ts";
 export * from "./runtime_upgrade.ts";
 export * from "./serve.ts";
+export * from "./spdy.ts";
 export * from "./subresources.ts";
 export * from "./target.ts";
 export * from "./tunnel.ts";

@@ -85,13 +85,13 @@ export class FrameDecoder {
     this.#head[this.#headSize++] = byte;
     if (this.#headSize < 2) return;
     const second = this.#view.getUint8(1);
+    if (((second & 0x80) !== 0) !== this.#masked) {
+      throw new AppError("BadRequest", "a WebSocket frame must be masked by clients and no others");
+    }
     const short = second & 0x7f;
     const lengthSize = short === 126 ? 2 : short === 127 ? 8 : 0;
     this.#maskAt = 2 + lengthSize;
     if (this.#headSize < this.#maskAt + (this.#masked ? 4 : 0)) return;
-    if (((second & 0x80) !== 0) !== this.#masked) {
-      throw new AppError("BadRequest", "a WebSocket frame must be masked by clients and no others");
-    }
     const length = lengthSize === 2
       ? this.#view.getUint16(2)
       : lengthSize === 8

@@ -18,7 +18,10 @@ import type { PodConfig } from "./options.ts";
 import { ensureOwnFiles } from "./config/own_files.ts";
 import type { PodPaths } from "./paths.ts";
 import type { Action, Outcome, PodEvent, PodObjects } from "./policy/plan.ts";
+import { fieldPathOf, findContainer, type PodContainer } from "./policy/roles.ts";
 import { pullAuth } from "./config/pull_auth.ts";
+import type { Hooks } from "./hooks.ts";
+import { runHook } from "./run_hook.ts";
 import { sandboxConfig } from "./config/sandbox_config.ts";
 import type { Stops } from "./stops.ts";
 import { containerMounts, ensureVolumes } from "./volumes/volumes.ts";
@@ -34,6 +37,8 @@ export interface ActContext {
   readonly facts: DownwardFacts;
   /** The Services that the pod may be told of, read when a container is made. */
   readonly services: () => readonly Service[];
+  /** Where the pod is reached, for hooks that name no host. */
+  readonly address: string;
   /** Sandbox attempt that containers are started in, for its config. */
   readonly attempt: number;
 }
@@ -54,6 +59,7 @@ export interface ActorOptions {
   readonly paths: PodPaths;
   readonly images: ImageKeeper;
   readonly stops: Stops;
+  readonly hooks: Hooks;
   readonly signal: AbortSignal;
   /** Told when a pod's volumes were written. */
   readonly mounted: (uid: string) => void;
@@ -132,6 +138,9 @@ export class Actor {
       case "start":
         await this.#start(action, context, events);
         return true;
+      case "hook":
+        this.#hook(action, context);
+        return false;
       case "stop":
         stops.begin(context.uid, action);
         return false;
@@ -153,6 +162,17 @@ export class Actor {
         await this.#clean(context);
         return true;
     }
+  }
+
+  #hook(action: Action & { type: "hook" }, context: ActContext): void {
+    const { runtime, clock, hooks } = this.#options;
+    const { hook, container: name, containerId, limit } = action;
+    const container = containerOf(podOf(context), name);
+    const handler = container.lifecycle?.[hook] ?? {};
+    const { address } = context;
+    const target = { runtime, clock, container, containerId, address, limit };
+    const run = (signal: AbortSignal): Promise<void> => runHook(handler, target, signal);
+    hooks.begin(context.uid, { hook, container: name, containerId, limit, run });
   }
 
   async #image(name: string, context: ActContext): Promise<boolean> {
@@ -181,7 +201,7 @@ export class Actor {
     events: PodEvent[],
   ): Promise<void> {
     const { runtime, images } = this.#options;
-    const fieldPath = `spec.containers{${action.container}}`;
+    const fieldPath = fieldPathOf(whichOf(podOf(context), action.container));
     const id = action.containerId ?? await this.#create(action, context, events);
     if (!action.containerId) {
       const message = `Created container: ${action.container}`;
@@ -287,8 +307,11 @@ function podOf(context: ActContext): Pod {
 }
 
 function containerOf(pod: Pod, name: string): Container {
-  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
-  const found = all.find((one) => one.name === name);
+  return whichOf(pod, name).container;
+}
+
+function whichOf(pod: Pod, name: string): PodContainer {
+  const found = findContainer(pod, name);
   if (found) return found;
   throw new AppError("InternalError", `Pod ${pod.metadata.name} has no container ${name}`);
 }

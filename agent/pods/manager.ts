@@ -12,6 +12,7 @@ import {
 import { LABEL } from "../runtimes/mod.ts";
 import { Actor } from "./actor.ts";
 import { followKind } from "./follow.ts";
+import { Hooks } from "./hooks.ts";
 import { ImageKeeper } from "./image_keeper.ts";
 import { Listeners } from "./listeners.ts";
 import { chooseRun } from "./logs/choose_run.ts";
@@ -55,6 +56,8 @@ export class PodManager implements Service {
   #queue: WorkQueue | undefined;
   #index = new PodIndex();
   #observer: Observer | undefined;
+  /** The container runtime's name, once it was asked. */
+  #runtime: string | undefined;
 
   constructor(options: PodManagerOptions) {
     this.#options = options;
@@ -174,6 +177,7 @@ export class PodManager implements Service {
       changed: (uid) => queue.add(uid),
       event: (uid, event) => this.#event(uid, event),
     });
+    const hooks = new Hooks({ clock, log, signal: all, changed: (uid) => queue.add(uid) });
     const worker: PodWorker = new PodWorker({
       ...this.#options,
       prober,
@@ -182,6 +186,7 @@ export class PodManager implements Service {
       paths: this.#paths,
       images,
       stops,
+      hooks,
       actor: new Actor({
         runtime,
         clock,
@@ -189,9 +194,11 @@ export class PodManager implements Service {
         paths: this.#paths,
         images,
         stops,
+        hooks,
         signal: all,
         mounted: (uid) => worker.mounted(uid),
       }),
+      runtimeName: () => this.#runtimeName(all),
       predecessor: (uid) => this.#hasPredecessor(uid),
       ended: (uid) => this.#ended(uid),
     });
@@ -215,7 +222,12 @@ export class PodManager implements Service {
       await Promise.all(parts);
     } finally {
       stop.abort(signal.reason ?? new AppError("ServiceUnavailable", "The pods service stops"));
-      const ends = [images.settled(), stops.settled(), prober[Symbol.asyncDispose]()];
+      const ends = [
+        images.settled(),
+        stops.settled(),
+        hooks.settled(),
+        prober[Symbol.asyncDispose](),
+      ];
       await Promise.allSettled([...parts, ...ends]);
       this.#queue = undefined;
     }
@@ -298,6 +310,10 @@ export class PodManager implements Service {
     const { memoryDir } = this.#options.config;
     if (memoryDir === undefined) return;
     sweepMemoryDir(memoryDir, (uid) => present.has(uid) || this.#index.name(uid) !== undefined);
+  }
+
+  async #runtimeName(signal: AbortSignal): Promise<string> {
+    return this.#runtime ??= (await this.#options.runtime.info(signal)).name;
   }
 
   #hasPredecessor(uid: string): boolean {

@@ -121,7 +121,7 @@ Deno.test("PodManager counts no restart while the runtime is away, and sees exit
   bench.put(testPod("web", { restartPolicy: "Never" }));
   const before = await isRunning(bench, "web");
   host.goDown();
-  host.exit(before.containerID?.replace("containerd://", "") ?? "", 7);
+  host.exit(before.containerID?.replace("fake://", "") ?? "", 7);
   bench.put(testPod("late"));
   host.comeBack();
   await isRunning(bench, "late");
@@ -139,13 +139,13 @@ Deno.test("PodManager refuses a pod that it cannot honour and names the field", 
   const container = {
     name: "main",
     image: "app:1",
-    livenessProbe: { exec: { command: ["true"] } },
+    lifecycle: { stopSignal: "SIGINT" },
   };
   bench.put(testPod("web", { containers: [container] }));
   const status = await bench.until("refused", () => bench.pod("web")?.status);
   assert.equal(status.phase, "Pending");
   const condition = status.conditions?.find((one) => one.type === "skerry.dev/Supported");
-  assert.match(condition?.message ?? "", /spec\.containers\[0\]\.livenessProbe/);
+  assert.match(condition?.message ?? "", /spec\.containers\[0\]\.lifecycle\.stopSignal/);
   assert.deepEqual(bench.events.map((one) => one.event.reason), ["UnsupportedField"]);
   assert.equal(host.sandboxes.size, 0);
   bench.remove("web");

@@ -4,6 +4,7 @@ import { tailOfLog } from "./logs/tail.ts";
 import { containerMemory, type PodMemory } from "./policy/memory.ts";
 import type { PodPaths } from "./paths.ts";
 import type { PodView } from "./policy/plan.ts";
+import { podContainers } from "./policy/roles.ts";
 
 /** Kubernetes' cap of a termination message. */
 const MESSAGE_CAP = 4096;
@@ -22,7 +23,7 @@ export async function terminationMessages(
 ): Promise<Record<string, string>> {
   const out: Record<string, string> = {};
   const { pod, view, memory, paths } = input;
-  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const containers = podContainers(pod).map((one) => one.container);
   for (const one of view.containers) {
     if (one.state !== "exited") continue;
     const known = memory && containerMemory(memory, one.name)?.exit;

@@ -78,6 +78,20 @@ export class PodRecords {
     });
   }
 
+  /** The pods but `uid` that were let in and have not ended: what the node's resources are taken by. */
+  admitted(uid: string): Pod[] {
+    return this.#store.transact((tx) =>
+      tx.rows(MEMORY_SPACE).flatMap((row) => {
+        const memory = parseMemory(row.value);
+        const { phase, namespace, name } = memory;
+        const over = phase === "Succeeded" || phase === "Failed" || memory.gone;
+        if (row.key === uid || !memory.admitted || over) return [];
+        const pod = tx.get({ resource: RESOURCES.pods, namespace, name }) as Pod | undefined;
+        return pod?.metadata.uid === row.key ? [pod] : [];
+      })
+    );
+  }
+
   /** Whether there is evidence that a pod is gone. */
   isGone(uid: string, name: { namespace: string; name: string }): boolean {
     return this.#store.transact((tx) => {

@@ -1,4 +1,5 @@
 import type { Pod } from "../../core/api/mod.ts";
+import { podContainers } from "./policy/roles.ts";
 
 /** The configMaps and secrets, in its own namespace, that a pod reads. */
 export interface PodRefs {
@@ -17,7 +18,7 @@ export function podRefs(pod: Pod): PodRefs {
   const secrets = new Set<string>();
   const add = (set: Set<string>, name: string | undefined): void => void (name && set.add(name));
   const { spec } = pod;
-  for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
+  for (const { container } of podContainers(pod)) {
     for (const { valueFrom } of container.env ?? []) {
       add(configMaps, valueFrom?.configMapKeyRef?.name);
       add(secrets, valueFrom?.secretKeyRef?.name);

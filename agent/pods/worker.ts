@@ -5,15 +5,20 @@ import type { ImageKeeper } from "./image_keeper.ts";
 import { newMemory, type PodMemory } from "./policy/memory.ts";
 import { terminationMessages } from "./messages.ts";
 import type { Observer } from "./observer.ts";
-import type { PodConfig } from "./options.ts";
+import type { Hooks } from "./hooks.ts";
+import type { NodeVerdicts, PodConfig } from "./options.ts";
 import { recordDone, recordFailure } from "./policy/outcomes.ts";
 import type { PodPaths } from "./paths.ts";
-import type { ImageView, NodePolicy, Plan, PodEvent, PodView } from "./policy/plan.ts";
+import type { ImageView, NodePolicy, Plan, PodEnv, PodEvent, PodView } from "./policy/plan.ts";
 import type { PodName } from "./pod_index.ts";
 import type { PodRecord, PodRecords } from "./records.ts";
+import { addressOf } from "./probes/facts.ts";
 import type { Prober } from "./probes/prober.ts";
 import type { Stops } from "./stops.ts";
-import { readySandbox } from "./policy/view.ts";
+import { isLive, readySandbox } from "./policy/view.ts";
+import { podContainers } from "./policy/roles.ts";
+import { awaitsHook } from "./policy/started.ts";
+import type { Pod } from "../../core/api/mod.ts";
 
 /** Options of {@linkcode PodWorker}. */
 export interface PodWorkerOptions {
@@ -26,7 +31,11 @@ export interface PodWorkerOptions {
   readonly images: ImageKeeper;
   readonly prober: Prober;
   readonly stops: Stops;
+  readonly hooks: Hooks;
   readonly paths: PodPaths;
+  readonly verdicts?: NodeVerdicts;
+  /** The container runtime's name. */
+  readonly runtimeName: () => Promise<string>;
   readonly synced: () => boolean;
   /** Whether an older pod of this name has not ended. */
   readonly predecessor: (uid: string) => boolean;
@@ -43,6 +52,12 @@ const SAFETY = ms(5 * 60_000);
 interface Carry {
   readonly memory: PodMemory;
   readonly events: readonly PodEvent[];
+}
+
+/** What was waited for. */
+interface Seen {
+  readonly messages: Readonly<Record<string, string>>;
+  readonly runtime: string;
 }
 
 /**
@@ -77,8 +92,10 @@ export class PodWorker {
       const memory = carry?.memory ?? record.memory;
       if (record.memory?.gone) return this.#leave(uid, record);
       const view = await this.#options.observer.look(uid);
-      const plan = record.pod
-        ? await this.#decide(record, memory, view)
+      const seen = record.pod && await this.#seen(record.pod, memory, view);
+      // From here to the commit nothing waits: two pods that are new must not both get the last place.
+      const plan = record.pod && seen
+        ? this.#decide(record.pod, { record, memory, view, seen })
         : this.#remove(uid, { name, record, memory, view });
       if (!plan) return undefined;
       this.#options.records.commit(record, {
@@ -95,32 +112,57 @@ export class PodWorker {
     return ms(1);
   }
 
-  async #decide(
-    record: PodRecord,
-    memory: PodMemory | undefined,
-    view: PodView,
-  ): Promise<Plan | undefined> {
-    const { clock, images, stops, paths } = this.#options;
-    const { pod } = record;
-    if (!pod) return undefined;
+  /** What has to be waited for before it can be decided. */
+  async #seen(pod: Pod, memory: PodMemory | undefined, view: PodView): Promise<Seen> {
+    const { paths, runtimeName } = this.#options;
+    return {
+      messages: await terminationMessages({ pod, view, memory, paths }),
+      runtime: await runtimeName(),
+    };
+  }
+
+  #decide(
+    pod: Pod,
+    input: {
+      readonly record: PodRecord;
+      readonly memory: PodMemory | undefined;
+      readonly view: PodView;
+      readonly seen: Seen;
+    },
+  ): Plan {
+    const { clock, images, stops, hooks } = this.#options;
+    const { record, memory, view, seen } = input;
     const uid = pod.metadata.uid ?? "";
-    const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
     const byName: Record<string, ImageView> = {};
-    for (const one of containers) byName[one.name] = images.view(uid, one.name);
+    for (const { container: { name } } of podContainers(pod)) {
+      byName[name] = images.view(uid, name);
+    }
     if (pod.metadata.deletionTimestamp) images.drop(uid);
-    const messages = await terminationMessages({ pod, view, memory, paths });
+    hooks.keep(uid, new Set(view.containers.filter(isLive).map((one) => one.id)));
     const volumes = pod.spec.volumes ?? [];
     this.#mounting.set(uid, record.version);
     return decide(pod, view, memory, clock.now(), {
-      node: this.#policy(),
+      node: this.#policy(seen.runtime),
       objects: record.objects,
       images: byName,
-      probes: this.#options.prober.follow(pod, view, this.#options.hostIPs()),
+      probes: this.#options.prober.follow(pod, probed(pod, view, memory), this.#options.hostIPs()),
       mounted: volumes.length === 0 || this.#mounted.get(uid) === record.version,
       stopping: stops.of(uid),
-      messages,
+      hooks: hooks.of(uid),
+      messages: seen.messages,
       predecessor: this.#options.predecessor(uid),
+      ...this.#verdicts(pod, memory),
     });
+  }
+
+  /** What the node says of a pod. */
+  #verdicts(pod: Pod, memory: PodMemory | undefined): Pick<PodEnv, "rejection" | "terminate"> {
+    const { verdicts, records } = this.#options;
+    if (!verdicts) return {};
+    const { uid = "" } = pod.metadata;
+    const rejection = memory?.admitted ? undefined : verdicts.admit(pod, records.admitted(uid));
+    const terminate = verdicts.terminate(pod);
+    return { ...(rejection ? { rejection } : {}), ...(terminate ? { terminate } : {}) };
   }
 
   /** Plans the end of a pod without an object; `undefined` without evidence that it is to end. */
@@ -166,6 +208,7 @@ export class PodWorker {
         storageCapacity: config.storageCapacity,
       },
       services: () => this.#options.records.services(name.namespace),
+      address: record.pod ? addressOf(record.pod, view, hostIPs()).host : "",
       attempt: readySandbox(view)?.attempt ?? 0,
     };
     return await actor.act(plan.actions, context);
@@ -188,10 +231,11 @@ export class PodWorker {
     return { memory: next, events };
   }
 
-  #policy(): NodePolicy {
+  #policy(runtime: string): NodePolicy {
     const { config, hostIPs } = this.#options;
     return {
       nodeName: config.nodeName,
+      runtime,
       hostIPs: hostIPs(),
       allowPrivileged: config.allowPrivileged ?? false,
       memoryVolumes: config.memoryDir !== undefined,
@@ -214,8 +258,15 @@ export class PodWorker {
   #finish(uid: string): undefined {
     this.#mounted.delete(uid);
     this.#mounting.delete(uid);
+    this.#options.hooks.keep(uid, new Set());
     this.#options.images.drop(uid);
     this.#options.prober.drop(uid);
     this.#options.ended(uid);
   }
+}
+
+/** What is probed: as with a kubelet, no container whose `postStart` hook is not over. */
+function probed(pod: Pod, view: PodView, memory: PodMemory | undefined): PodView {
+  const containers = view.containers.filter((one) => !awaitsHook(pod, one, memory));
+  return { ...view, containers };
 }

@@ -243,3 +243,17 @@ export interface PodTemplate {
   metadata?: Partial<ObjectMeta>;
   spec: PodSpec;
 }
+
+/**
+ * Conditions of a pod that its node alone writes, and takes away. `DisruptionTarget` is not among
+ * them: others set it as well.
+ */
+export const NODE_POD_CONDITIONS: ReadonlySet<string> = new Set([
+  "PodReadyToStartContainers",
+  "Initialized",
+  "Ready",
+  "ContainersReady",
+  "PodResizePending",
+  "PodResizeInProgress",
+  "skerry.dev/Supported",
+]);

@@ -85,10 +85,11 @@ export function podInterest(pod: Pod): ObjectKey[] {
   const { namespace, name, annotations } = pod.metadata;
   if (annotations?.[MIRROR_ANNOTATION] !== undefined) return [];
   const refs: Refs = { configMaps: [], secrets: [] };
-  const { containers, initContainers, volumes, imagePullSecrets, runtimeClassName } =
-    isRecord(pod.spec) ? pod.spec : {} as Pod["spec"];
+  const spec: Pod["spec"] = isRecord(pod.spec) ? pod.spec : {} as Pod["spec"];
+  const { containers, initContainers, ephemeralContainers } = spec;
+  const { volumes, imagePullSecrets, runtimeClassName } = spec;
   for (const volume of records(volumes)) volumeInterest(volume as Partial<Volume>, refs);
-  for (const container of [...records(containers), ...records(initContainers)]) {
+  for (const container of [containers, initContainers, ephemeralContainers].flatMap(records)) {
     containerInterest(container as Partial<Container>, refs);
   }
   for (const ref of records(imagePullSecrets)) refs.secrets.push(ref["name"]);

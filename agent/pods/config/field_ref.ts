@@ -7,6 +7,7 @@ import {
 } from "../../../core/api/mod.ts";
 import { AppError, type Bytes } from "../../../core/base/mod.ts";
 import { limitOf, requestOf } from "../policy/resources.ts";
+import { podContainers } from "../policy/roles.ts";
 
 /** Facts about the node and the pod's network that the downward API can name. */
 export interface DownwardFacts {
@@ -65,7 +66,7 @@ export function resourceFieldValue(
   ref: { containerName?: string; resource: string; divisor?: string },
   facts: DownwardFacts,
 ): string {
-  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const all = podContainers(pod).map(({ container }) => container);
   const of = ref.containerName ? all.find((one) => one.name === ref.containerName) : container;
   if (!of) {
     throw new AppError(

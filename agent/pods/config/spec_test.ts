@@ -24,6 +24,7 @@ const FACTS = {
 };
 const NODE: NodePolicy = {
   nodeName: "n1",
+  runtime: "containerd",
   hostIPs: [],
   allowPrivileged: false,
   memoryVolumes: false,
@@ -82,7 +83,7 @@ Deno.test("refusals() names every field that would be ignored, and no other", ()
   fine.spec.volumes = [{ name: "v", emptyDir: {} }, { name: "h", hostPath: { path: "/x" } }];
   assert.deepEqual(refusals(fine, NODE), []);
   const bad = withContainer({
-    readinessProbe: { exec: {} },
+    lifecycle: { stopSignal: "SIGINT", preStop: { sleep: { seconds: 1 } } },
     securityContext: { privileged: true },
   });
   bad.spec.volumes = [
@@ -90,15 +91,15 @@ Deno.test("refusals() names every field that would be ignored, and no other", ()
     { name: "c", persistentVolumeClaim: { claimName: "x" } },
     { name: "t", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } },
   ];
-  bad.spec.initContainers = [{ name: "side", image: "a", restartPolicy: "Always" }];
+  bad.spec.initContainers = [{ name: "side", image: "a", restartPolicy: "Always", novelty: 1 }];
   bad.spec.whatever = 1;
   assert.deepEqual(refusals(bad, NODE).map((one) => one.field), [
-    "spec.containers[0].readinessProbe",
+    "spec.containers[0].lifecycle.stopSignal",
     "spec.containers[0].securityContext.privileged",
     "spec.volumes[0].emptyDir.medium",
     "spec.volumes[1].persistentVolumeClaim",
     "spec.volumes[2].projected.sources[0].serviceAccountToken",
-    "spec.initContainers[0].restartPolicy",
+    "spec.initContainers[0].novelty",
     "spec.whatever",
   ]);
   const open = { ...NODE, allowPrivileged: true, memoryVolumes: true };

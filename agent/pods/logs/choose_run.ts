@@ -1,6 +1,7 @@
 import type { Pod } from "../../../core/api/mod.ts";
 import { AppError } from "../../../core/base/mod.ts";
 import { containerMemory, type PodMemory } from "../policy/memory.ts";
+import { podContainers } from "../policy/roles.ts";
 
 /**
  * Which run's log is asked for.
@@ -15,7 +16,7 @@ export function chooseRun(
 ): number {
   const { container, previous } = want;
   const { name } = pod.metadata;
-  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const all = podContainers(pod).map((one) => one.container);
   if (!all.some((one) => one.name === container)) {
     throw new AppError("BadRequest", `container ${container} is not valid for pod ${name}`);
   }

@@ -44,6 +44,7 @@ export function nextRun(part: ContainerMemory, now: Ms): ContainerMemory {
     ...(part.exit ? { last: part.exit } : part.last ? { last: part.last } : {}),
     delay: ms(delay),
     raisedAt: now,
+    ...(part.doneFor === undefined ? {} : { doneFor: part.doneFor }),
   };
 }
 
@@ -69,4 +70,21 @@ export function pullIn(part: ContainerMemory, now: Ms): ContainerMemory {
 export function pullInFailure(failure: Failure | undefined, now: Ms): Failure | undefined {
   if (!failure || now >= failure.at) return failure;
   return { ...failure, at: now, until: ms(now + failure.until - failure.at) };
+}
+
+/** The same for a deadline: it is no further away than its grace. */
+export function pullInTime<T extends { readonly deadline: Ms; readonly grace: Ms }>(
+  time: T,
+  now: Ms,
+): T {
+  const deadline = ms(now + time.grace);
+  return time.deadline <= deadline ? time : { ...time, deadline };
+}
+
+/** The same for the end of a run. */
+export function pullInKill(part: ContainerMemory, now: Ms): ContainerMemory {
+  const { run } = part;
+  if (!run?.kill) return part;
+  const kill = pullInTime(run.kill, now);
+  return kill === run.kill ? part : { ...part, run: { ...run, kill } };
 }

@@ -1,7 +1,15 @@
-import type { Condition, ContainerStatus, Pod, PodPhase } from "../../../core/api/mod.ts";
+import {
+  type Condition,
+  type ContainerStatus,
+  NODE_POD_CONDITIONS,
+  type Pod,
+  type PodPhase,
+} from "../../../core/api/mod.ts";
 import { type Ms, toTime } from "../../../core/base/mod.ts";
-import type { PodMemory } from "./memory.ts";
-import type { PodView } from "./plan.ts";
+import { containerMemory, type PodMemory } from "./memory.ts";
+import type { PodEnv, PodView } from "./plan.ts";
+import { resizeOf } from "./resize.ts";
+import { initNames, podContainers } from "./roles.ts";
 import { readySandbox } from "./view.ts";
 
 /** What the conditions are made of. */
@@ -13,6 +21,7 @@ export interface ConditionInput {
   readonly mains: readonly ContainerStatus[];
   readonly phase: PodPhase;
   readonly now: Ms;
+  readonly env: Pick<PodEnv, "resizeRefused">;
 }
 
 type Word = Pick<Condition, "type" | "status" | "reason" | "message">;
@@ -27,7 +36,7 @@ export function podConditions(input: ConditionInput): Condition[] {
   const own = new Set(words.map((word) => word.type));
   const now = toTime(input.now);
   return [
-    ...before.filter((one) => !own.has(one.type) && one.type !== "skerry.dev/Supported"),
+    ...before.filter((one) => !own.has(one.type) && !NODE_POD_CONDITIONS.has(one.type)),
     ...words.map((word) => {
       const old = before.find((one) => one.type === word.type);
       const same = old?.status === word.status && old.lastTransitionTime;
@@ -37,48 +46,88 @@ export function podConditions(input: ConditionInput): Condition[] {
 }
 
 function ownConditions(input: ConditionInput): Word[] {
-  const { pod, view, memory, inits, phase } = input;
-  const initialized = phase === "Succeeded" || inits.every((one) => one.ready) ||
-    input.mains.some((one) => one.state.running);
-  const ready = readyWord(input);
-  const words: Word[] = [
+  const { pod, view, memory } = input;
+  const containers = containersWord(input);
+  const scheduled = pod.status?.conditions?.some((one) =>
+    one.type === "PodScheduled" && one.status === "True"
+  );
+  const disruption = memory.finish?.condition;
+  return [
     word("PodReadyToStartContainers", readySandbox(view) !== undefined),
-    initialized ? word("Initialized", true) : {
-      ...word("Initialized", false),
-      reason: "ContainersNotInitialized",
-      message: `containers with incomplete status: ${listNames(inits.filter((one) => !one.ready))}`,
-    },
-    { ...ready, type: "Ready" },
-    { ...ready, type: "ContainersReady" },
-  ];
-  if (
-    !pod.status?.conditions?.some((one) => one.type === "PodScheduled" && one.status === "True")
-  ) {
-    words.push(word("PodScheduled", true));
-  }
-  if (memory.refused !== undefined) {
-    words.push({
+    initializedWord(input),
+    { ...readyWord(pod, containers), type: "Ready" },
+    { ...containers, type: "ContainersReady" },
+    ...(scheduled ? [] : [word("PodScheduled", true)]),
+    ...(memory.refused === undefined ? [] : [{
       ...word("skerry.dev/Supported", false),
       reason: "UnsupportedField",
       message: memory.refused,
-    });
-  }
-  return words;
+    }]),
+    ...(disruption ? [{ ...disruption, status: "True" as const }] : []),
+    ...resizeWords(input),
+  ];
 }
 
-function readyWord({ phase, mains, memory }: ConditionInput): Omit<Word, "type"> {
+function initializedWord({ pod, phase, inits, mains }: ConditionInput): Word {
+  const runToEnd = initNames(pod);
+  const open = inits.filter((one) => !(runToEnd.has(one.name) ? one.ready : one.started));
+  const done = phase === "Succeeded" || open.length === 0 ||
+    mains.some((one) => one.state.running);
+  if (done) return word("Initialized", true);
+  return {
+    ...word("Initialized", false),
+    reason: "ContainersNotInitialized",
+    message: `containers with incomplete status: ${listNames(open)}`,
+  };
+}
+
+function containersWord({ pod, phase, inits, mains, memory }: ConditionInput): Omit<Word, "type"> {
   if (phase === "Succeeded") return { status: "False", reason: "PodCompleted" };
   if (phase === "Failed") return { status: "False", reason: "PodFailed" };
   if (memory.refused !== undefined) {
     return { status: "False", reason: "UnsupportedField", message: memory.refused };
   }
-  const unready = mains.filter((one) => !one.ready);
+  const runToEnd = initNames(pod);
+  const sidecars = inits.filter((one) => !runToEnd.has(one.name));
+  const unready = [...sidecars, ...mains].filter((one) => !one.ready);
   if (unready.length === 0) return { status: "True" };
   return {
     status: "False",
     reason: "ContainersNotReady",
     message: `containers with unready status: ${listNames(unready)}`,
   };
+}
+
+/** A pod is ready when its containers are and every readiness gate is `True`. */
+function readyWord(pod: Pod, containers: Omit<Word, "type">): Omit<Word, "type"> {
+  if (containers.status !== "True") return containers;
+  const messages: string[] = [];
+  for (const { conditionType: type } of pod.spec.readinessGates ?? []) {
+    const found = pod.status?.conditions?.find((one) => one.type === type);
+    if (!found) {
+      messages.push(`corresponding condition of pod readiness gate "${type}" does not exist.`);
+    } else if (found.status !== "True") {
+      const text = `the status of pod readiness gate "${type}" is not "True", but ${found.status}`;
+      messages.push(text);
+    }
+  }
+  if (messages.length === 0) return containers;
+  return { status: "False", reason: "ReadinessGatesNotReady", message: messages.join(", ") };
+}
+
+/** A change of resources that the node cannot grant, or that is under way. */
+function resizeWords({ pod, memory, phase, env }: ConditionInput): Word[] {
+  if (phase !== "Running") return [];
+  const parts = podContainers(pod)
+    .map(({ container }) => ({ container, part: containerMemory(memory, container.name) }))
+    .filter(({ container, part }) =>
+      part?.id !== undefined && resizeOf(part, container).length > 0
+    );
+  if (parts.length === 0) return [];
+  if (env.resizeRefused) return [{ ...word("PodResizePending", true), ...env.resizeRefused }];
+  const failure = parts.find(({ part }) => part?.resizeFailure)?.part?.resizeFailure;
+  const error = failure ? { reason: "Error", message: failure.message } : {};
+  return [{ ...word("PodResizeInProgress", true), ...error }];
 }
 
 function listNames(list: readonly ContainerStatus[]): string {

@@ -1,11 +1,14 @@
 import type { Pod } from "../../../core/api/mod.ts";
-import { fromTime, type Ms, ms, seconds } from "../../../core/base/mod.ts";
+import { type Ms, ms, seconds } from "../../../core/base/mod.ts";
 import { advance } from "./decide_run.ts";
 import { type Draft, finishPlan, note } from "./draft.ts";
 import { endingFrom, planEnding } from "./ending.ts";
+import { checkFinish, finishPod, isTerminal, reject, rest, showAll } from "./finish.ts";
 import { learn } from "./learn.ts";
-import { containerMemory, FIRST_RUN, newMemory, type PodMemory } from "./memory.ts";
+import { containerMemory, newMemory, type PodMemory } from "./memory.ts";
 import type { Plan, PodEnv, PodView } from "./plan.ts";
+import { initNames, podContainers } from "./roles.ts";
+import { seedMemory } from "./seed.ts";
 import { refusals, refusalText } from "./support.ts";
 import { readySandbox } from "./view.ts";
 
@@ -26,13 +29,18 @@ export function decide(
   const draft = begin({ pod, view, memory, now, env });
   if (pod.metadata.deletionTimestamp) return end(draft);
   if (isTerminal(draft.memory)) return rest(draft);
-  if (refuse(draft)) return finishPlan(draft);
-  if (env.predecessor && view.sandboxes.length === 0) {
-    waitAll(draft, "ContainerCreating", "the pod that had this name before has not ended yet");
-    return finishPlan(draft);
+  if (!draft.memory.finish) checkFinish(draft);
+  if (!draft.memory.finish) {
+    if (refuse(draft)) return finishPlan(draft);
+    if (reject(draft)) return rest(draft);
+    if (env.predecessor && view.sandboxes.length === 0) {
+      waitAll(draft, "ContainerCreating", "the pod that had this name before has not ended yet");
+      return finishPlan(draft);
+    }
+    advance(draft);
   }
-  advance(draft);
-  return isTerminal(draft.memory) ? rest(draft) : finishPlan(draft);
+  const { finish } = draft.memory;
+  return finish ? finishPod(draft, finish) : finishPlan(draft);
 }
 
 /** Ends what is left of a pod whose object is gone, with evidence that it is. */
@@ -48,14 +56,8 @@ export function decideRemoval(
   const { now, grace, stopping } = options;
   const learnt = learn(memory, view, { now, inits: new Set(), messages: {} });
   const ending = endingFrom(learnt, grace, now);
-  const steps = planEnding({
-    view,
-    memory: learnt,
-    deadline: ending.deadline,
-    now,
-    stopping,
-  });
-  return { memory: { ...learnt, ending }, ...steps };
+  const env = { stopping, hooks: {} };
+  return planEnding({ view, memory: { ...learnt, ending }, time: ending, now, env });
 }
 
 function begin(
@@ -71,87 +73,26 @@ function begin(
   const { name, namespace = "default", uid = "" } = pod.metadata;
   const grace = seconds(pod.spec.terminationGracePeriodSeconds ?? 30);
   const before = input.memory ??
-    seedFromStatus(pod, newMemory({ uid, namespace, name }, { now, grace }));
-  const inits = new Set((pod.spec.initContainers ?? []).map((one) => one.name));
-  const memory = learn(before, view, { now, inits, messages: env.messages });
+    seedMemory(pod, view, newMemory({ uid, namespace, name }, { now, grace }));
+  const memory = learn(before, view, { now, inits: initNames(pod), messages: env.messages });
   return { pod, view, now, env, before, memory, actions: [], events: [], verdicts: new Map() };
 }
 
-/**
- * A pod without memory that was reported on before: the state folder was lost. What was reported
- * still holds, so that an ended pod is not run again and no restart count falls.
- */
-function seedFromStatus(pod: Pod, memory: PodMemory): PodMemory {
-  const { phase, startTime, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
-  const containers = Object.fromEntries(
-    [...containerStatuses, ...initContainerStatuses]
-      .filter((one) => one.restartCount > 0)
-      .map((one) => [one.name, { ...FIRST_RUN, attempt: one.restartCount }]),
-  );
-  return {
-    ...memory,
-    containers,
-    startTime: fromTime(startTime) ?? memory.startTime,
-    phase: phase && phase !== "Unknown" ? phase : memory.phase,
-  };
-}
-
+/** A pod that is deleted: stops it, removes it, and says so when nothing is left. */
 function end(draft: Draft): Plan {
-  const { pod, view, now, env } = draft;
-  const seconds_ = pod.metadata.deletionGracePeriodSeconds;
-  const grace = seconds_ === undefined ? draft.memory.grace : seconds(seconds_);
+  const { pod, now } = draft;
+  const asked = pod.metadata.deletionGracePeriodSeconds;
+  const grace = asked === undefined ? draft.memory.grace : seconds(asked);
   const ending = endingFrom(draft.memory, grace, now);
   draft.memory = { ...draft.memory, ending };
-  const steps = planEnding({
-    view,
-    memory: draft.memory,
-    deadline: ending.deadline,
-    now,
-    stopping: env.stopping,
-  });
+  const steps = planEnding({ ...draft, time: ending });
+  draft.memory = steps.memory;
   draft.actions.push(...steps.actions);
   draft.events.push(...steps.events);
-  const live = keepVerdicts(draft);
+  note(draft, steps.next);
+  const live = showAll(draft);
   if (!live && !isTerminal(draft.memory)) settlePhase(draft);
   return { ...finishPlan(draft), gone: steps.gone };
-}
-
-/** A pod that has run to its end: nothing may run any more; containers stay until it is deleted. */
-function rest(draft: Draft): Plan {
-  const ready = draft.view.sandboxes.filter((one) => one.ready);
-  const live = keepVerdicts(draft);
-  if (!live) {
-    for (const { id } of ready) draft.actions.push({ type: "stop-sandbox", sandboxId: id });
-  }
-  const plan = finishPlan(draft);
-  const known = live || Object.values(plan.memory.containers).some((one) => one.exit ?? one.last);
-  // Its memory was lost: what was reported says more than what can be made up now.
-  return known || !draft.pod.status ? plan : { ...plan, status: draft.pod.status };
-}
-
-/** Shows every container as it is, without wanting anything of it. Returns whether one is live. */
-function keepVerdicts(draft: Draft): boolean {
-  const { pod, memory, view } = draft;
-  let any = false;
-  for (const { name } of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
-    const part = containerMemory(memory, name) ?? FIRST_RUN;
-    const container = view.containers.find((one) =>
-      one.name === name && (one.state === "running" || one.state === "unknown")
-    );
-    const shown = draft.verdicts.get(name);
-    if (container) {
-      any = true;
-      draft.verdicts.set(name, { kind: "running", container });
-    } else if (part.exit) {
-      draft.verdicts.set(name, { kind: "done", exit: part.exit });
-    } else if (part.last) {
-      draft.verdicts.set(name, { kind: "done", exit: part.last });
-    } else if (shown?.kind !== "wait") {
-      const reason = pod.spec.initContainers?.length ? "PodInitializing" : "ContainerCreating";
-      draft.verdicts.set(name, { kind: "wait", reason });
-    }
-  }
-  return any;
 }
 
 /** The last phase of a pod that was deleted: Succeeded when every container ended well. */
@@ -160,7 +101,14 @@ function settlePhase(draft: Draft): void {
   const good = pod.spec.containers.every((one) =>
     containerMemory(memory, one.name)?.exit?.exitCode === 0
   );
-  draft.memory = { ...memory, phase: good ? "Succeeded" : "Failed" };
+  const phase = memory.finish?.phase ?? (good ? "Succeeded" : "Failed");
+  const { reason, message } = memory.finish ?? memory;
+  draft.memory = {
+    ...memory,
+    phase,
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  };
 }
 
 /** Refuses a pod that asks for what this node cannot do, unless it runs already. */
@@ -183,13 +131,8 @@ function refuse(draft: Draft): boolean {
 }
 
 function waitAll(draft: Draft, reason: string, message: string): void {
-  const { initContainers = [], containers } = draft.pod.spec;
-  for (const { name } of [...initContainers, ...containers]) {
-    draft.verdicts.set(name, { kind: "wait", reason, message });
+  for (const { container } of podContainers(draft.pod)) {
+    draft.verdicts.set(container.name, { kind: "wait", reason, message });
   }
   note(draft, ms(draft.now + seconds(60)));
-}
-
-function isTerminal(memory: PodMemory): boolean {
-  return memory.phase === "Succeeded" || memory.phase === "Failed";
 }

@@ -1,6 +1,6 @@
 import { type Ms, ms } from "../../../core/base/mod.ts";
 import type { ObservedContainer } from "../../runtimes/mod.ts";
-import { afterExit, pullIn, pullInFailure } from "./backoff.ts";
+import { afterExit, pullIn, pullInFailure, pullInKill, pullInTime } from "./backoff.ts";
 import {
   type ContainerMemory,
   containerMemory,
@@ -31,17 +31,18 @@ export function learn(memory: PodMemory, view: PodView, options: LearnOptions): 
     const part = containerMemory(memory, name) ?? FIRST_RUN;
     const current = currentOf(view, name);
     const next = current ? seen(part, current, view, options) : lost(part, options.now);
-    containers[name] = pullIn(next, options.now);
+    containers[name] = pullInKill(pullIn(next, options.now), options.now);
   }
   const ready = readySandbox(view);
   const attempts = view.sandboxes.map((one) => one.attempt + 1);
-  const { sandboxFailure: sandbox, volumeFailure: volume, ...rest } = memory;
+  const { sandboxFailure: sandbox, volumeFailure: volume, finish, ...rest } = memory;
   const sandboxFailure = ready ? undefined : pullInFailure(sandbox, options.now);
   const volumeFailure = pullInFailure(volume, options.now);
   return {
     ...rest,
     ...(sandboxFailure ? { sandboxFailure } : {}),
     ...(volumeFailure ? { volumeFailure } : {}),
+    ...(finish ? { finish: pullInTime(finish, options.now) } : {}),
     containers,
     sandboxAttempt: Math.max(memory.sandboxAttempt, ...attempts),
     ips: ready && ready.ips.length > 0 ? ready.ips : memory.ips,
@@ -71,8 +72,9 @@ function seen(
 
 /** A run that the memory does not know, e.g. after the state folder was restored from a copy. */
 function jumped(part: ContainerMemory, attempt: number): ContainerMemory {
-  const { exit, failure: _, until: __, id: ___, ...rest } = part;
-  return { ...rest, attempt, ...(exit ? { last: exit } : {}) };
+  const { exit, failure: _, until: __, id: ___, run: _run, ...rest } = part;
+  const { resources: _resources, resizeFailure: _resize, ...kept } = rest;
+  return { ...kept, attempt, ...(exit ? { last: exit } : {}) };
 }
 
 /**

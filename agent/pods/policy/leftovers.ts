@@ -1,6 +1,7 @@
 import { ms } from "../../../core/base/mod.ts";
 import type { Draft } from "./draft.ts";
-import { killing, stopAction } from "./ending.ts";
+import { podContainers } from "./roles.ts";
+import { killing, stopAction } from "./stopping.ts";
 import { currentOf, isLive, readySandbox } from "./view.ts";
 
 /**
@@ -12,9 +13,7 @@ export function clearLeftovers(draft: Draft): boolean {
   const { view, pod, now, env } = draft;
   const ready = readySandbox(view);
   const deadline = ms(now + draft.memory.grace);
-  const names = new Set(
-    [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map((one) => one.name),
-  );
+  const names = new Set(podContainers(pod).map(({ container }) => container.name));
   const busy = new Set<string>();
   let blocked = false;
   for (const container of view.containers) {

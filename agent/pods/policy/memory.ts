@@ -1,3 +1,4 @@
+import type { ResourceRequirements } from "../../../core/api/mod.ts";
 import { AppError, type Ms, ms } from "../../../core/base/mod.ts";
 
 /** How one run of a container ended. Times are points of the wall clock. */
@@ -22,6 +23,43 @@ export interface Failure {
   readonly until: Ms;
 }
 
+/** A running container is ended though its pod goes on. */
+export interface Kill {
+  /** What made it so: a probe, its `postStart` hook, or a change of its definition. */
+  readonly why: "startup" | "liveness" | "postStart" | "changed";
+  /** Shown while it is being ended, of a hook. */
+  readonly message?: string;
+  readonly deadline: Ms;
+  readonly grace: Ms;
+}
+
+/** What is known of one run beyond what the runtime shows. */
+export interface RunMemory {
+  /** The container that it is about. */
+  readonly id: string;
+  /** Its `postStart` hook has succeeded. */
+  readonly postStart?: "done";
+  /** Its `preStop` hook has returned. */
+  readonly preStop?: "done";
+  readonly kill?: Kill;
+}
+
+/** The end that a pod comes to once everything of it has stopped. */
+export interface Finish {
+  readonly phase: "Succeeded" | "Failed";
+  readonly reason?: string;
+  readonly message?: string;
+  /** When what still runs is killed, `grace` after that was decided. */
+  readonly deadline: Ms;
+  readonly grace: Ms;
+  /** A condition that the pod gets at once. */
+  readonly condition?: {
+    readonly type: string;
+    readonly reason: string;
+    readonly message: string;
+  };
+}
+
 /** What must not be forgotten about one container. */
 export interface ContainerMemory {
   /** The run that is wanted or was seen last; equals the restart count. Never falls. */
@@ -40,8 +78,13 @@ export interface ContainerMemory {
   readonly until?: Ms;
   /** Creating or starting it failed. */
   readonly failure?: Failure;
-  /** Init containers: the sandbox attempt for which it succeeded. */
+  /** Init containers: the sandbox attempt in which it succeeded; of a sidecar, in which it started. */
   readonly doneFor?: number;
+  readonly run?: RunMemory;
+  /** What the container of {@linkcode attempt} was given. */
+  readonly resources?: ResourceRequirements;
+  /** Giving it other resources failed. */
+  readonly resizeFailure?: Failure;
 }
 
 /** What must not be forgotten about a pod: one row, keyed by UID, written before acting on it. */
@@ -67,10 +110,14 @@ export interface PodMemory {
   readonly message?: string;
   /** Admission has let the pod in: it is not asked again. */
   readonly admitted?: true;
+  /** Admission has turned the pod away. */
+  readonly rejected?: true;
+  /** Set, and kept, once it is known how the pod ends. */
+  readonly finish?: Finish;
   /** The fields for which the pod is refused, as last reported. */
   readonly refused?: string;
-  /** Set when the pod is to end. */
-  readonly ending?: { readonly since: Ms; readonly deadline: Ms };
+  /** Set when the pod is to go: it or its object was deleted. */
+  readonly ending?: { readonly since: Ms; readonly deadline: Ms; readonly grace?: Ms };
   /** Volumes and logs are removed. */
   readonly cleaned?: true;
   /** Everything is stopped and cleaned, and the end was reported. */
@@ -107,6 +154,11 @@ export function containerMemory(memory: PodMemory, name: string): ContainerMemor
 /** A copy of `memory` with one container's part replaced. */
 export function withContainer(memory: PodMemory, name: string, part: ContainerMemory): PodMemory {
   return { ...memory, containers: { ...memory.containers, [name]: part } };
+}
+
+/** What is known of the run `id`. */
+export function runOf(part: ContainerMemory, id: string): RunMemory {
+  return part.run?.id === id ? part.run : { id };
 }
 
 /** The first memory of a container. */

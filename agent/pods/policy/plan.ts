@@ -45,6 +45,8 @@ export type ImageView =
 /** What a node allows and is; the same for all pods. */
 export interface NodePolicy {
   readonly nodeName: string;
+  /** The container runtime's name, the scheme of container ids, e.g. `containerd`. */
+  readonly runtime: string;
   readonly hostIPs: readonly string[];
   /** Whether containers may be privileged. */
   readonly allowPrivileged: boolean;
@@ -63,6 +65,17 @@ export interface ProbeView {
   /** Its startup or liveness probe has failed for good: the run is to be ended and restarted. */
   readonly unhealthy?: { readonly probe: "startup" | "liveness"; readonly message: string };
 }
+
+/** Where a lifecycle hook of one container stands, in this process. */
+export interface HookView {
+  readonly hook: Hook;
+  readonly state: "running" | "done" | "failed";
+  /** Why it failed. */
+  readonly message?: string;
+}
+
+/** The name of a lifecycle hook. */
+export type Hook = "postStart" | "preStop";
 
 /** Why this node does not run a pod that is new to it: the pod fails with this, nothing is started. */
 export interface Rejection {
@@ -101,6 +114,8 @@ export interface PodEnv {
   readonly mounted: boolean;
   /** Stops under way in this process: container id to the time of its KILL. */
   readonly stopping: Readonly<Record<string, Ms>>;
+  /** Hooks that run or have returned, by container id; of each container the latest. */
+  readonly hooks: Readonly<Record<string, HookView>>;
   /** Termination messages of containers that have ended, by container id. */
   readonly messages: Readonly<Record<string, string>>;
   /** An older pod of the same name has not ended yet. */
@@ -109,6 +124,12 @@ export interface PodEnv {
   readonly rejection?: Rejection;
   /** The node wants this pod to end. */
   readonly terminate?: Termination;
+  /** Why the node cannot give the pod the resources that its spec wants by now. */
+  readonly resizeRefused?: {
+    /** `Infeasible` when the node never could. */
+    readonly reason: "Deferred" | "Infeasible";
+    readonly message: string;
+  };
 }
 
 /** One thing to do. All are idempotent. */
@@ -125,6 +146,16 @@ export type Action =
     readonly attempt: number;
     readonly sandboxId: string;
     readonly containerId?: string;
+    /** Of a debugger: the container whose processes it sees. */
+    readonly targetId?: string;
+  }
+  /** Runs a lifecycle hook in the background; it is given up after `limit`. */
+  | {
+    readonly type: "hook";
+    readonly hook: Hook;
+    readonly container: string;
+    readonly containerId: string;
+    readonly limit: Ms;
   }
   /** Runs in the background until the container has stopped. */
   | {

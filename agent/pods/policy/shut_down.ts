@@ -4,6 +4,7 @@ import { nextRun } from "./backoff.ts";
 import { learn } from "./learn.ts";
 import { containerMemory, type PodMemory, withContainer } from "./memory.ts";
 import type { PodView } from "./plan.ts";
+import { initNames } from "./roles.ts";
 import { isLive } from "./view.ts";
 
 /** What a pod says that ended with the gateway: the words of Kubernetes' graceful node shutdown. */
@@ -42,8 +43,7 @@ export function shutDown(
   },
 ): PodMemory {
   const { pod, before, after, now, messages } = input;
-  const inits = new Set((pod?.spec.initContainers ?? []).map((one) => one.name));
-  const learnt = learn(memory, after, { now, inits, messages });
+  const learnt = learn(memory, after, { now, inits: initNames(pod), messages });
   const stopped = before.containers.filter(isLive);
   const over = memory.phase === "Succeeded" || memory.phase === "Failed" || memory.ending ||
     pod?.metadata.deletionTimestamp;

@@ -1,5 +1,4 @@
 import type {
-  Container,
   ContainerState,
   ContainerStatus,
   Pod,
@@ -15,8 +14,10 @@ import {
   FIRST_RUN,
   type PodMemory,
 } from "./memory.ts";
-import type { PodEnv, PodView } from "./plan.ts";
+import type { NodePolicy, PodEnv, PodView } from "./plan.ts";
 import { qosClass } from "./resources.ts";
+import { type PodContainer, podContainers } from "./roles.ts";
+import { isReady, isStarted } from "./started.ts";
 import type { Verdict } from "./verdict.ts";
 import { currentOf } from "./view.ts";
 
@@ -35,15 +36,14 @@ export function podStatus(
   input: StatusInput,
 ): { status: PodStatus; phase: PodMemory["phase"] } {
   const { pod, memory, env } = input;
-  const inits = (pod.spec.initContainers ?? []).map((one) => containerStatus(one, input, "init"));
-  const mains = pod.spec.containers.map((one) => containerStatus(one, input, "main"));
-  const phase = phaseOf(pod, memory);
+  const lists = statusLists(input);
+  const phase = phaseOf(input);
   const ips = pod.spec.hostNetwork ? env.node.hostIPs : memory.ips;
   const { generation } = pod.metadata;
   const status: PodStatus = {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase,
-    conditions: podConditions({ ...input, inits, mains, phase }),
+    conditions: podConditions({ ...input, ...lists, phase }),
     ...(memory.reason ? { reason: memory.reason } : {}),
     ...(memory.message ? { message: memory.message } : {}),
     ...(env.node.hostIPs[0]
@@ -51,56 +51,90 @@ export function podStatus(
       : {}),
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
     startTime: toTime(memory.startTime),
-    ...(inits.length > 0 ? { initContainerStatuses: inits } : {}),
-    containerStatuses: mains,
+    ...(memory.rejected ? {} : {
+      ...(lists.inits.length > 0 ? { initContainerStatuses: lists.inits } : {}),
+      containerStatuses: lists.mains,
+      ...(lists.debuggers.length > 0 ? { ephemeralContainerStatuses: lists.debuggers } : {}),
+    }),
     qosClass: qosClass(pod.spec),
   };
   return { status, phase };
 }
 
-function phaseOf(pod: Pod, memory: PodMemory): Exclude<PodPhase, "Unknown"> {
+function statusLists(
+  input: StatusInput,
+): Record<"inits" | "mains" | "debuggers", ContainerStatus[]> {
+  const lists = { inits: [], mains: [], debuggers: [] } as ReturnType<typeof statusLists>;
+  const listOf = {
+    init: lists.inits,
+    sidecar: lists.inits,
+    main: lists.mains,
+    debug: lists.debuggers,
+  };
+  for (const which of podContainers(input.pod)) {
+    listOf[which.role].push(containerStatus(which, input));
+  }
+  return lists;
+}
+
+function phaseOf({ pod, memory, verdicts }: StatusInput): Exclude<PodPhase, "Unknown"> {
   if (memory.phase !== "Pending") return memory.phase;
-  const all = pod.spec.containers.every((one) => {
-    const part = containerMemory(memory, one.name);
-    return part && (part.id !== undefined || part.exit || part.last);
+  const all = pod.spec.containers.every(({ name }) => {
+    const part = containerMemory(memory, name);
+    if (part?.exit ?? part?.last) return true;
+    const verdict = verdicts.get(name);
+    return part?.id !== undefined && !(verdict?.kind === "running" && verdict.as);
   });
   return all ? "Running" : "Pending";
 }
 
-function containerStatus(
-  container: Container,
-  input: StatusInput,
-  role: "init" | "main",
-): ContainerStatus {
-  const { name } = container;
+function containerStatus(which: PodContainer, input: StatusInput): ContainerStatus {
+  const { container: { name, image }, role } = which;
   const part = containerMemory(input.memory, name) ?? FIRST_RUN;
   const current = currentOf(input.view, name);
-  const verdict = input.verdicts.get(name) ?? { kind: "wait", reason: "ContainerCreating" };
-  const shown = verdict.kind === "running" ? verdict.container : current;
+  const verdict: Verdict = input.verdicts.get(name) ??
+    { kind: "wait", reason: "ContainerCreating" };
+  const running = verdict.kind === "running" ? verdict.container : undefined;
+  const shown = running ?? current;
   const id = shown && shown.state !== "created" ? shown.id : part.exit?.id ?? part.last?.id;
-  const running = verdict.kind === "running";
   const done = verdict.kind === "done" && verdict.exit.exitCode === 0;
+  const judged = { ...which, verdict };
+  const given = running && resourcesOf(part);
   return {
     name,
-    state: stateOf(verdict, input.now),
-    lastState: lastState(verdict, part),
-    ready: role === "init" ? done : running,
+    state: stateOf(verdict, input),
+    lastState: lastState(verdict, part, input.env.node),
+    ready: role === "init" ? done : isReady(input, judged),
     restartCount: part.attempt,
-    image: container.image,
+    image: running?.image || image,
     imageID: shown?.imageRef ?? "",
-    ...(id ? { containerID: `containerd://${id}` } : {}),
-    started: running,
+    ...(id ? { containerID: containerId(id, input.env.node) } : {}),
+    started: isStarted(input, judged),
+    ...(given ?? {}),
   };
 }
 
-function stateOf(verdict: Verdict, now: Ms): ContainerState {
+/** What a running container was given; nothing to say of one that asked for nothing. */
+function resourcesOf({ resources }: ContainerMemory): Partial<ContainerStatus> {
+  const { requests, limits } = resources ?? {};
+  if (!resources || (!requests && !limits)) return {};
+  return { ...(requests ? { allocatedResources: requests } : {}), resources };
+}
+
+/** An id as Kubernetes writes it: with the name of the runtime that gave it. */
+function containerId(id: string, { runtime }: NodePolicy): string {
+  return `${runtime}://${id}`;
+}
+
+function stateOf(verdict: Verdict, { now, env }: StatusInput): ContainerState {
   switch (verdict.kind) {
     case "running": {
+      if (verdict.as) return { waiting: verdict.as };
       const { startedAt, createdAt } = verdict.container;
       return { running: { startedAt: toTime(startedAt || createdAt || now) } };
     }
     case "done":
-      return terminated(verdict.exit);
+      return terminated(verdict.exit, env.node);
     case "start":
       return { waiting: { reason: "ContainerCreating" } };
     case "wait": {
@@ -110,15 +144,15 @@ function stateOf(verdict: Verdict, now: Ms): ContainerState {
   }
 }
 
-function lastState(verdict: Verdict, part: ContainerMemory): ContainerState {
+function lastState(verdict: Verdict, part: ContainerMemory, node: NodePolicy): ContainerState {
   const exit = verdict.kind === "done" || verdict.kind === "running"
     ? part.last
     : part.exit ?? part.last;
   if (!exit || (verdict.kind === "done" && verdict.exit.id === exit.id)) return {};
-  return terminated(exit);
+  return terminated(exit, node);
 }
 
-function terminated(exit: Exit): ContainerState {
+function terminated(exit: Exit, node: NodePolicy): ContainerState {
   return {
     terminated: {
       exitCode: exit.exitCode,
@@ -126,7 +160,7 @@ function terminated(exit: Exit): ContainerState {
       ...(exit.message ? { message: exit.message } : {}),
       ...(exit.startedAt ? { startedAt: toTime(exit.startedAt) } : {}),
       finishedAt: toTime(exit.finishedAt),
-      containerID: `containerd://${exit.id}`,
+      containerID: containerId(exit.id, node),
     },
   };
 }

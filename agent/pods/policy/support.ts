@@ -17,10 +17,23 @@ const INNER: ReadonlySet<string> = new Set(
   }),
 );
 
-/** The fields of `pod` that this node would have to ignore. It refuses the pod instead. */
+/**
+ * The fields of `pod` that this node would have to ignore. It refuses the pod instead. Those of
+ * ephemeral containers are left out, which come to pods that run: {@linkcode debuggerRefusals}.
+ */
 export function refusals(pod: Pod, node: NodePolicy): Refusal[] {
   const out: Refusal[] = [];
-  walk(pod.spec, "", "spec", { node, out });
+  const { ephemeralContainers: _, ...spec } = pod.spec;
+  walk(spec, "", "spec", { node, out });
+  return out;
+}
+
+/** The fields of one ephemeral container that this node would have to ignore. */
+export function debuggerRefusals(pod: Pod, name: string, node: NodePolicy): Refusal[] {
+  const out: Refusal[] = [];
+  const list = pod.spec.ephemeralContainers ?? [];
+  const at = list.findIndex((one) => one.name === name);
+  walk(list[at], "ephemeralContainers[]", `spec.ephemeralContainers[${at}]`, { node, out });
   return out;
 }
 

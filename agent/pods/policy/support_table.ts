@@ -10,7 +10,6 @@ const only = (...values: unknown[]): Rule => (value) =>
   values.includes(value) ? undefined : `only ${values.map((v) => JSON.stringify(v)).join(", ")}`;
 const empty = (why: string): Rule => (value) =>
   Object.keys(value ?? {}).length === 0 ? undefined : why;
-const PROBES = "probes are not run yet";
 const SCHEDULING = true;
 
 const CONTAINER: Readonly<Record<string, Rule>> = {
@@ -37,9 +36,9 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
   "resources.requests": true,
   "resources.limits": true,
   "resources.claims": "resource claims are not served",
-  /** Says how a resize would go; without resizes it has no effect. */
   resizePolicy: true,
-  restartPolicy: "sidecar containers are not run yet",
+  restartPolicy:
+    "a container of its own restart policy is not served; init containers may have Always",
   restartPolicyRules: "restart rules of a container are not served",
   "volumeMounts[].name": true,
   "volumeMounts[].mountPath": true,
@@ -52,10 +51,12 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
       ? "Bidirectional needs privileged containers, which this node does not allow"
       : undefined,
   volumeDevices: "block volumes are not served",
-  livenessProbe: PROBES,
-  readinessProbe: PROBES,
-  startupProbe: PROBES,
-  lifecycle: "lifecycle hooks are not run yet",
+  livenessProbe: true,
+  readinessProbe: true,
+  startupProbe: true,
+  ...hook("lifecycle.postStart"),
+  ...hook("lifecycle.preStop"),
+  "lifecycle.stopSignal": "the signal of a stop is the image's own (STOPSIGNAL)",
   terminationMessagePath: true,
   terminationMessagePolicy: only("File", "FallbackToLogsOnError"),
   "securityContext.runAsUser": true,
@@ -81,6 +82,11 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
 
 const NO_TMPFS = "this node has no tmpfs to keep it in memory only (agent option --memory-dir)";
 const inMemory: Rule = (_, node) => node.memoryVolumes ? undefined : NO_TMPFS;
+
+/** An init container that keeps running beside the others is a sidecar. */
+const INIT: Readonly<Record<string, Rule>> = { ...CONTAINER, restartPolicy: only("Always") };
+
+const DEBUGGER: Readonly<Record<string, Rule>> = { ...CONTAINER, targetContainerName: true };
 
 const VOLUME: Readonly<Record<string, Rule>> = {
   name: true,
@@ -131,7 +137,7 @@ const POD: Readonly<Record<string, Rule>> = {
   preemptionPolicy: SCHEDULING,
   restartPolicy: only("Always", "OnFailure", "Never"),
   terminationGracePeriodSeconds: true,
-  activeDeadlineSeconds: "active deadlines are not watched yet",
+  activeDeadlineSeconds: true,
   dnsPolicy: only("Default", "None", "ClusterFirst", "ClusterFirstWithHostNet"),
   dnsConfig: true,
   hostAliases: true,
@@ -151,12 +157,11 @@ const POD: Readonly<Record<string, Rule>> = {
   imagePullSecrets: true,
   runtimeClassName: "runtime classes are not read yet",
   overhead: SCHEDULING,
-  readinessGates: "readiness gates are not read yet",
+  readinessGates: true,
   os: (value) =>
     (value as { name?: unknown } | null)?.name === "linux" ? undefined : "this is a Linux node",
   resources: "resources of a whole pod are not served",
   resourceClaims: "resource claims are not served",
-  ephemeralContainers: "ephemeral containers are not run yet",
   "securityContext.runAsUser": true,
   "securityContext.runAsGroup": true,
   "securityContext.runAsNonRoot": true,
@@ -180,9 +185,19 @@ const POD: Readonly<Record<string, Rule>> = {
 export const POD_FIELDS: Readonly<Record<string, Rule>> = {
   ...POD,
   ...below("containers[]", CONTAINER),
-  ...below("initContainers[]", CONTAINER),
+  ...below("initContainers[]", INIT),
+  ...below("ephemeralContainers[]", DEBUGGER),
   ...below("volumes[]", VOLUME),
 };
+
+function hook(path: string): Record<string, Rule> {
+  return {
+    [`${path}.exec`]: true,
+    [`${path}.httpGet`]: true,
+    [`${path}.sleep`]: true,
+    [`${path}.tcpSocket`]: "Kubernetes runs no such hook; use exec or httpGet",
+  };
+}
 
 function below(path: string, rules: Readonly<Record<string, Rule>>): Record<string, Rule> {
   return Object.fromEntries(Object.entries(rules).map(([key, rule]) => [`${path}.${key}`, rule]));

@@ -1,13 +1,19 @@
 import type { Pod, PodSpec } from "../../../core/api/mod.ts";
-import type { Ms } from "../../../core/base/mod.ts";
+import { type Ms, ms } from "../../../core/base/mod.ts";
 import type { ObservedContainer } from "../../runtimes/mod.ts";
 import { nextRun, restartAt } from "./backoff.ts";
-import { type ContainerMemory, type Exit } from "./memory.ts";
+import { type ContainerMemory, type Exit, type Kill, runOf } from "./memory.ts";
+import type { Role } from "./roles.ts";
 import { isLive } from "./view.ts";
 
 /** What is to become of one container. */
 export type Verdict =
-  | { readonly kind: "running"; readonly container: ObservedContainer }
+  | {
+    readonly kind: "running";
+    readonly container: ObservedContainer;
+    /** What is shown in its place: it runs, but its start is not over or has gone wrong. */
+    readonly as?: { readonly reason: string; readonly message?: string };
+  }
   /** Is to be started now, as run `memory.attempt`; `containerId` when it was created before. */
   | { readonly kind: "start"; readonly containerId?: string; readonly sandboxId?: string }
   /** Is waited for, at most until `until`. */
@@ -31,7 +37,7 @@ export function judge(
   input: {
     readonly pod: Pod;
     readonly name: string;
-    readonly init: boolean;
+    readonly role: Role;
     readonly part: ContainerMemory;
     readonly current: ObservedContainer | undefined;
     readonly now: Ms;
@@ -40,8 +46,13 @@ export function judge(
   const { pod, name, part, current, now } = input;
   if (current && isLive(current)) return { verdict: { kind: "running", container: current }, part };
   if (part.exit) {
-    if (!restarts(pod.spec, part.exit, input.init)) {
+    const kill = runOf(part, part.exit.id).kill?.why;
+    if (!restarts(pod.spec, part.exit, { role: input.role, kill })) {
       return { verdict: { kind: "done", exit: part.exit }, part };
+    }
+    // The new definition has not failed yet: its back-off begins from the start.
+    if (kill === "changed") {
+      return { verdict: { kind: "start" }, part: nextRun({ ...part, delay: ms(0) }, now) };
     }
     const until = restartAt(part, now);
     if (until > now) {
@@ -60,11 +71,22 @@ export function judge(
   return { verdict: { kind: "start" }, part };
 }
 
-/** Whether a container that ended so is started again: init containers only after a failure. */
-export function restarts(spec: PodSpec, exit: Exit, init: boolean): boolean {
+/**
+ * Whether a container that ended so is started again: by the pod's policy, init containers only
+ * after a failure, sidecars always, debuggers never. What the node itself has ended to start it
+ * anew is started whatever its exit code says.
+ */
+export function restarts(
+  spec: PodSpec,
+  exit: Pick<Exit, "exitCode">,
+  how: { readonly role: Role; readonly kill?: Kill["why"] | undefined },
+): boolean {
+  const { role, kill } = how;
+  if (role === "debug") return false;
+  if (role === "sidecar" || kill === "changed") return true;
   const policy = spec.restartPolicy ?? "Always";
   if (policy === "Never") return false;
-  return (policy === "Always" && !init) || exit.exitCode !== 0;
+  return (policy === "Always" && role === "main") || exit.exitCode !== 0 || kill !== undefined;
 }
 
 function crashLoop(

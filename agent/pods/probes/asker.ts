@@ -157,7 +157,8 @@ function lateWords(handler: NetHandler, to: Endpoint, timeout: Ms): string {
   }
 }
 
-function refusedWords({ hostname }: Endpoint): string {
+/** What is said of an address that this process may not connect to. */
+export function refusedWords({ hostname }: Endpoint): string {
   return `the agent may not connect to ${hostname}: it connects to 127.0.0.1, to addresses in ` +
     "--pod-cidr and to that of --node-ip";
 }

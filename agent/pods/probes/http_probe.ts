@@ -61,7 +61,7 @@ function isNotHost({ name }: HttpHeader): boolean {
 }
 
 /** The path and query of what a pod names as path, with what must not stand in a request escaped. */
-function pathOf(path: string): string {
+export function pathOf(path: string): string {
   const url = new URL("http://h");
   const [, name = "", query = ""] = /^([^?#]*)(?:\?([^#]*))?/.exec(path) ?? [];
   url.pathname = name;

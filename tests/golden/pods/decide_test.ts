@@ -39,12 +39,19 @@ function relative(at: number): string {
 }
 
 const BASE_ENV = {
-  node: { nodeName: "n1", hostIPs: ["192.0.2.1"], allowPrivileged: false, memoryVolumes: true },
+  node: {
+    nodeName: "n1",
+    runtime: "containerd",
+    hostIPs: ["192.0.2.1"],
+    allowPrivileged: false,
+    memoryVolumes: true,
+  },
   objects: { configMaps: {}, secrets: {} },
   images: {},
   probes: {},
   mounted: true,
   stopping: {},
+  hooks: {},
   messages: {},
   predecessor: false,
 };

@@ -1,0 +1,128 @@
+import { type Ms, ms, seconds } from "../../../core/base/mod.ts";
+import { type Draft, finishPlan, note, tellOnce } from "./draft.ts";
+import { containerMemory, type Finish, FIRST_RUN, type PodMemory } from "./memory.ts";
+import type { Plan } from "./plan.ts";
+import { podContainers } from "./roles.ts";
+import { stopAllSteps, type StopTime } from "./stopping.ts";
+import { currentOf, isLive } from "./view.ts";
+
+/** What a pod says that ran longer than it may. */
+const DEADLINE = {
+  reason: "DeadlineExceeded",
+  message: "Pod was active on the node longer than the specified deadline",
+} as const;
+
+/** Notes how the pod ends; the first word holds. */
+export function setFinish(
+  draft: Draft,
+  finish: Omit<Finish, "deadline" | "grace"> & { readonly grace?: Ms | undefined },
+): void {
+  if (draft.memory.finish) return;
+  const { grace = draft.memory.grace, ...rest } = finish;
+  const deadline = ms(draft.now + grace);
+  draft.memory = { ...draft.memory, finish: { ...rest, deadline, grace } };
+}
+
+/** Ends a pod that has run longer than it may, and one that the node wants to end. */
+export function checkFinish(draft: Draft): void {
+  const { pod, env, memory, now } = draft;
+  if (env.terminate) {
+    setFinish(draft, { phase: "Failed", ...env.terminate });
+    return;
+  }
+  const limit = pod.spec.activeDeadlineSeconds;
+  if (limit === undefined || limit === null) return;
+  const at = ms(memory.startTime + seconds(limit));
+  if (at > now) return note(draft, at);
+  setFinish(draft, { phase: "Failed", ...DEADLINE });
+  tellOnce(draft, DEADLINE.reason, { type: "Normal", ...DEADLINE });
+}
+
+/** Stops what still runs of a pod that has come to its end; then the end is its phase. */
+export function finishPod(draft: Draft, finish: Finish): Plan {
+  if (stopEverything(draft, finish)) {
+    showAll(draft);
+    return finishPlan(draft);
+  }
+  const { phase, reason, message } = finish;
+  draft.memory = {
+    ...draft.memory,
+    phase,
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  };
+  return rest(draft);
+}
+
+/** A pod that has run to its end: nothing may run any more; containers stay until it is deleted. */
+export function rest(draft: Draft): Plan {
+  const { memory, now } = draft;
+  const live = stopEverything(draft, memory.finish ?? { deadline: ms(now + memory.grace) });
+  showAll(draft);
+  if (!live) {
+    for (const { id, ready } of draft.view.sandboxes) {
+      if (ready) draft.actions.push({ type: "stop-sandbox", sandboxId: id });
+    }
+  }
+  const plan = finishPlan(draft);
+  const known = live || Object.values(plan.memory.containers).some((one) => one.exit ?? one.last);
+  const { status } = draft.pod;
+  // Its memory was lost: what was reported says more than what can be made up now.
+  return known || !status || status.phase !== plan.memory.phase ? plan : { ...plan, status };
+}
+
+/** Turns a pod away that is new here: it has failed, and nothing of it is started. */
+export function reject(draft: Draft): boolean {
+  const { env: { rejection }, memory, view } = draft;
+  if (memory.admitted) return false;
+  const begun = view.sandboxes.length + view.containers.length > 0 || memory.sandboxAttempt > 0;
+  if (!rejection || begun) {
+    draft.memory = { ...memory, admitted: true };
+    return false;
+  }
+  const { reason } = rejection;
+  const message = `Pod was rejected: ${rejection.message}`;
+  draft.memory = { ...memory, phase: "Failed", reason, message, rejected: true };
+  draft.events.push({ type: "Warning", reason, message: rejection.message });
+  return true;
+}
+
+/** Returns whether something still lives. */
+function stopEverything(draft: Draft, time: StopTime): boolean {
+  const { live, ...steps } = stopAllSteps({ ...draft, time });
+  draft.memory = steps.memory;
+  const under = new Set(draft.actions.map((one) => one.type === "stop" && one.containerId));
+  draft.actions.push(
+    ...steps.actions.filter((one) => one.type !== "stop" || !under.has(one.containerId)),
+  );
+  draft.events.push(...steps.events);
+  note(draft, steps.next);
+  return live;
+}
+
+/** Shows every container as it is, without wanting anything of it. Returns whether one is live. */
+export function showAll(draft: Draft): boolean {
+  const { pod, memory, view } = draft;
+  let any = false;
+  for (const { container: { name }, role } of podContainers(pod)) {
+    const part = containerMemory(memory, name) ?? FIRST_RUN;
+    const current = currentOf(view, name);
+    const exit = part.exit ?? part.last;
+    if (current && isLive(current)) {
+      any = true;
+      draft.verdicts.set(name, { kind: "running", container: current });
+    } else if (exit) {
+      draft.verdicts.set(name, { kind: "done", exit });
+    } else if (draft.verdicts.get(name)?.kind !== "wait") {
+      const inits = role === "main" && pod.spec.initContainers?.length;
+      const reason = inits ? "PodInitializing" : "ContainerCreating";
+      draft.verdicts.set(name, { kind: "wait", reason });
+    }
+  }
+  return any;
+}
+
+/** Whether the pod's phase is one of the last two. */
+export function isTerminal(memory: PodMemory): boolean {
+  return memory.phase === "Succeeded" || memory.phase === "Failed";
+}

@@ -5,7 +5,6 @@ import {
   type Authorize,
   createApi,
   createAuthenticate,
-  type ExtraResource,
   type ExtraRoute,
   type ExtraSubresource,
   rbacLike,
@@ -24,7 +23,6 @@ export interface LocalApiOptions {
   readonly log: Logger;
   readonly subresources: readonly ExtraSubresource[];
   readonly routes: readonly ExtraRoute[];
-  readonly resources: readonly ExtraResource[];
 }
 
 const READ = new Set(["get", "list", "watch"]);
@@ -50,11 +48,7 @@ export function localApiService(options: LocalApiOptions): Service {
         clock,
         log,
         version: options.version,
-        extensions: {
-          subresources: options.subresources,
-          routes: options.routes,
-          resources: options.resources,
-        },
+        extensions: { subresources: options.subresources, routes: options.routes },
       });
       const server = await serveHttps({
         hostname: "127.0.0.1",

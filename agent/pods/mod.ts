@@ -17,3 +17,11 @@ export { parseResolvConf } from "./config/resolv_conf.ts";
 export { findMemoryDir } from "./volumes/memory_dir.ts";
 export { type VolumeUsage, volumeUsage } from "./volumes/usage.ts";
 export { PodPaths } from "./paths.ts";
+export {
+  DEVICE_SPACE,
+  type DeviceAnswer,
+  type DeviceGrant,
+  extendedWants,
+  isExtendedResource,
+  type PodDevices,
+} from "./devices.ts";

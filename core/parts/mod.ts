@@ -8,3 +8,4 @@ export * from "./process.ts";
 export * from "./version.ts";
 export * from "./platform.ts";
 export * from "./socket_hosts.ts";
+export * from "./device_sockets.ts";

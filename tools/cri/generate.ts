@@ -1,18 +1,20 @@
 /**
- * Writes `agent/runtimes/cri/gen` from `agent/runtimes/cri/proto` with buf and protoc-gen-es (npm).
- * `--check` writes nothing and fails when the committed files differ.
+ * Writes `gen/` of each room that speaks protobuf from its `proto/`, with buf and protoc-gen-es
+ * (npm). `--check` writes nothing and fails when the committed files differ.
  *
  *     deno run -A tools/cri/generate.ts [--check]
  */
 const BUF = "@bufbuild/buf@1.75.0";
 const PLUGIN = "@bufbuild/protoc-gen-es@2.17.0";
-const ROOT = new URL("../../agent/runtimes/cri/", import.meta.url).pathname;
+const ROOMS = ["agent/runtimes/cri", "agent/plugins"].map((path) =>
+  new URL(`../../${path}/`, import.meta.url).pathname
+);
 
 /** The generator runs under Node: buf is a native program, the plugin is a Node script it starts. */
-async function generate(out: string): Promise<void> {
+async function generate(room: string, out: string): Promise<void> {
   const template = JSON.stringify({
     version: "v2",
-    inputs: [{ directory: `${ROOT}proto` }],
+    inputs: [{ directory: `${room}proto` }],
     plugins: [{
       local: "protoc-gen-es",
       out,
@@ -40,13 +42,13 @@ async function names(dir: string): Promise<string[]> {
   return found.sort();
 }
 
-async function check(): Promise<void> {
+async function check(room: string): Promise<void> {
   const dir = await Deno.makeTempDir();
   try {
-    await generate(dir);
-    for (const name of new Set([...await names(dir), ...await names(`${ROOT}gen`)])) {
+    await generate(room, dir);
+    for (const name of new Set([...await names(dir), ...await names(`${room}gen`)])) {
       const [fresh, kept] = await Promise.all(
-        [`${dir}/${name}`, `${ROOT}gen/${name}`].map((path) =>
+        [`${dir}/${name}`, `${room}gen/${name}`].map((path) =>
           Deno.readTextFile(path).catch(() => "")
         ),
       );
@@ -58,6 +60,8 @@ async function check(): Promise<void> {
 }
 
 if (import.meta.main) {
-  if (Deno.args.includes("--check")) await check();
-  else await generate(`${ROOT}gen`);
+  for (const room of ROOMS) {
+    if (Deno.args.includes("--check")) await check(room);
+    else await generate(room, `${room}gen`);
+  }
 }

@@ -1,5 +1,11 @@
 /** What a test may need beyond Deno and the npm packages. */
-export type Need = "root" | "containerd" | "netns" | "kubectl" | "libwasmtime";
+export type Need =
+  | "root"
+  | "containerd"
+  | "netns"
+  | "kubectl"
+  | "libwasmtime"
+  | "device-plugin";
 
 /** Variable in which `deno task test` tells its suites what is missing, as JSON. */
 export const MISSING_VARIABLE = "SKERRY_TEST_MISSING";

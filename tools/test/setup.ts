@@ -28,6 +28,11 @@ const STEPS: readonly Step[] = [
     gives: "containerd",
     ciOnly: true,
   },
+  {
+    title: "a device plugin, built with Go",
+    args: ["run", "-A", "tools/deviceplugin/build.ts"],
+    gives: "device-plugin",
+  },
 ];
 
 const LIMIT = 600;

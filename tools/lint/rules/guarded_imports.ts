@@ -25,8 +25,8 @@ const GUARDS: readonly Guard[] = [
   { what: /^(npm:)?ws(@|\/|$)/, where: /^core\/link\/ws[^/]*\.ts$/, place: "core/link/ws*.ts" },
   {
     what: /^(npm:)?(@grpc\/|@bufbuild\/)/,
-    where: /^agent\/runtimes\/cri\//,
-    place: "agent/runtimes/cri",
+    where: /^agent\/(runtimes\/cri|plugins)\//,
+    place: "agent/runtimes/cri and agent/plugins",
   },
   // A peer's GOAWAY can abort a process that uses node:http2, as a server and as a client.
   { what: /^(node:)?http2$/, where: /^$/, place: "no file that ships", supportMay: true },

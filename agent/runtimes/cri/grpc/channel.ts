@@ -22,6 +22,8 @@ export interface GrpcChannelOptions {
   /** Path of the unix socket. */
   readonly socketPath: string;
   readonly clock: Clock;
+  /** Who answers there, in errors. @default {"container runtime"} */
+  readonly peer?: string;
 }
 
 /** Options of one call. */
@@ -40,10 +42,12 @@ export interface CallOptions {
 export class GrpcChannel implements Disposable {
   readonly #options: GrpcChannelOptions;
   readonly #client: Deno.HttpClient;
+  readonly #peer: string;
   #closed = false;
 
   constructor(options: GrpcChannelOptions) {
     this.#options = options;
+    this.#peer = options.peer ?? "container runtime";
     this.#client = Deno.createHttpClient({
       proxy: { transport: "unix", path: options.socketPath },
       http1: false,
@@ -95,16 +99,18 @@ export class GrpcChannel implements Disposable {
     options: CallOptions,
   ): AsyncGenerator<MessageShape<O>> {
     const { timeout } = options;
-    if (this.#closed) throw new AppError("ServiceUnavailable", "The runtime client is closed");
+    if (this.#closed) {
+      throw new AppError("ServiceUnavailable", `The client of the ${this.#peer} is closed`);
+    }
     options.signal.throwIfAborted();
     using stop = new LinkedAbort(options.signal);
     using _limit = timeout === undefined
       ? undefined
-      : this.#options.clock.timer(timeout, () => stop.abort(timedOut(method.name, timeout)));
+      : this.#options.clock.timer(timeout, () => stop.abort(this.#timedOut(method.name, timeout)));
     try {
       const body = toBinary(method.input, create(method.input, request));
       const response = await this.#post(method, body, options, stop.signal);
-      const decoder = new FrameDecoder(MAX_ANSWER);
+      const decoder = new FrameDecoder(MAX_ANSWER, this.#peer);
       for await (const chunk of chunks(response, stop.signal)) {
         for (const message of decoder.push(chunk)) yield fromBinary(method.output, message);
       }
@@ -143,9 +149,11 @@ export class GrpcChannel implements Disposable {
       signal,
     });
     const status = response.headers.get("grpc-status");
-    const error = status === null
-      ? notGrpc(method.name, response)
-      : grpcError(method.name, status, response.headers.get("grpc-message"));
+    const error = status === null ? this.#notGrpc(method.name, response) : grpcError(
+      { method: method.name, peer: this.#peer },
+      status,
+      response.headers.get("grpc-message"),
+    );
     if (!error) return response;
     await response.body?.cancel();
     throw error;
@@ -155,8 +163,26 @@ export class GrpcChannel implements Disposable {
     const { socketPath } = this.#options;
     return new AppError(
       "ServiceUnavailable",
-      `Cannot finish ${method} on ${socketPath} (${why}); check that the container runtime runs`,
+      `Cannot finish ${method} on ${socketPath} (${why}); check that the ${this.#peer} runs`,
       { cause },
+    );
+  }
+
+  #timedOut(method: string, timeout: Ms): AppError {
+    return new AppError(
+      "Timeout",
+      `The ${this.#peer} did not answer ${method} within ${timeout / 1000} s`,
+    );
+  }
+
+  /** Whether whatever answered on the socket speaks gRPC at all. */
+  #notGrpc(method: string, response: Response): AppError | undefined {
+    const type = response.headers.get("content-type") ?? "none";
+    if (response.status === 200 && type.startsWith("application/grpc")) return undefined;
+    return new AppError(
+      "ServiceUnavailable",
+      `The peer answered ${method} with HTTP ${response.status} and content type ${type}; ` +
+        `the socket is not that of a ${this.#peer}`,
     );
   }
 }
@@ -176,22 +202,4 @@ async function* chunks(response: Response, signal: AbortSignal): AsyncGenerator<
     signal.removeEventListener("abort", onAbort);
     await reader.cancel().catch(() => {});
   }
-}
-
-function timedOut(method: string, timeout: Ms): AppError {
-  return new AppError(
-    "Timeout",
-    `The container runtime did not answer ${method} within ${timeout / 1000} s`,
-  );
-}
-
-/** Whether whatever answered on the socket speaks gRPC at all. */
-function notGrpc(method: string, response: Response): AppError | undefined {
-  const type = response.headers.get("content-type") ?? "none";
-  if (response.status === 200 && type.startsWith("application/grpc")) return undefined;
-  return new AppError(
-    "ServiceUnavailable",
-    `The peer answered ${method} with HTTP ${response.status} and content type ${type}; ` +
-      "the socket is not that of a container runtime",
-  );
 }

@@ -17,13 +17,16 @@ export function encodeFrame(message: Uint8Array): Uint8Array<ArrayBuffer> {
  */
 export class FrameDecoder {
   readonly #cap: Bytes;
+  readonly #peer: string;
   readonly #prefix = new Uint8Array(PREFIX);
   #message: Uint8Array | undefined;
   /** Bytes of the prefix, or of the message when there is one. */
   #filled = 0;
 
-  constructor(cap: Bytes) {
+  /** `peer` is who sends, in errors. */
+  constructor(cap: Bytes, peer = "container runtime") {
     this.#cap = cap;
+    this.#peer = peer;
   }
 
   /** Whether the bytes so far end between two messages. */
@@ -59,11 +62,11 @@ export class FrameDecoder {
     if (length > this.#cap) {
       throw new AppError(
         "RequestEntityTooLarge",
-        `The container runtime sent a message of ${length} bytes; at most ${this.#cap} are read`,
+        `The ${this.#peer} sent a message of ${length} bytes; at most ${this.#cap} are read`,
       );
     }
     if (this.#prefix[0] !== 0) {
-      throw new AppError("Unsupported", "The container runtime sent a compressed message");
+      throw new AppError("Unsupported", `The ${this.#peer} sent a compressed message`);
     }
     this.#filled = 0;
     return new Uint8Array(length);

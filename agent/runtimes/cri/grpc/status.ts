@@ -34,11 +34,11 @@ const WORDS: readonly { readonly text: RegExp; readonly code: ErrorCode }[] = [
 const MAX_MESSAGE = 4096;
 
 /**
- * The error for a call that the peer answered with gRPC `status` (a decimal number as text) and
+ * The error for a `call` that its peer answered with gRPC `status` (a decimal number as text) and
  * percent-encoded `message`; `undefined` when the status is OK.
  */
 export function grpcError(
-  method: string,
+  call: { readonly method: string; readonly peer: string },
   status: string,
   message: string | null,
 ): AppError | undefined {
@@ -50,7 +50,7 @@ export function grpcError(
   const better = unclear ? WORDS.find((word) => word.text.test(text))?.code : undefined;
   return new AppError(
     better ?? code,
-    `The container runtime answered ${method} with ${entry?.name ?? `status ${status}`}: ${text}`,
+    `The ${call.peer} answered ${call.method} with ${entry?.name ?? `status ${status}`}: ${text}`,
   );
 }
 

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import type { ErrorCode } from "../../../../core/base/mod.ts";
 import { grpcError } from "./status.ts";
 
+const CALL = { method: "Method", peer: "container runtime" };
+
 const CASES: [status: string, message: string, code: ErrorCode][] = [
   ["1", "cancelled", "ServiceUnavailable"],
   ["2", "who knows", "InternalError"],
@@ -25,17 +27,17 @@ const CASES: [status: string, message: string, code: ErrorCode][] = [
 ];
 for (const [status, message, code] of CASES) {
   Deno.test(`grpcError() makes status "${status}" (${message}) ${code}`, () => {
-    const error = grpcError("Method", status, encodeURIComponent(message));
+    const error = grpcError(CALL, status, encodeURIComponent(message));
     assert.equal(error?.code, code);
     assert.ok(error?.message.includes(message) && error.message.includes("Method"));
   });
 }
 
 Deno.test("grpcError() has nothing to say of status 0", () => {
-  assert.equal(grpcError("Method", "0", null), undefined);
+  assert.equal(grpcError(CALL, "0", null), undefined);
 });
 
 Deno.test("grpcError() shows a badly encoded message as it came, and cuts a long one", () => {
-  assert.ok(grpcError("Method", "5", "100%")?.message.endsWith("100%"));
-  assert.ok((grpcError("Method", "5", "x".repeat(1e6))?.message.length ?? 0) < 5000);
+  assert.ok(grpcError(CALL, "5", "100%")?.message.endsWith("100%"));
+  assert.ok((grpcError(CALL, "5", "x".repeat(1e6))?.message.length ?? 0) < 5000);
 });

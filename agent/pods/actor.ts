@@ -24,7 +24,8 @@ import type { Hooks } from "./hooks.ts";
 import { runHook } from "./run_hook.ts";
 import { sandboxConfig } from "./config/sandbox_config.ts";
 import type { Stops } from "./stops.ts";
-import { containerMounts, ensureVolumes } from "./volumes/volumes.ts";
+import { LinkPool } from "./volumes/link_pool.ts";
+import { containerMounts, ensureVolumes, type LinkPools } from "./volumes/volumes.ts";
 
 /** What an action is about. */
 export interface ActContext {
@@ -72,9 +73,15 @@ const CALL_TIMEOUT = minutes(2);
 /** Does what a plan says: the thin rim between policy and runtime, files and pulls. */
 export class Actor {
   readonly #options: ActorOptions;
+  readonly #links: LinkPools;
 
   constructor(options: ActorOptions) {
     this.#options = options;
+    const { paths, runtime, signal } = options;
+    this.#links = {
+      memory: new LinkPool(paths.links("memory"), runtime, signal),
+      disk: new LinkPool(paths.links("disk"), runtime, signal),
+    };
   }
 
   /**
@@ -129,7 +136,7 @@ export class Actor {
       case "image":
         return await this.#image(action.container, context);
       case "mount":
-        await ensureVolumes(paths, { ...context, pod: podOf(context) });
+        await ensureVolumes(paths, { ...context, pod: podOf(context) }, this.#links);
         this.#options.mounted(context.uid);
         return true;
       case "run-sandbox":

@@ -56,6 +56,11 @@ export class PodPaths {
     return `${root}/volumes/kubernetes.io~${volume.kind}/${pathPart(volume.name)}`;
   }
 
+  /** Where links for volumes are kept, on the tmpfs or beside the pods. */
+  links(place: "memory" | "disk"): string {
+    return `${(place === "memory" ? this.#memory : undefined) ?? this.#state}/links`;
+  }
+
   /** The pod's `/etc/hosts`. */
   hosts(uid: string): string {
     return `${this.pod(uid)}/etc-hosts`;

@@ -364,4 +364,11 @@ export interface Runtime extends AsyncDisposable {
   reopenLog(id: string, signal: AbortSignal): Promise<void>;
   /** The URL of the runtime's streaming server for one exec, attach or port-forward. */
   streamUrl(request: StreamRequest, signal: AbortSignal): Promise<string>;
+  /**
+   * Makes symbolic links (target by name) in a folder of this node, in place of what has their
+   * names. Absent where a runtime cannot: an agent with scoped permissions makes none itself.
+   *
+   * @throws {AppError} Unsupported where the runtime turns out not to
+   */
+  makeLinks?(dir: string, links: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
 }

@@ -583,6 +583,24 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
       await assert.rejects(runtime.observe(AbortSignal.abort(reason)), (error) => error === reason);
     },
   },
+  "makeLinks() makes links in place of what is there, and leaves the rest": {
+    async run({ runtime }, { signal }) {
+      if (!runtime.makeLinks) return;
+      const dir = await Deno.makeTempDir();
+      try {
+        await Deno.writeTextFile(`${dir}/a`, "in the way");
+        await Deno.writeTextFile(`${dir}/kept`, "here");
+        const links = new Map([["a", "..data/a"], ["b", `..data/${"x".repeat(200)}`]]);
+        for (let time = 0; time < 3; time++) await runtime.makeLinks(dir, links, signal);
+        for (const [name, target] of links) {
+          assert.equal(await Deno.readLink(`${dir}/${name}`), target);
+        }
+        assert.equal(await Deno.readTextFile(`${dir}/kept`), "here");
+      } finally {
+        await Deno.remove(dir, { recursive: true });
+      }
+    },
+  },
   "log files hold what the container printed": {
     needs: "logs",
     async run(_, pod) {

@@ -1,48 +1,49 @@
 import { AppError } from "../../../core/base/mod.ts";
 import { writeEach } from "./each_writer.ts";
-import { type Payload, sameFile, writeFile } from "./volume_file.ts";
+import { type LinkPool, readLink } from "./link_pool.ts";
+import { lstat, type Payload, sameFile, writeFile } from "./volume_file.ts";
+
+/** Folders of versions take turns, so that a reader that compares paths sees every change. */
+const SLOTS = 8;
+const SLOT = /^\.\.v(\d)$/;
 
 /**
- * Makes `dir` show exactly `payload`, all of it at one moment: files stand in a hidden folder of
- * their own, `..data` points to it and is swapped by rename, and each name points through
- * `..data`. A reader sees the old set or the new one, never a mixture. Does nothing when nothing
- * changed. `gid` becomes the files' group.
+ * Makes `dir` show exactly `payload`, all of it at one moment, in the layout of a kubelet: files
+ * stand in a hidden folder of their own, `..data` points to it and is swapped by rename, and each
+ * name points through `..data`. A reader sees the old set or the new one, never a mixture. Does
+ * nothing when nothing changed. `gid` becomes the files' group.
  *
- * Deno lets only a process with unscoped file permissions make symbolic links. Without them each
- * file is swapped by a rename of its own: a reader sees each file whole, old or new, but for a
- * moment may see one of each.
+ * Where no links can be had (another runtime than containerd), each file is swapped by a rename of
+ * its own: a reader sees each file whole, old or new, but for a moment may see one of each.
  *
  * @throws {AppError} Invalid for a path that leaves the volume
  */
 export async function writeAtomically(
   dir: string,
   payload: Payload,
-  options: { gid?: number | undefined } = {},
+  options: { gid?: number | undefined; links?: LinkPool | undefined } = {},
 ): Promise<boolean> {
   for (const path of payload.keys()) checkPath(path);
+  const { links } = options;
   await Deno.mkdir(dir, { recursive: true });
-  if (!await mayLink()) return await writeEach(dir, payload, options);
-  const before = await readLink(`${dir}/..data`);
-  if (before !== undefined && await sameContent(`${dir}/${before}`, payload)) {
-    await linkNames(dir, payload);
-    return false;
+  const before = SLOT.exec(await readLink(`${dir}/..data`) ?? "");
+  const slot = `..v${before ? (Number(before[1]) + 1) % SLOTS : 0}`;
+  const names = topNames(payload);
+  if (!await links?.ready([slot, ...[...names].map(throughData)]) || !links) {
+    return await writeEach(dir, payload, options);
   }
-  const made = await Deno.makeTempDir({ dir, prefix: "..v" });
-  await Deno.chmod(made, 0o755);
-  for (const [path, file] of payload) await writeFile(made, path, file, options.gid);
-  const temporary = `${dir}/..data_tmp`;
-  await removeIfThere(temporary);
-  await Deno.symlink(made.slice(dir.length + 1), temporary);
-  await Deno.rename(temporary, `${dir}/..data`);
-  await linkNames(dir, payload);
-  await sweep(dir, made.slice(dir.length + 1), payload);
+  if (before && await sameContent(`${dir}/${before[0]}`, payload)) {
+    return await linkNames(dir, names, links);
+  }
+  await removeIfThere(`${dir}/${slot}`);
+  await Deno.mkdir(`${dir}/${slot}`, { mode: 0o755 });
+  // Apart from its making, as that is cut by the umask.
+  await Deno.chmod(`${dir}/${slot}`, 0o755);
+  for (const [path, file] of payload) await writeFile(`${dir}/${slot}`, path, file, options.gid);
+  await placeOver(links, slot, `${dir}/..data`);
+  await linkNames(dir, names, links);
+  await sweep(dir, new Set(["..data", slot, ...names]));
   return true;
-}
-
-async function mayLink(): Promise<boolean> {
-  const read = await Deno.permissions.query({ name: "read" });
-  const write = await Deno.permissions.query({ name: "write" });
-  return read.state === "granted" && write.state === "granted";
 }
 
 function checkPath(path: string): void {
@@ -55,23 +56,40 @@ function checkPath(path: string): void {
   }
 }
 
-async function linkNames(dir: string, payload: Payload): Promise<void> {
-  for (const name of topNames(payload)) {
-    const link = `${dir}/${name}`;
-    if (await readLink(link) === `..data/${name}`) continue;
-    await removeIfThere(link);
-    await Deno.symlink(`..data/${name}`, link);
+function throughData(name: string): string {
+  return `..data/${name}`;
+}
+
+/** Returns whether a name was missing. */
+async function linkNames(
+  dir: string,
+  names: ReadonlySet<string>,
+  links: LinkPool,
+): Promise<boolean> {
+  let placed = false;
+  for (const name of names) {
+    if (await readLink(`${dir}/${name}`) === throughData(name)) continue;
+    await placeOver(links, throughData(name), `${dir}/${name}`);
+    placed = true;
   }
+  return placed;
+}
+
+/** Places a link in the place of what stands there, at once unless that is a folder. */
+async function placeOver(links: LinkPool, target: string, path: string): Promise<void> {
+  const temporary = `${path.slice(0, path.lastIndexOf("/"))}/..data_tmp`;
+  await removeIfThere(temporary);
+  await links.place(target, temporary);
+  if ((await lstat(path))?.isDirectory) await Deno.remove(path, { recursive: true });
+  await Deno.rename(temporary, path);
 }
 
 /** Removes names that are no longer there and the folders of older versions. */
-async function sweep(dir: string, present: string, payload: Payload): Promise<void> {
-  const keep = topNames(payload);
+async function sweep(dir: string, keep: ReadonlySet<string>): Promise<void> {
   const names: string[] = [];
   for await (const entry of Deno.readDir(dir)) names.push(entry.name);
   for (const name of names) {
-    if (name === "..data" || name === present || keep.has(name)) continue;
-    await Deno.remove(`${dir}/${name}`, { recursive: true });
+    if (!keep.has(name)) await Deno.remove(`${dir}/${name}`, { recursive: true });
   }
 }
 
@@ -97,17 +115,6 @@ async function countFiles(root: string): Promise<number> {
     return -1;
   }
   return count;
-}
-
-async function readLink(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readLink(path);
-  } catch (error) {
-    // EINVAL: something that is no link stands there; it is replaced.
-    if (error instanceof Deno.errors.NotFound || error instanceof TypeError) return undefined;
-    if (error instanceof Error && /os error 22/.test(error.message)) return undefined;
-    throw error;
-  }
 }
 
 async function removeIfThere(path: string): Promise<void> {

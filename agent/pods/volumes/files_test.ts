@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { writeAtomically } from "./atomic_writer.ts";
 import type { Payload, VolumeFile } from "./volume_file.ts";
 import { ensureHostPath } from "./host_path.ts";
 import type { Pod } from "../../../core/api/mod.ts";
@@ -17,15 +16,6 @@ async function inTemp(fn: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
-function payload(files: Record<string, string>, mode = 0o644): Payload {
-  return new Map(
-    Object.entries(files).map(([path, text]): [string, VolumeFile] => [
-      path,
-      { content: new TextEncoder().encode(text), mode },
-    ]),
-  );
-}
-
 async function names(dir: string): Promise<string[]> {
   const out: string[] = [];
   for await (const entry of Deno.readDir(dir)) {
@@ -33,66 +23,6 @@ async function names(dir: string): Promise<string[]> {
   }
   return out.sort();
 }
-
-Deno.test("writeAtomically() shows exactly the payload and swaps it as one", () =>
-  inTemp(async (dir) => {
-    assert.equal(await writeAtomically(dir, payload({ a: "1", "sub/b": "2" }, 0o600)), true);
-    assert.equal(await Deno.readTextFile(`${dir}/sub/b`), "2");
-    assert.equal(((await Deno.stat(`${dir}/a`)).mode ?? 0) & 0o777, 0o600);
-    const before = await Deno.readLink(`${dir}/..data`);
-    assert.equal(await writeAtomically(dir, payload({ a: "1", "sub/b": "2" }, 0o600)), false);
-    assert.equal(await Deno.readLink(`${dir}/..data`), before);
-    assert.equal(await writeAtomically(dir, payload({ a: "3", c: "4" })), true);
-    assert.deepEqual(await names(dir), ["a", "c"]);
-    assert.equal(await Deno.readTextFile(`${dir}/a`), "3");
-    await assert.rejects(Deno.stat(`${dir}/${before}`), Deno.errors.NotFound);
-    assert.equal(await writeAtomically(dir, payload({})), true);
-    assert.deepEqual(await names(dir), []);
-  }));
-
-Deno.test("writeAtomically() goes on where a crash left off", () =>
-  inTemp(async (dir) => {
-    await writeAtomically(dir, payload({ a: "1" }));
-    await Deno.symlink("nowhere", `${dir}/..data_tmp`);
-    await Deno.mkdir(`${dir}/..vhalf`);
-    await Deno.remove(`${dir}/a`);
-    assert.equal(await writeAtomically(dir, payload({ a: "2" })), true);
-    assert.equal(await Deno.readTextFile(`${dir}/a`), "2");
-    await assert.rejects(Deno.lstat(`${dir}/..vhalf`), Deno.errors.NotFound);
-  }));
-
-Deno.test("writeAtomically() refuses paths that leave the volume", () =>
-  inTemp(async (dir) => {
-    for (const path of ["../x", "/x", "a/../../x", "..data", "", "a//b", "./a", "a\0"]) {
-      await assert.rejects(
-        writeAtomically(dir, payload({ [path]: "x" })),
-        /leaves the volume/,
-        path,
-      );
-    }
-    assert.deepEqual(await names(dir), []);
-  }));
-
-Deno.test({
-  name: "writeAtomically() swaps file by file where it may make no links",
-  permissions: { read: ["/tmp"], write: ["/tmp"] },
-  fn: () =>
-    inTemp(async (dir) => {
-      assert.equal(await writeAtomically(dir, payload({ a: "1", "sub/b": "2" }, 0o600)), true);
-      assert.ok((await Deno.lstat(`${dir}/a`)).isFile);
-      assert.equal(((await Deno.stat(`${dir}/sub/b`)).mode ?? 0) & 0o777, 0o600);
-      assert.equal(await writeAtomically(dir, payload({ a: "1", "sub/b": "2" }, 0o600)), false);
-      const before = (await Deno.stat(`${dir}/sub/b`)).ino;
-      assert.equal(await writeAtomically(dir, payload({ a: "3", "sub/b": "2" }, 0o600)), true);
-      assert.equal((await Deno.stat(`${dir}/sub/b`)).ino, before);
-      assert.equal(await writeAtomically(dir, payload({ "a/x": "3", sub: "4" })), true);
-      assert.deepEqual(await names(dir), ["a", "sub"]);
-      assert.equal(await Deno.readTextFile(`${dir}/a/x`), "3");
-      const all = [];
-      for await (const entry of Deno.readDir(dir)) all.push(entry.name);
-      assert.deepEqual(all.sort(), ["a", "sub"]);
-    }),
-});
 
 Deno.test("resolveSubPath() stays below the volume, through links as well", () =>
   inTemp(async (dir) => {

@@ -7,6 +7,7 @@ import { expandVariables } from "../config/expand.ts";
 import type { DownwardFacts } from "../config/field_ref.ts";
 import { ensureHostPath, mayNotLook } from "./host_path.ts";
 import type { PodPaths, VolumeKind } from "../paths.ts";
+import type { LinkPool } from "./link_pool.ts";
 import { volumePayload } from "./payload.ts";
 import type { PodObjects } from "../policy/plan.ts";
 import { resolveSubPath } from "./sub_path.ts";
@@ -18,16 +19,23 @@ export interface VolumeInput {
   readonly facts: DownwardFacts;
 }
 
+/** The links of each file system that volumes are on. */
+export type LinkPools = Readonly<Record<"memory" | "disk", LinkPool>>;
+
 /**
  * Writes the pod's volumes, or brings them up to date: folders for emptyDir, files for configMap,
  * secret, downwardAPI and projected (swapped as one), checks for hostPath. Idempotent.
  *
  * @throws {AppError} NotFound, Invalid, Forbidden with a message that names the volume
  */
-export async function ensureVolumes(paths: PodPaths, input: VolumeInput): Promise<void> {
+export async function ensureVolumes(
+  paths: PodPaths,
+  input: VolumeInput,
+  links: LinkPools,
+): Promise<void> {
   for (const volume of input.pod.spec.volumes ?? []) {
     try {
-      await ensureVolume(paths, volume, input);
+      await ensureVolume(paths, volume, { ...input, links });
     } catch (cause) {
       const text = cause instanceof Error ? cause.message : String(cause);
       throw new AppError(
@@ -39,7 +47,11 @@ export async function ensureVolumes(paths: PodPaths, input: VolumeInput): Promis
   }
 }
 
-async function ensureVolume(paths: PodPaths, volume: Volume, input: VolumeInput): Promise<void> {
+async function ensureVolume(
+  paths: PodPaths,
+  volume: Volume,
+  input: VolumeInput & { readonly links: LinkPools },
+): Promise<void> {
   if (volume.hostPath) return await ensureHostPath(volume.hostPath.path, volume.hostPath.type);
   const dir = volumeDir(paths, input.pod, volume);
   const gid = fsGroup(input.pod);
@@ -52,7 +64,8 @@ async function ensureVolume(paths: PodPaths, volume: Volume, input: VolumeInput)
         mode: file.mode | 0o040,
       }]),
     );
-    await writeAtomically(dir, readable, { gid });
+    const links = input.links[isInMemory(volume) ? "memory" : "disk"];
+    await writeAtomically(dir, readable, { gid, links });
     return;
   }
   await Deno.mkdir(dir, { recursive: true });
@@ -68,11 +81,14 @@ function fsGroup(pod: Pod): number | undefined {
 /** Where a volume is on this node. */
 export function volumeDir(paths: PodPaths, pod: Pod, volume: Volume): string {
   if (volume.hostPath) return volume.hostPath.path;
-  const kind = kindOf(volume);
-  const secret = kind === "secret" ||
-    (volume.projected?.sources ?? []).some((one: { secret?: unknown }) => one.secret);
-  const memory = secret || volume.emptyDir?.medium === "Memory";
-  return paths.volume(pod.metadata.uid ?? "", { name: volume.name, kind, memory });
+  const place = { name: volume.name, kind: kindOf(volume), memory: isInMemory(volume) };
+  return paths.volume(pod.metadata.uid ?? "", place);
+}
+
+/** Whether a volume is never on a disk. */
+function isInMemory(volume: Volume): boolean {
+  if (volume.secret || volume.emptyDir?.medium === "Memory") return true;
+  return (volume.projected?.sources ?? []).some((one: { secret?: unknown }) => one.secret);
 }
 
 function kindOf(volume: Volume): VolumeKind {

@@ -28,6 +28,7 @@ import { CriEvents } from "./events.ts";
 import { RuntimeService } from "./gen/runtime_pb.ts";
 import { GrpcChannel } from "./grpc/channel.ts";
 import { CriImages } from "./images.ts";
+import { makeLinks } from "./links.ts";
 import { Observer } from "./observe.ts";
 import { runPush } from "./push.ts";
 import { readUsage } from "./usage.ts";
@@ -260,6 +261,10 @@ class CriRuntime implements Runtime {
   async streamUrl(request: StreamRequest, signal: AbortSignal): Promise<string> {
     const { url } = await this.#streamCall(request, signal);
     return url;
+  }
+
+  makeLinks(dir: string, links: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> {
+    return makeLinks(this.#channel, dir, links, signal);
   }
 
   #streamCall(request: StreamRequest, signal: AbortSignal): Promise<{ url: string }> {

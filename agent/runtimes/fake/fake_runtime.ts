@@ -103,6 +103,18 @@ export class FakeRuntime implements Runtime {
     }
   }
 
+  async makeLinks(
+    dir: string,
+    links: ReadonlyMap<string, string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#call(signal);
+    for (const [name, target] of links) {
+      await Deno.remove(`${dir}/${name}`).catch(() => {});
+      await Deno.symlink(target, `${dir}/${name}`);
+    }
+  }
+
   async runSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
     await this.#call(signal);
     await this.#take(this.#machine.latency.sandbox, signal);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { Payload, VolumeFile } from "./volume_file.ts";
 import { ensureHostPath } from "./host_path.ts";
 import type { Pod } from "../../../core/api/mod.ts";
 import { PodPaths } from "../paths.ts";

@@ -27,7 +27,10 @@ export interface StandOptions {
 export class Stand implements AsyncDisposable {
   readonly folder: string;
   readonly #options: StandOptions;
-  readonly #ports: Record<"node" | "api" | "local" | "gateway" | "hubMetrics" | "metrics", number>;
+  readonly #ports: Record<
+    "node" | "api" | "local" | "gateway" | "hubMetrics" | "metrics" | "kubelet",
+    number
+  >;
   readonly #held = new AsyncDisposableStack();
   #hub: Part | undefined;
   #agent: Part | undefined;
@@ -37,7 +40,8 @@ export class Stand implements AsyncDisposable {
   private constructor(folder: string, options: StandOptions) {
     this.folder = folder;
     this.#options = options;
-    const [node, api, local, gateway, hubMetrics, metrics] = freePorts(6) as [
+    const [node, api, local, gateway, hubMetrics, metrics, kubelet] = freePorts(7) as [
+      number,
       number,
       number,
       number,
@@ -45,7 +49,7 @@ export class Stand implements AsyncDisposable {
       number,
       number,
     ];
-    this.#ports = { node, api, local, gateway, hubMetrics, metrics };
+    this.#ports = { node, api, local, gateway, hubMetrics, metrics, kubelet };
   }
 
   /** Starts nothing yet. */
@@ -91,6 +95,7 @@ export class Stand implements AsyncDisposable {
           "node-address": "127.0.0.1",
           "node-port": ports.node,
           "api-port": ports.api,
+          "kubelet-port": ports.kubelet,
           "metrics-port": ports.hubMetrics,
         },
       }, this.#options.hub),

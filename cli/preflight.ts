@@ -18,12 +18,20 @@ export interface Preflight {
 }
 
 /** The ports that `up` needs. */
-export type PortName = "node" | "api" | "hubMetrics" | "local" | "agentMetrics" | "gateway";
+export type PortName =
+  | "node"
+  | "api"
+  | "kubelet"
+  | "hubMetrics"
+  | "local"
+  | "agentMetrics"
+  | "gateway";
 
 /** The ports that are documented; others are used only where these are taken. */
 export const PREFERRED: Readonly<Record<PortName, { port: number; hostname: string }>> = {
   node: { port: 10000, hostname: "0.0.0.0" },
   api: { port: 6443, hostname: "127.0.0.1" },
+  kubelet: { port: 10250, hostname: "127.0.0.1" },
   hubMetrics: { port: 9091, hostname: "127.0.0.1" },
   local: { port: 10550, hostname: "127.0.0.1" },
   agentMetrics: { port: 10350, hostname: "127.0.0.1" },

@@ -101,6 +101,7 @@ function startHub(options: UpOptions, ports: Preflight["ports"], stops: LaunchSt
       "state-dir": `${options["state-dir"]}/hub`,
       "node-port": ports.node,
       "api-port": ports.api,
+      "kubelet-port": ports.kubelet,
       "metrics-port": ports.hubMetrics,
       "log-level": options["log-level"],
     },

@@ -1,7 +1,6 @@
 import { AppError, isAppError } from "../../core/base/mod.ts";
 import { errorResponse } from "../../core/http/mod.ts";
 import type { StreamTarget, Upgraded, UpgradeOffer } from "../../core/streaming/mod.ts";
-import type { Runtime } from "../runtimes/mod.ts";
 import { dialPod, onClose, type PodAt } from "./dial.ts";
 import {
   type KubeletRequest,
@@ -10,12 +9,11 @@ import {
   matchRoute,
   podsOf,
   type RouteParts,
+  runtimeOf,
 } from "./routes.ts";
 
 /** What {@linkcode createKubelet} works with. */
 export interface KubeletParts extends RouteParts {
-  /** Absent on a node without a container runtime. */
-  readonly runtime?: Runtime | undefined;
   /** Routes that other rooms bring, e.g. the stats. */
   readonly routes?: readonly KubeletRoute[];
 }
@@ -62,9 +60,8 @@ export function createKubelet(parts: KubeletParts): Kubelet {
       }
     },
     async dial(pod, target, offer, signal) {
-      const pods = podsOf(parts);
-      if (!parts.runtime) throw new TypeError("Cannot run pods without a runtime");
-      const upgraded = await dialPod({ pods, runtime: parts.runtime }, pod, target, offer, signal);
+      const found = { pods: podsOf(parts), runtime: runtimeOf(parts) };
+      const upgraded = await dialPod(found, pod, target, offer, signal);
       streams++;
       return { ...upgraded, channel: onClose(upgraded.channel, () => streams--) };
     },

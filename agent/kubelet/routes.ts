@@ -1,7 +1,9 @@
 import { parsePodLogOptions, type Pod, RESOURCES } from "../../core/api/mod.ts";
-import { AppError } from "../../core/base/mod.ts";
+import { AppError, minutes } from "../../core/base/mod.ts";
 import type { LocalStore } from "../../core/store/mod.ts";
+import { joinBytes } from "../../core/wire/mod.ts";
 import type { PodManager } from "../pods/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
 
 /** A plain request to the kubelet. */
 export interface KubeletRequest {
@@ -28,7 +30,11 @@ export interface RouteParts {
   readonly store: LocalStore;
   /** Absent on a node without a container runtime. */
   readonly pods?: PodManager | undefined;
+  readonly runtime?: Runtime | undefined;
 }
+
+/** How long a command of `run` may take. */
+const RUN_LIMIT = minutes(1);
 
 /** The routes of the kubelet that every node serves. */
 export function kubeletRoutes(parts: RouteParts): KubeletRoute[] {
@@ -46,7 +52,39 @@ export function kubeletRoutes(parts: RouteParts): KubeletRoute[] {
         return text(podsOf(parts).readLogs({ ...name, options }, signal));
       },
     },
+    {
+      method: "POST",
+      path: "/run/{namespace}/{pod}/{container}",
+      handle: ({ url, parts: { namespace = "", pod = "", container = "" } }, signal) =>
+        run(parts, { namespace, name: pod, container }, url.searchParams.get("cmd") ?? "", signal),
+    },
   ];
+}
+
+/** Runs a command to its end and answers with what it printed. */
+async function run(
+  parts: RouteParts,
+  { container, ...pod }: { namespace: string; name: string; container: string },
+  command: string,
+  signal: AbortSignal,
+): Promise<Response> {
+  const id = podsOf(parts).target(pod).container(container);
+  // The kubelet's way to write arguments.
+  const words = command.split(" ").filter((word) => word !== "");
+  if (words.length === 0) throw new AppError("BadRequest", "the parameter cmd is missing");
+  const { exitCode, stdout, stderr } = await runtimeOf(parts).execSync(
+    id,
+    words,
+    RUN_LIMIT,
+    signal,
+  );
+  return text(joinBytes([stdout, stderr]), exitCode === 0 ? 200 : 500);
+}
+
+/** The container runtime. @throws {AppError} NotFound on a node that has none */
+export function runtimeOf({ runtime }: RouteParts): Runtime {
+  if (runtime) return runtime;
+  throw new AppError("NotFound", "this node runs no pods: it has no container runtime");
 }
 
 /** The room that runs pods. @throws {AppError} NotFound on a node that runs none */
@@ -66,8 +104,8 @@ export function podOf(
   throw new AppError("NotFound", `pod "${name}_${namespace}" does not exist on this node`);
 }
 
-function text(body: BodyInit): Response {
-  return new Response(body, { headers: { "content-type": "text/plain; charset=utf-8" } });
+function text(body: BodyInit, status = 200): Response {
+  return new Response(body, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
 }
 
 function podList({ store, node }: RouteParts): Response {

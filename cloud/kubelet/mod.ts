@@ -1,4 +1,6 @@
 /** The kubelet room of the hub: what kubectl asks of a pod's node, through the tunnel. */
 export * from "./call.ts";
 export * from "./dial.ts";
+export * from "./door.ts";
+export * from "./node_proxy.ts";
 export * from "./pod_log.ts";

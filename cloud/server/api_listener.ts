@@ -1,31 +1,32 @@
 import { AppError, type Clock, type Logger, type Service } from "../../core/base/mod.ts";
 import {
-  type Api,
   assertRefusesBareClients,
+  type Handler,
   type HttpsServer,
   serveHttps,
 } from "../../core/http/mod.ts";
 import type { Credential } from "../../core/pki/mod.ts";
 
 /** Options of {@linkcode apiListenerService}. */
-export interface ApiListenerOptions {
+export interface ApiListenerOptions extends Pick<Service, "name" | "onFailure"> {
   readonly hostname: string;
   readonly port: number;
-  /** PEM of the CA that signs the API's clients. */
+  /** PEM of the CA that signs the clients. */
   readonly ca: string;
   readonly serving: () => Credential;
-  readonly api: Api;
+  /** Must answer 401 to who shows no certificate, on every path but public ones. */
+  readonly handler: Handler;
   readonly clock: Clock;
   readonly log: Logger;
   /** Told of the running server, to hand it new certificates. */
   readonly onServer: (server: HttpsServer) => void;
 }
 
-/** The embedded Kubernetes API, for kubectl. */
+/** A port for clients of the Kubernetes kind: the embedded API, and the kubelet door. */
 export function apiListenerService(options: ApiListenerOptions): Service {
   return {
-    name: "api-listener",
-    onFailure: "stop-process",
+    name: options.name,
+    onFailure: options.onFailure,
     async run(signal, ready) {
       const serving = options.serving();
       const server = await serveHttps({
@@ -34,7 +35,7 @@ export function apiListenerService(options: ApiListenerOptions): Service {
         cert: serving.certificate,
         key: serving.key,
         clientCa: options.ca,
-        handler: (request, info) => options.api.fetch(request, info),
+        handler: options.handler,
         clock: options.clock,
         log: options.log,
         signal,
@@ -43,7 +44,7 @@ export function apiListenerService(options: ApiListenerOptions): Service {
       options.onServer(server);
       ready();
       await server.finished;
-      if (!signal.aborted) throw new AppError("ServiceUnavailable", "the API has stopped");
+      if (!signal.aborted) throw new AppError("ServiceUnavailable", `${options.name} has stopped`);
     },
   };
 }

@@ -23,7 +23,14 @@ import { createHub } from "../hub/mod.ts";
 import { createJoin, writeAdminKubeconfig } from "../join/mod.ts";
 import { answerCall } from "./calls.ts";
 import { streamSubresources } from "../../core/streaming/mod.ts";
-import { createDialPod, type OpenStream, podLogSubresource } from "../kubelet/mod.ts";
+import {
+  createCallKubelet,
+  createDialPod,
+  createKubeletDoor,
+  nodeProxySubresource,
+  type OpenStream,
+  podLogSubresource,
+} from "../kubelet/mod.ts";
 import { createNodes } from "../nodes/mod.ts";
 import { createPlane, PodAdmission } from "../plane/mod.ts";
 import { apiListenerService } from "./api_listener.ts";
@@ -96,13 +103,16 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
     ],
   );
 
+  const authenticate = createAuthenticate({
+    refused: (fingerprint, user) => join.identities.refused(fingerprint, user),
+  });
+  const authorize = protectNamespaces(rbacLike());
+  const door = createKubeletDoor({ store, openStream, authenticate, authorize, clock });
   const api = createApi({
     store: new PodAdmission(store),
     resources: RESOURCE_LIST,
-    authenticate: createAuthenticate({
-      refused: (fingerprint, user) => join.identities.refused(fingerprint, user),
-    }),
-    authorize: protectNamespaces(rbacLike()),
+    authenticate,
+    authorize,
     clock,
     log,
     version: VERSION,
@@ -110,6 +120,7 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
       subresources: [
         podLogSubresource(openStream),
         ...streamSubresources(createDialPod(openStream), clock),
+        nodeProxySubresource(createCallKubelet(openStream)),
       ],
       routes: [
         ...tokenRoutes(join.tokens, clock),
@@ -159,9 +170,20 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
     ...join.services,
     apiListenerService({
       ...listener,
+      name: "api-listener",
+      onFailure: "stop-process",
       hostname: options["api-address"],
       port: options["api-port"],
-      api,
+      handler: api.fetch,
+    }),
+    apiListenerService({
+      ...listener,
+      name: "kubelet-door",
+      // Nodes and kubectl do without it.
+      onFailure: "restart",
+      hostname: options["api-address"],
+      port: options["kubelet-port"],
+      handler: door,
     }),
     nodeListenerService({
       ...listener,

@@ -107,9 +107,20 @@ Deno.test("every route names its authorisation, and nobody without one gets past
         kind: "PodExecOptions",
         verbs: { GET: "create", POST: "create" },
         handle: () => new Response("shell"),
+      }, {
+        resource: "nodes",
+        subresource: "proxy",
+        kind: "NodeProxyOptions",
+        verbs: { GET: "get" },
+        handle: ({ url }) => new Response(url.pathname),
       }],
     },
   });
+  const proxied = await bench.ask("GET", "/api/v1/nodes/n/proxy/stats/summary");
+  assert.equal(await proxied.text(), "/api/v1/nodes/n/proxy/stats/summary");
+  const viewer = await bench.ask("GET", "/api/v1/nodes/n/proxy/stats/summary", { as: "viewer" });
+  assert.equal(viewer.status, 403);
+  await viewer.body?.cancel();
   const routes = bench.api.inventory();
   assert.ok(routes.length > 100);
   for (const { method, path, access, because } of routes) {

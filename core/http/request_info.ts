@@ -7,7 +7,7 @@ export interface RequestPath {
   readonly namespace?: string;
   readonly resource: string;
   readonly name: string;
-  /** `log`, `status`; deeper paths keep their slashes (`proxy/metrics`). */
+  /** `log`, `status`; deeper paths keep their slashes, but what follows `proxy` is not for the API. */
   readonly subresource: string;
 }
 
@@ -35,7 +35,7 @@ function tail(rest: readonly string[]): Pick<RequestPath, "resource" | "name" | 
   return {
     resource: rest[0] ?? "",
     name: rest[1] ?? "",
-    subresource: rest.slice(2).join("/"),
+    subresource: rest[2] === "proxy" ? "proxy" : rest.slice(2).join("/"),
   };
 }
 

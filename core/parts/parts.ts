@@ -17,6 +17,11 @@ export const HUB_OPTIONS = {
   "node-port": { help: "port that nodes connect to (mTLS)", value: "PORT", fallback: 10000 },
   "api-address": { help: "address of the Kubernetes API", value: "IP", fallback: "127.0.0.1" },
   "api-port": { help: "port of the Kubernetes API", value: "PORT", fallback: 6443 },
+  "kubelet-port": {
+    help: "port of the kubelet door, beside the Kubernetes API (mTLS)",
+    value: "PORT",
+    fallback: 10250,
+  },
   "metrics-port": {
     help: "port of metrics and health on 127.0.0.1",
     value: "PORT",

@@ -44,6 +44,7 @@ export function hubPermissions(options: HubOptions): Permissions {
       // The hub tests at its start that its node port refuses a client without a certificate.
       `127.0.0.1:${options["node-port"]}`,
       `${options["api-address"]}:${options["api-port"]}`,
+      `${options["api-address"]}:${options["kubelet-port"]}`,
       `127.0.0.1:${options["metrics-port"]}`,
     ],
   };

@@ -90,7 +90,7 @@ Deno.test("SpdyEncoder opens streams with headers that every inflater reads, one
   const view = new DataView(blocks.buffer);
   deepStrictEqual([view.getUint16(0) % 31, view.getUint8(1) & 0x20], [0, 0x20]);
   const plain = inflateRawSync(blocks.subarray(6), { finishFlush: constants.Z_SYNC_FLUSH });
-  const words = new TextDecoder().decode(plain).replace(/[\0-\x1f]+/g, " ").trim();
+  const words = new TextDecoder().decode(plain).split(/[^ -~]+/).join(" ").trim();
   deepStrictEqual(words, "streamtype error streamtype stdin port 80");
 });
 

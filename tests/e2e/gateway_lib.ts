@@ -129,6 +129,7 @@ export class Site implements AsyncDisposable {
     return [
       ...[`--state-dir=${this.folder}/hub`, `--node-port=${this.port("node")}`],
       ...[`--api-port=${this.port("api")}`, `--metrics-port=${this.port("hub-metrics")}`],
+      `--kubelet-port=${this.port("kubelet")}`,
       ...flags,
     ];
   }

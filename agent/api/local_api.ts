@@ -5,6 +5,7 @@ import {
   type Authorize,
   createApi,
   createAuthenticate,
+  type ExtraResource,
   type ExtraRoute,
   type ExtraSubresource,
   rbacLike,
@@ -23,6 +24,7 @@ export interface LocalApiOptions {
   readonly log: Logger;
   readonly subresources: readonly ExtraSubresource[];
   readonly routes: readonly ExtraRoute[];
+  readonly resources: readonly ExtraResource[];
 }
 
 const READ = new Set(["get", "list", "watch"]);
@@ -48,7 +50,11 @@ export function localApiService(options: LocalApiOptions): Service {
         clock,
         log,
         version: options.version,
-        extensions: { subresources: options.subresources, routes: options.routes },
+        extensions: {
+          subresources: options.subresources,
+          routes: options.routes,
+          resources: options.resources,
+        },
       });
       const server = await serveHttps({
         hostname: "127.0.0.1",

@@ -42,6 +42,7 @@ Deno.test("localApiService() shows objects to this machine's certificate, change
     log: silentLogger,
     subresources: [],
     routes: [],
+    resources: [],
   }).run(stop.signal, ready.resolve);
   await ready.promise;
   const { users } = JSON.parse(await Deno.readTextFile(credentials.kubeconfig));

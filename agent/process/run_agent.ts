@@ -39,7 +39,7 @@ import { statsRoutes } from "../stats/mod.ts";
 import type { Base } from "./base.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { NodeCare } from "./node_care.ts";
-import { createStats } from "./node_stats.ts";
+import { createStats, localMetrics } from "./node_stats.ts";
 import { renewalService } from "./renewal.ts";
 import {
   type Enqueue,
@@ -97,7 +97,8 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     const report = podReports(enqueue, events);
     parts.pods = await createPods(base, { runtime, parts, report, care });
   }
-  const routes = statsRoutes(createStats(base, runtime, parts.pods));
+  const stats = createStats(base, runtime, parts.pods);
+  const routes = statsRoutes(stats);
   const kubelet = createKubelet({ node, store, pods: parts.pods, runtime, routes });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
@@ -125,6 +126,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       log: base.log,
       subresources: parts.pods ? localSubresources({ kubelet, pods: parts.pods, clock }) : [],
       routes: [],
+      resources: localMetrics(base, stats),
     }),
     ...care.services,
     ...(parts.pods ? [parts.pods] : []),

@@ -18,6 +18,7 @@ import {
 import { loadWsAcceptor } from "../../core/link/mod.ts";
 import { type HUB_OPTIONS, type PartContext, printReady, VERSION } from "../../core/parts/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
+import { metricsApi, readNodeUsage, USAGE_PATH } from "../../core/usage/mod.ts";
 import { createFunctions } from "../functions/mod.ts";
 import { createHub } from "../hub/mod.ts";
 import { createJoin, writeAdminKubeconfig } from "../join/mod.ts";
@@ -82,6 +83,7 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
     onCall: (peer, method, body) => answerCall(join, peer, method, body),
   });
   const openStream: OpenStream = (node, header, stop) => hub.openStream(node, header, stop);
+  const callKubelet = createCallKubelet(openStream);
   const acceptor = await loadWsAcceptor();
   acceptor.onConnection((connection, path) => hub.accept(connection, path));
 
@@ -117,10 +119,14 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
     log,
     version: VERSION,
     extensions: {
+      resources: metricsApi(
+        async (node, stop) => readNodeUsage(node, await callKubelet(node, USAGE_PATH, stop)),
+        clock,
+      ),
       subresources: [
         podLogSubresource(openStream),
         ...streamSubresources(createDialPod(openStream), clock),
-        nodeProxySubresource(createCallKubelet(openStream)),
+        nodeProxySubresource(callKubelet),
       ],
       routes: [
         ...tokenRoutes(join.tokens, clock),

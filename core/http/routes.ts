@@ -1,5 +1,7 @@
 import { groupResource, type ResourceDef } from "../api/mod.ts";
-import type { Extensions, ResourceContext } from "./types.ts";
+import { selectionOf, viewOf } from "./query.ts";
+import { jsonResponse, listResponse, renderObject } from "./render.ts";
+import type { Extensions, ExtraResource, ResourceContext } from "./types.ts";
 import { createVerb } from "./verbs/create.ts";
 import { deleteCollectionVerb, deleteVerb } from "./verbs/delete.ts";
 import { getVerb } from "./verbs/get.ts";
@@ -62,7 +64,32 @@ export function resourceRoutes(
         handle: (context) => extra.handle(context),
       }));
     }),
+    ...(extensions.resources ?? []).flatMap(extraRoutes),
   ];
+}
+
+/** What is made on demand is read whole: no watch, no pages. */
+function extraRoutes(extra: ExtraResource): ResourceRoute[] {
+  const { resource } = extra;
+  const at = { resource, subresource: "", method: "GET" };
+  return [{
+    ...at,
+    named: false,
+    verb: "list",
+    handle: async (context) => {
+      const view = viewOf(context);
+      const items = await extra.list(selectionOf(context), context);
+      return listResponse(resource, { items, resourceVersion: "" }, view);
+    },
+  }, {
+    ...at,
+    named: true,
+    verb: "get",
+    handle: async (context) => {
+      const view = viewOf(context);
+      return jsonResponse(renderObject(resource, await extra.get(context), view));
+    },
+  }];
 }
 
 function ownRoutes(resource: ResourceDef): ResourceRoute[] {

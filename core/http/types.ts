@@ -1,6 +1,6 @@
 import type { Clock, Logger } from "../base/mod.ts";
-import type { ResourceDef } from "../api/mod.ts";
-import type { Store } from "../store/mod.ts";
+import type { KubeObject, ResourceDef } from "../api/mod.ts";
+import type { Selection, Store } from "../store/mod.ts";
 import type { ByteChannel } from "../wire/mod.ts";
 
 /** Who asks, as Kubernetes' `user.Info`. */
@@ -169,8 +169,18 @@ export interface ExtraSubresource {
   handle(context: ResourceContext): Promise<Response> | Response;
 }
 
+/** A kind whose objects are made when somebody asks and are never stored: `nodes.metrics.k8s.io`. */
+export interface ExtraResource {
+  readonly resource: ResourceDef;
+  /** All that `selection` names. */
+  list(selection: Selection, context: ResourceContext): Promise<KubeObject[]>;
+  /** The one that `context` names. @throws {AppError} NotFound */
+  get(context: ResourceContext): Promise<KubeObject>;
+}
+
 /** What the hub or the agent plugs into the API. */
 export interface Extensions {
   readonly routes?: readonly ExtraRoute[];
   readonly subresources?: readonly ExtraSubresource[];
+  readonly resources?: readonly ExtraResource[];
 }

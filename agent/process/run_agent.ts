@@ -60,6 +60,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   await using held = new AsyncDisposableStack();
   const store = held.use(openSqliteStore({
     path: `${stateDir}/agent.db`,
+    keyFile: `${stateDir}/keys/store.key`,
     clock,
     log: context.log,
   }));

@@ -51,6 +51,7 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
   await Deno.mkdir(options["state-dir"], { recursive: true, mode: 0o700 });
   using store = openSqliteStore({
     path: `${options["state-dir"]}/hub.db`,
+    keyFile: `${options["state-dir"]}/keys/store.key`,
     clock,
     checkNamespaces: true,
     log,

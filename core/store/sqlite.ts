@@ -19,6 +19,7 @@ import { storageNamespace } from "./semantics.ts";
 import { DamagedStoreError, guarded, storeError } from "./sqlite_errors.ts";
 import { fileIdentity, openDatabase } from "./sqlite_file.ts";
 import { listObjects } from "./sqlite_list.ts";
+import { openSeal } from "./sqlite_seal.ts";
 import { findDamage } from "./sqlite_schema.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { prepareStatements, type Statements } from "./sqlite_statements.ts";
@@ -60,6 +61,11 @@ export interface SqliteStoreOptions {
   readonly maxSize?: Bytes;
   /** Give the history a new identity, after the file was restored from a copy. @default {false} */
   readonly newEpoch?: boolean;
+  /**
+   * The file of the key that seals Secrets, made with the store; whoever copies the store copies it
+   * too, and apart from it. @default {Secrets are stored in clear}
+   */
+  readonly keyFile?: string;
   readonly log?: Logger;
 }
 
@@ -71,8 +77,8 @@ const DEFAULT_KEEP = 10_000;
  * Opens (or makes) a store in SQLite: WAL, `synchronous=FULL`, one process at a time. What a write
  * has answered survives a kill and a power cut.
  *
- * @throws {AppError} ServiceUnavailable when the file is in use or cannot be opened, Unsupported
- * when a newer build wrote it, InternalError (`DamagedStoreError`) when it is damaged
+ * @throws {AppError} ServiceUnavailable when the file is in use or cannot be opened, or its key is not
+ * there, Unsupported when a newer build wrote it, InternalError (`DamagedStoreError`) when it is damaged
  */
 export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   const db = openDatabase(options.path, options.busyTimeout ?? seconds(5), options.maxSize);
@@ -102,8 +108,10 @@ export class SqliteStore implements LocalStore {
     this.#db = db;
     this.#options = options;
     this.#log = options.log ?? silentLogger;
+    const { path, keyFile } = options;
+    const sealer = openSeal(db, { path, keyFile, log: this.#log });
     this.#sql = prepareStatements(db);
-    this.#reader = new SqliteReader(options.path, this.#sql);
+    this.#reader = new SqliteReader(path, this.#sql, sealer);
     this.#counters = this.#loadCounters();
     this.#epoch = this.#loadEpoch();
     this.#source = {

@@ -1,6 +1,7 @@
 import { AppError } from "../base/mod.ts";
 import { groupResource, type KubeObject, type ResourceDef } from "../api/mod.ts";
 import { deepFreeze, withVersion } from "./json.ts";
+import { SEALED, SEALED_RESOURCES, type Sealer } from "./seal.ts";
 import { DamagedStoreError, guarded } from "./sqlite_errors.ts";
 import type { Statements } from "./sqlite_statements.ts";
 
@@ -33,10 +34,12 @@ type Columns = Record<string, unknown>;
 export class SqliteReader {
   readonly #path: string;
   readonly #sql: Statements;
+  readonly #sealer: Sealer | undefined;
 
-  constructor(path: string, sql: Statements) {
+  constructor(path: string, sql: Statements, sealer: Sealer | undefined) {
     this.#path = path;
     this.#sql = sql;
+    this.#sealer = sealer;
   }
 
   /** The current object and its version. */
@@ -99,12 +102,25 @@ export class SqliteReader {
   /** @throws {AppError} InternalError (`DamagedStoreError`) when the text is no object */
   decode(body: unknown, rv: unknown): KubeObject {
     try {
-      const object = JSON.parse(String(body)) as KubeObject;
+      const text = String(body);
+      const clear = text.startsWith(SEALED) ? this.#sealer?.open(text, Number(rv)) : text;
+      const object = JSON.parse(clear ?? "") as KubeObject;
       object.metadata.resourceVersion = String(rv);
       return deepFreeze(object);
     } catch (cause) {
       throw new DamagedStoreError(this.#path, `version ${rv} cannot be read`, cause);
     }
+  }
+
+  /**
+   * The text that is stored of version `rv` of an object: all but its version, which has a column
+   * of its own; sealed for the kinds that are.
+   *
+   * @throws {AppError} RequestEntityTooLarge
+   */
+  encode(resource: string, object: KubeObject, rv: number): string {
+    const body = encodeObject(object);
+    return SEALED_RESOURCES.has(resource) ? this.#sealer?.seal(body, rv) ?? body : body;
   }
 }
 
@@ -116,8 +132,7 @@ function parameters(
   return { resource, ...where, ...at, afterName: after?.name ?? "" };
 }
 
-/** The text that is stored of an object: all but its version, which has a column of its own. */
-export function encodeObject(object: KubeObject): string {
+function encodeObject(object: KubeObject): string {
   const { resourceVersion: _, ...metadata } = object.metadata;
   const body = JSON.stringify({ ...object, metadata });
   if (body.length > MAX_BODY) {

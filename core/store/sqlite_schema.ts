@@ -42,7 +42,8 @@ export function prepareDatabase(db: DatabaseSync, path: string): void {
   // EXCLUSIVE: one process a store. Another one is refused, instead of numbering versions twice.
   db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = OFF; PRAGMA cache_size = -1024; PRAGMA journal_size_limit = 8388608;
-    PRAGMA wal_autocheckpoint = 500; PRAGMA temp_store = MEMORY;`);
+    PRAGMA wal_autocheckpoint = 500; PRAGMA temp_store = MEMORY;
+    PRAGMA secure_delete = FAST;`);
   const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (version > SCHEMA_VERSION) {
     throw new AppError(

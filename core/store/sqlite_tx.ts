@@ -13,7 +13,7 @@ import {
   prepareWrite,
   storageNamespace,
 } from "./semantics.ts";
-import { type Change, encodeObject, type SqliteReader } from "./sqlite_reader.ts";
+import type { Change, SqliteReader } from "./sqlite_reader.ts";
 import { guarded } from "./sqlite_errors.ts";
 import { SqliteRows } from "./sqlite_rows.ts";
 import type { Statements } from "./sqlite_statements.ts";
@@ -192,8 +192,8 @@ export class SqliteTx extends SqliteRows implements Tx {
     this.assertOpen();
     const { namespace = "", name } = object.metadata;
     const key = groupResource(resource);
-    const body = encodeObject(object);
     const rv = this.counters.rv + 1;
+    const body = this.#context.reader.encode(key, object, rv);
     const at = this.#context.clock.now();
     const { logCreated, logChanged } = this.#context.sql;
     this.writing(() => {

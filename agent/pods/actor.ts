@@ -18,6 +18,7 @@ import type { PodConfig } from "./options.ts";
 import { ensureOwnFiles } from "./config/own_files.ts";
 import type { PodPaths } from "./paths.ts";
 import type { Action, Outcome, PodEvent, PodObjects } from "./policy/plan.ts";
+import { resizeNumbers } from "./policy/resources.ts";
 import { fieldPathOf, findContainer, type PodContainer } from "./policy/roles.ts";
 import { pullAuth } from "./config/pull_auth.ts";
 import type { Hooks } from "./hooks.ts";
@@ -117,7 +118,7 @@ export class Actor {
       return { action, moved, events };
     } catch (error) {
       // What has no place in the pod's memory is tried again with the queue's own back-off.
-      const remembered = ["start", "mount", "run-sandbox"].includes(action.type);
+      const remembered = ["start", "mount", "run-sandbox", "resize"].includes(action.type);
       if (this.#options.signal.aborted || away(error) || !remembered) throw error;
       const soft = isAppError(error, "AlreadyExists") ? { soft: true } : {};
       const failure: Outcome = {
@@ -148,6 +149,9 @@ export class Actor {
       case "hook":
         this.#hook(action, context);
         return false;
+      case "resize":
+        await this.#resize(action, context, events);
+        return true;
       case "stop":
         stops.begin(context.uid, action);
         return false;
@@ -180,6 +184,24 @@ export class Actor {
     const target = { runtime, clock, container, containerId, address, limit };
     const run = (signal: AbortSignal): Promise<void> => runHook(handler, target, signal);
     hooks.begin(context.uid, { hook, container: name, containerId, limit, run });
+  }
+
+  async #resize(
+    action: Action & { type: "resize" },
+    context: ActContext,
+    events: PodEvent[],
+  ): Promise<void> {
+    const { runtime, config } = this.#options;
+    const pod = podOf(context);
+    const which = whichOf(pod, action.container);
+    const numbers = resizeNumbers(pod, which.container, config.memoryCapacity);
+    await this.#call(
+      CALL_TIMEOUT,
+      (signal) => runtime.updateResources(action.containerId, numbers, signal),
+    );
+    const message = `Container ${action.container} has its new resources`;
+    const fieldPath = fieldPathOf(which);
+    events.push({ type: "Normal", reason: "ResizeCompleted", message, fieldPath });
   }
 
   async #image(name: string, context: ActContext): Promise<boolean> {
@@ -259,6 +281,7 @@ export class Actor {
       paths,
       nodeName: config.nodeName,
       memoryCapacity: config.memoryCapacity,
+      ...(action.targetId ? { targetId: action.targetId } : {}),
     });
     const sandbox = sandboxConfig(pod, context.attempt, { node: config, paths });
     await Deno.mkdir(`${sandbox.logDirectory}/${container.name}`, { recursive: true, mode: 0o755 });

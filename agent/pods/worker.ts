@@ -17,6 +17,7 @@ import type { Prober } from "./probes/prober.ts";
 import type { Stops } from "./stops.ts";
 import { isLive, readySandbox } from "./policy/view.ts";
 import { podContainers } from "./policy/roles.ts";
+import { wantsResize } from "./policy/resize.ts";
 import { awaitsHook } from "./policy/started.ts";
 import type { Pod } from "../../core/api/mod.ts";
 
@@ -156,13 +157,22 @@ export class PodWorker {
   }
 
   /** What the node says of a pod. */
-  #verdicts(pod: Pod, memory: PodMemory | undefined): Pick<PodEnv, "rejection" | "terminate"> {
+  #verdicts(pod: Pod, memory: PodMemory | undefined): Partial<PodEnv> {
     const { verdicts, records } = this.#options;
     if (!verdicts) return {};
     const { uid = "" } = pod.metadata;
-    const rejection = memory?.admitted ? undefined : verdicts.admit(pod, records.admitted(uid));
+    const resizes = memory !== undefined && wantsResize(pod, memory);
+    const admit = !memory?.admitted || resizes;
+    const found = admit ? verdicts.admit(pod, records.admitted(uid)) : undefined;
+    const never = found && verdicts.admit(pod, []) !== undefined;
     const terminate = verdicts.terminate(pod);
-    return { ...(rejection ? { rejection } : {}), ...(terminate ? { terminate } : {}) };
+    return {
+      ...(found && !memory?.admitted ? { rejection: found } : {}),
+      ...(found && resizes
+        ? { resizeRefused: { ...found, reason: never ? "Infeasible" : "Deferred" } }
+        : {}),
+      ...(terminate ? { terminate } : {}),
+    };
   }
 
   /** Plans the end of a pod without an object; `undefined` without evidence that it is to end. */

@@ -23,6 +23,8 @@ export function containerConfig(
     readonly paths: PodPaths;
     readonly nodeName: string;
     readonly memoryCapacity: Bytes;
+    /** Of a debugger: the container whose processes it sees. */
+    readonly targetId?: string;
   },
 ): ContainerConfig {
   const { pod, container, attempt, env, paths } = input;
@@ -45,6 +47,9 @@ export function containerConfig(
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
     resources: cgroupNumbers(pod, container, input.memoryCapacity),
-    securityContext: containerSecurity(pod, container),
+    securityContext: {
+      ...containerSecurity(pod, container),
+      ...(input.targetId ? { targetContainerId: input.targetId } : {}),
+    },
   };
 }

@@ -6,10 +6,10 @@ import {
   type PodPhase,
 } from "../../../core/api/mod.ts";
 import { type Ms, toTime } from "../../../core/base/mod.ts";
-import { containerMemory, type PodMemory } from "./memory.ts";
+import type { PodMemory } from "./memory.ts";
 import type { PodEnv, PodView } from "./plan.ts";
-import { resizeOf } from "./resize.ts";
-import { initNames, podContainers } from "./roles.ts";
+import { wantsResize } from "./resize.ts";
+import { initNames } from "./roles.ts";
 import { readySandbox } from "./view.ts";
 
 /** What the conditions are made of. */
@@ -117,16 +117,10 @@ function readyWord(pod: Pod, containers: Omit<Word, "type">): Omit<Word, "type">
 
 /** A change of resources that the node cannot grant, or that is under way. */
 function resizeWords({ pod, memory, phase, env }: ConditionInput): Word[] {
-  if (phase !== "Running") return [];
-  const parts = podContainers(pod)
-    .map(({ container }) => ({ container, part: containerMemory(memory, container.name) }))
-    .filter(({ container, part }) =>
-      part?.id !== undefined && resizeOf(part, container).length > 0
-    );
-  if (parts.length === 0) return [];
+  if (phase !== "Running" || !wantsResize(pod, memory)) return [];
   if (env.resizeRefused) return [{ ...word("PodResizePending", true), ...env.resizeRefused }];
-  const failure = parts.find(({ part }) => part?.resizeFailure)?.part?.resizeFailure;
-  const error = failure ? { reason: "Error", message: failure.message } : {};
+  const failure = Object.values(memory.containers).find((part) => part.resizeFailure);
+  const error = failure ? { reason: "Error", message: failure.resizeFailure?.message ?? "" } : {};
   return [{ ...word("PodResizeInProgress", true), ...error }];
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Container, PodSpec } from "../../../core/api/mod.ts";
 import { ms } from "../../../core/base/mod.ts";
+import { wantsResize } from "./resize.ts";
 import { type Fate, World } from "../testing/world.ts";
 
 const fates = fc.array(
@@ -39,6 +40,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     ).map((answer): Step => (world) => world.probe(answer)),
   },
   { weight: 1, arbitrary: fc.constant<Step>((world) => world.debug()) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("1", "200m").map((cpu): Step => (world) => world.resize(cpu)),
+  },
 );
 
 const specs = fc.record({
@@ -102,7 +107,8 @@ Deno.test("decide() keeps the invariants under exits, crashes, errors and clock 
       const keep = [...containers, ...initContainers.filter((one) => one.restartPolicy)];
       const runs = ({ name }: Container): boolean =>
         world.containers.some((one) => one.name === name && one.state === "running");
-      settle(world, () => keep.every(runs));
+      const sized = (): boolean => !!world.memory && !wantsResize(world.pod, world.memory);
+      settle(world, () => keep.every(runs) && sized());
     }),
     { numRuns: 1500 },
   );

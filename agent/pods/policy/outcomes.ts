@@ -15,6 +15,11 @@ const SOFT = ms(500);
 /** Remembers that an action did what it should. */
 export function recordDone(memory: PodMemory, action: Action): PodMemory {
   if (action.type === "clean") return { ...memory, cleaned: true };
+  if (action.type === "resize") {
+    const part = containerMemory(memory, action.container) ?? FIRST_RUN;
+    const { resizeFailure: _, ...rest } = part;
+    return withContainer(memory, action.container, { ...rest, resources: action.resources });
+  }
   if (action.type !== "mount" || !memory.volumeFailure) return memory;
   const { volumeFailure: _, ...rest } = memory;
   return rest;
@@ -64,6 +69,13 @@ export function recordFailure(
         message: `Error: ${outcome.message}`,
         fieldPath: `spec.containers{${action.container}}`,
       });
+    }
+    case "resize": {
+      const part = containerMemory(memory, action.container) ?? FIRST_RUN;
+      const resizeFailure = failureOf(part.resizeFailure, outcome, { now });
+      const next = withContainer(memory, action.container, { ...part, resizeFailure });
+      const { message } = outcome;
+      return told(next, outcome, { type: "Warning", reason: "ResizeError", message });
     }
     default:
       return { memory, events: [] };

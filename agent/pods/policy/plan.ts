@@ -1,5 +1,5 @@
 import type { Ms } from "../../../core/base/mod.ts";
-import type { PodStatus } from "../../../core/api/mod.ts";
+import type { PodStatus, ResourceRequirements } from "../../../core/api/mod.ts";
 import type { ObservedContainer, ObservedSandbox } from "../../runtimes/mod.ts";
 import type { PodMemory } from "./memory.ts";
 
@@ -156,6 +156,13 @@ export type Action =
     readonly container: string;
     readonly containerId: string;
     readonly limit: Ms;
+  }
+  /** Gives a running container other resources. */
+  | {
+    readonly type: "resize";
+    readonly container: string;
+    readonly containerId: string;
+    readonly resources: ResourceRequirements;
   }
   /** Runs in the background until the container has stopped. */
   | {

@@ -64,6 +64,16 @@ export function cgroupNumbers(
   };
 }
 
+/** The numbers that change when a running container is given other resources. */
+export function resizeNumbers(
+  pod: Pod,
+  container: Container,
+  memoryCapacity: Bytes,
+): ContainerResources {
+  const { oomScoreAdj: _, ...numbers } = cgroupNumbers(pod, container, memoryCapacity);
+  return { cpuQuota: -1, ...numbers };
+}
+
 function oomScore(pod: Pod, container: Container, capacity: Bytes): number {
   const qos = qosClass(pod.spec);
   if (qos === "Guaranteed") return -997;

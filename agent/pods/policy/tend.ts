@@ -3,7 +3,7 @@ import type { ObservedContainer } from "../../runtimes/mod.ts";
 import { type Draft, note } from "./draft.ts";
 import { containerMemory, FIRST_RUN, type Kill, runOf, withContainer } from "./memory.ts";
 import type { PodEvent } from "./plan.ts";
-import { needsRestart, resizeOf } from "./resize.ts";
+import { needsRestart, resize, resizeOf } from "./resize.ts";
 import { fieldPathOf, type PodContainer } from "./roles.ts";
 import { stopSteps } from "./stopping.ts";
 import { judge, type Judged, restarts, type Verdict } from "./verdict.ts";
@@ -55,6 +55,7 @@ function keepRunning(draft: Draft, which: PodContainer, current: ObservedContain
   if (which.container.lifecycle?.postStart && !run.postStart && !postStart(draft, which, current)) {
     return { kind: "running", container: current, as: { reason: "ContainerCreating" } };
   }
+  resize(draft, which, current);
   return { kind: "running", container: current };
 }
 

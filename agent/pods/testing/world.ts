@@ -141,6 +141,11 @@ export class World {
     if (list.length < 2) list.push({ name: `debug${list.length}`, image: "app:1" });
   }
 
+  /** Somebody gives the mains other resources. */
+  resize(cpu: string): void {
+    for (const one of this.pod.spec.containers) one.resources = { requests: { cpu } };
+  }
+
   delete(grace: number): void {
     this.pod.metadata.deletionTimestamp = new Date(this.now).toISOString();
     this.pod.metadata.deletionGracePeriodSeconds = grace;

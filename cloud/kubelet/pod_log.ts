@@ -1,7 +1,7 @@
 import { parsePodLogOptions, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { AppError, type NodeName } from "../../core/base/mod.ts";
 import type { ExtraSubresource } from "../../core/http/mod.ts";
-import { MIRROR_ANNOTATION } from "../../core/sync/mod.ts";
+import { MIRROR_ANNOTATION } from "../../core/api/mod.ts";
 import type { OpenedStream, StreamHeader } from "../hub/mod.ts";
 
 /** Where a pod runs, and by what its node knows it. */

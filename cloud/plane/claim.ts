@@ -5,7 +5,7 @@ import {
   type ResourceDef,
 } from "../../core/api/mod.ts";
 import { type Action, controllerOf, controllerRef } from "../../core/control/mod.ts";
-import { MIRROR_ANNOTATION } from "../../core/sync/mod.ts";
+import { MIRROR_ANNOTATION } from "../../core/api/mod.ts";
 
 /** What an owner gets of the objects in its namespace. */
 export interface Claim<T extends KubeObject> {

@@ -9,6 +9,7 @@ export * from "./patch/mod.ts";
 export * from "./paths.ts";
 export * from "./pod.ts";
 export * from "./pod_log.ts";
+export * from "./qos.ts";
 export * from "./quantity.ts";
 export * from "./resources.ts";
 export * from "./scheduling/mod.ts";

@@ -244,6 +244,18 @@ export interface PodTemplate {
   spec: PodSpec;
 }
 
+/** The conditions that a pod's readiness gates ask for. What is malformed asks for nothing. */
+export function gateConditions(pod: KubeObject): Condition[] {
+  const gates: unknown = pod["spec"]?.readinessGates;
+  const conditions: unknown = pod["status"]?.conditions;
+  if (!Array.isArray(gates) || !Array.isArray(conditions)) return [];
+  const types = new Set(gates.map((gate) => gate?.conditionType));
+  return conditions.filter((one) => types.has(one?.type) && !NODE_POD_CONDITIONS.has(one.type));
+}
+
+/** Pods with this annotation are the hub's picture of a node's own static pods. */
+export const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
+
 /**
  * Conditions of a pod that its node alone writes, and takes away. `DisruptionTarget` is not among
  * them: others set it as well.

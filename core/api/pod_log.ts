@@ -57,17 +57,21 @@ export function parsePodLogOptions(query: URLSearchParams, pod: Pod): PodLogOpti
 function containerOf(pod: Pod, asked: string): string {
   const names = pod.spec.containers.map((item) => item.name);
   const inits = (pod.spec.initContainers ?? []).map((item) => item.name);
+  const debuggers = (pod.spec.ephemeralContainers ?? []).map((item) => item.name);
   const name = pod.metadata.name;
   if (asked === "") {
     if (names.length === 1 && names[0] !== undefined) return names[0];
     const init = inits.length > 0 ? ` or one of the init containers: [${inits.join(" ")}]` : "";
+    const debug = debuggers.length > 0
+      ? ` or one of the ephemeral containers: [${debuggers.join(" ")}]`
+      : "";
     throw new AppError(
       "BadRequest",
       `a container name must be specified for pod ${name}, choose one of: [${
         names.join(" ")
-      }]${init}`,
+      }]${init}${debug}`,
     );
   }
-  if ([...names, ...inits].includes(asked)) return asked;
+  if ([...names, ...inits, ...debuggers].includes(asked)) return asked;
   throw new AppError("BadRequest", `container ${asked} is not valid for pod ${name}`);
 }

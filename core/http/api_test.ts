@@ -576,6 +576,40 @@ Deno.test("an error that is no AppError is told as InternalError without its tex
   assert.equal((await busy.json()).reason, "ServiceUnavailable");
 });
 
+Deno.test("ephemeralcontainers and resize change their part of a pod and nothing else", async () => {
+  using bench = new Bench();
+  await bench.json("POST", PODS, { body: pod("a") });
+  const type = "application/strategic-merge-patch+json";
+  const debug = { name: "dbg", image: "tools:1", stdin: true, tty: true, targetContainerName: "c" };
+  const added = await bench.json("PATCH", `${PODS}/a/ephemeralcontainers`, {
+    type,
+    body: {
+      metadata: { labels: { not: "taken" } },
+      spec: { hostNetwork: true, ephemeralContainers: [debug] },
+    },
+  });
+  assert.equal(added.kind, "Pod");
+  assert.equal(added.spec.ephemeralContainers[0].imagePullPolicy, "IfNotPresent");
+  assert.deepEqual([added.spec.hostNetwork, added.metadata.labels], [undefined, {}]);
+  assert.equal(added.metadata.generation, 2);
+  const read = await bench.json("GET", `${PODS}/a/ephemeralcontainers`);
+  read.spec.ephemeralContainers = [];
+  const removed = await bench.ask("PUT", `${PODS}/a/ephemeralcontainers`, { body: read });
+  assert.equal(removed.status, 422);
+  assert.match(await removed.text(), /may not be removed/);
+  const requests = { cpu: "1" };
+  const sized = await bench.json("PATCH", `${PODS}/a/resize`, {
+    type,
+    body: { spec: { containers: [{ name: "c", image: "other", resources: { requests } }] } },
+  });
+  // It asked for nothing before, so its class would change.
+  assert.match(sized.message, /QOS Class may not change/);
+  const stale = { ...read, metadata: { ...read.metadata, resourceVersion: "1" } };
+  const conflict = await bench.ask("PUT", `${PODS}/a/resize`, { body: stale });
+  assert.equal(conflict.status, 409);
+  await conflict.body?.cancel();
+});
+
 Deno.test("delete of a collection takes what the selector chooses", async () => {
   using bench = new Bench();
   for (const name of ["a", "b"]) await bench.json("POST", PODS, { body: pod(name, { app: name }) });

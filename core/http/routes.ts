@@ -109,7 +109,7 @@ function ownRoutes(resource: ResourceDef): ResourceRoute[] {
       ...(answers ? { answers } : {}),
       ...(verb === "watch" ? { longRunning: true } : {}),
     }));
-  const status: Row[] = [
+  const whole: Row[] = [
     ["GET", "get", getVerb],
     ["PUT", "update", updateVerb],
     ["PATCH", "patch", patchVerb],
@@ -121,13 +121,16 @@ function ownRoutes(resource: ResourceDef): ResourceRoute[] {
       ["POST", "create", createVerb],
       ["DELETE", "deletecollection", deleteCollectionVerb],
     ]),
-    ...at("", true, [...status, ["DELETE", "delete", deleteVerb], ["GET", "watch", watchVerb]]),
-    ...(resource.hasStatus ? at("status", true, status) : []),
+    ...at("", true, [...whole, ["DELETE", "delete", deleteVerb], ["GET", "watch", watchVerb]]),
+    ...(resource.hasStatus ? at("status", true, whole) : []),
     ...(resource.scale ? at("scale", true, SCALE_ROWS, SCALE) : []),
     ...(groupResource(resource) === "pods"
       ? [
         ...at("binding", true, [["POST", "create", bindPod]], BINDING),
         ...at("eviction", true, [["POST", "create", evictPod]], EVICTION),
+        // Each changes one part of the spec that an update of the pod may not (`admitChange`).
+        ...at("ephemeralcontainers", true, whole),
+        ...at("resize", true, whole),
       ]
       : []),
     ...(groupResource(resource) === "namespaces"

@@ -1,10 +1,15 @@
 import {
   apiVersionOf,
+  groupResource,
   invalidObject,
+  isPodPart,
   type KubeObject,
   nodeAnnotationProblems,
+  type PodPart,
+  podPartProblems,
   type ResourceDef,
   setDefaults,
+  takePodPart,
   validateObject,
 } from "../api/mod.ts";
 import { AppError } from "../base/mod.ts";
@@ -140,6 +145,8 @@ export function admitChange(
   if (!meta["resourceVersion"] && old.resourceVersion !== undefined) {
     metadata.resourceVersion = old.resourceVersion;
   }
+  const part = partOf(context);
+  if (part) return admitPart(context, { part, current, next: { ...next, metadata } });
   const { apiVersion, kind } = current;
   const object: KubeObject = { ...next, apiVersion, kind, metadata };
   if (context.attributes.subresource === "status") return object;
@@ -149,6 +156,26 @@ export function admitChange(
   }
   setDefaults(resource, object, current);
   throwProblems(resource, object, current);
+  return object;
+}
+
+/** Which one part of a pod's spec a request changes, if it does. */
+function partOf({ resource, attributes: { subresource } }: ResourceContext): PodPart | undefined {
+  return groupResource(resource) === "pods" && isPodPart(subresource) ? subresource : undefined;
+}
+
+function admitPart(
+  { resource }: ResourceContext,
+  { part, current, next }: {
+    readonly part: PodPart;
+    readonly current: KubeObject;
+    readonly next: KubeObject;
+  },
+): KubeObject {
+  const object = structuredClone(takePodPart(part, current, next));
+  setDefaults(resource, object);
+  const problems = podPartProblems(part, object, current);
+  if (problems.length > 0) throw invalidObject(resource, object.metadata.name, problems);
   return object;
 }
 

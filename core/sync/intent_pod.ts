@@ -3,6 +3,8 @@ import { AppError, isAppError } from "../base/mod.ts";
 import {
   type Condition,
   type KubeObject,
+  MIRROR_ANNOTATION,
+  NODE_POD_CONDITIONS,
   type OwnerReference,
   type Pod,
   type PodStatus,
@@ -10,7 +12,6 @@ import {
   setDefaults,
 } from "../api/mod.ts";
 import type { IntentContext } from "./intents.ts";
-import { MIRROR_ANNOTATION } from "./interest.ts";
 import { checkObject, checkSize, checkTypes, REPORT_BYTES } from "./reported.ts";
 
 const { pods } = RESOURCES;
@@ -55,13 +56,13 @@ export async function applyPodStatus(
 }
 
 /**
- * What the node says, and what is not the node's to say: conditions of types that it does not
- * report (`PodScheduled`, readiness gates) stay.
+ * What the node says, and what is not the node's to say: conditions of others (`PodScheduled`,
+ * readiness gates) stay as they are here. Its own are as it says, and gone when it says nothing.
  */
 export function mergePodStatus(current: PodStatus, theirs: PodStatus): PodStatus {
-  const reported = theirs.conditions ?? [];
-  const types = new Set(reported.map(({ type }) => type));
-  const kept = conditionsOf(current).filter(({ type }: Condition) => !types.has(type));
+  const kept = conditionsOf(current).filter(({ type }) => !NODE_POD_CONDITIONS.has(type));
+  const types = new Set(kept.map(({ type }) => type));
+  const reported = (theirs.conditions ?? []).filter(({ type }) => !types.has(type));
   const qosClass = theirs.qosClass ?? current.qosClass;
   return {
     ...theirs,

@@ -88,6 +88,31 @@ Deno.test("mergePodStatus() keeps the conditions that are not the node's", () =>
   });
 });
 
+Deno.test("mergePodStatus() takes away the node's own conditions, and leaves others as they are", () => {
+  const condition = (type: string, status: "True" | "False") => ({ type, status });
+  const merged = mergePodStatus(
+    {
+      conditions: [
+        condition("skerry.dev/Supported", "False"),
+        condition("PodResizePending", "True"),
+        condition("example.com/gate", "True"),
+      ],
+    },
+    {
+      conditions: [
+        condition("example.com/gate", "False"),
+        condition("DisruptionTarget", "True"),
+        condition("Ready", "True"),
+      ],
+    },
+  );
+  assert.deepEqual(merged.conditions, [
+    condition("example.com/gate", "True"),
+    condition("DisruptionTarget", "True"),
+    condition("Ready", "True"),
+  ]);
+});
+
 Deno.test("a shut-out node cannot make its Node object again", async () => {
   using store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
   const body = { node: { metadata: { name: "n1" }, status: {} } };

@@ -2,6 +2,7 @@ import {
   type Container,
   groupResource,
   type KubeObject,
+  MIRROR_ANNOTATION,
   type Node,
   type Pod,
   RESOURCES,
@@ -26,9 +27,6 @@ export interface InterestIndex {
   functions(): readonly WasmFunction[];
   servicesOf(namespace: string): readonly Service[];
 }
-
-/** Pods with this annotation are the hub's picture of a node's own static pods. */
-export const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
 const RUNTIME_CLASSES = groupResource(RESOURCES.runtimeclasses);
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Node, Pod, Service, WasmFunction } from "../api/mod.ts";
-import { type InterestIndex, interestOf, MIRROR_ANNOTATION } from "./mod.ts";
+import { MIRROR_ANNOTATION } from "../api/mod.ts";
+import { type InterestIndex, interestOf } from "./mod.ts";
 
 function pod(name: string, node: string, spec: Partial<Pod["spec"]> = {}): Pod {
   return {

@@ -1,4 +1,11 @@
-import { findResource, type KubeObject, type ResourceDef } from "../api/mod.ts";
+import {
+  type Condition,
+  findResource,
+  gateConditions,
+  type KubeObject,
+  type PodStatus,
+  type ResourceDef,
+} from "../api/mod.ts";
 import type { Row, Tx } from "../store/mod.ts";
 import type { Del, Have, Put, Snap } from "./messages.ts";
 import { digestOf, type ReplicaEntry } from "./version.ts";
@@ -143,9 +150,9 @@ function keepOwnStatus(
 ): KubeObject {
   if (resource === "pods" || resource === "nodes") {
     const { status: _, ...rest } = theirs;
-    return ours["status"] === undefined
-      ? theirs
-      : { ...rest, status: ours["status"] } as KubeObject;
+    if (ours["status"] === undefined) return theirs;
+    const gates = resource === "pods" ? gateConditions(theirs) : [];
+    return { ...rest, status: withConditions(ours["status"], gates) } as KubeObject;
   }
   if (resource === "wasmfunctions.skerry.dev") {
     const own = entriesOf(ours).filter((entry) => entry.name === node);
@@ -154,6 +161,14 @@ function keepOwnStatus(
     return { ...theirs, status: { ...theirs["status"], nodes: [...others, ...own] } };
   }
   return theirs;
+}
+
+/** A status with some conditions as somebody else says them. */
+function withConditions(status: PodStatus, theirs: readonly Condition[]): PodStatus {
+  if (theirs.length === 0) return status;
+  const types = new Set(theirs.map(({ type }) => type));
+  const kept = (status.conditions ?? []).filter(({ type }) => !types.has(type));
+  return { ...status, conditions: [...kept, ...theirs] };
 }
 
 function entriesOf(object: KubeObject): { name?: string }[] {

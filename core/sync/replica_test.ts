@@ -81,6 +81,31 @@ Deno.test("applyMessage() keeps the status that the node wrote, takes the rest",
   assert.equal(after?.metadata.labels?.["rv"], "5");
 });
 
+Deno.test("a pod's readiness gates come down with what others say of them", () => {
+  using store = open();
+  const gated = (rv: number, status: "True" | "False"): KubeObject => {
+    const base = pod("u1", rv);
+    const conditions = [
+      { type: "example.com/gate", status },
+      { type: "Ready", status: "Unknown" as const },
+    ];
+    const readinessGates = [{ conditionType: "example.com/gate" }];
+    return { ...base, spec: { ...base.spec, readinessGates }, status: { conditions } };
+  };
+  assert.notEqual(versionOf("pods", gated(1, "True")), versionOf("pods", gated(1, "False")));
+  apply(store, put(gated(1, "False")));
+  const ref = { resource: pods, namespace: "a", name: "p-u1" };
+  const own = { phase: "Running", conditions: [{ type: "Ready", status: "False" }] };
+  store.transact((tx) =>
+    tx.update(ref, (now) => ({ ...now, status: own }), { subresource: "status" })
+  );
+  apply(store, put(gated(5, "True")));
+  assert.deepEqual(read(store, "p-u1")?.status, {
+    phase: "Running",
+    conditions: [{ type: "Ready", status: "False" }, { type: "example.com/gate", status: "True" }],
+  });
+});
+
 Deno.test("applyMessage() keeps only the node's own entry in a function's status", () => {
   using store = open();
   const fn = (nodes: unknown[], rv: number): KubeObject => ({

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { AppError, isAppError, seconds, VirtualClock } from "../base/mod.ts";
 import { type KubeObject, type Pod, RESOURCES } from "../api/mod.ts";
 import { openSqliteStore, type SqliteStore, type Store } from "../store/mod.ts";
-import { applyIntent, failedResult, type IntentContext, MIRROR_ANNOTATION } from "./mod.ts";
+import { MIRROR_ANNOTATION } from "../api/mod.ts";
+import { applyIntent, failedResult, type IntentContext } from "./mod.ts";
 
 const { pods, nodes, events, wasmfunctions } = RESOURCES;
 const POD = { resource: pods, namespace: "default", name: "p" };

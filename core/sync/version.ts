@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { KubeObject } from "../api/mod.ts";
+import { gateConditions, type KubeObject } from "../api/mod.ts";
 
 /** Resources whose `status` belongs to nodes: a change of it alone is not sent down again. */
 const STATUS_FROM_NODES: ReadonlySet<string> = new Set([
@@ -21,7 +21,9 @@ export function versionOf(resource: string, object: KubeObject): string {
   if (cached !== undefined) return cached;
   const { status: _status, metadata, ...rest } = object;
   const { resourceVersion: _version, managedFields: _fields, ...meta } = metadata;
-  const text = JSON.stringify([meta, rest]);
+  // What others say for the pod's readiness comes from above, though it stands in the status.
+  const gates = resource === "pods" ? gateConditions(object) : [];
+  const text = JSON.stringify(gates.length > 0 ? [meta, rest, gates] : [meta, rest]);
   const version = createHash("sha256").update(text).digest("hex").slice(0, 24);
   known.set(object, version);
   return version;

@@ -5,7 +5,7 @@ import {
   type Pod,
   type ResourceDef,
 } from "../api/mod.ts";
-import { MIRROR_ANNOTATION } from "../sync/mod.ts";
+import { MIRROR_ANNOTATION } from "../api/mod.ts";
 import type { ContainerUse, NodeUsage } from "./node_usage.ts";
 
 const define = (plural: string, kind: string, namespaced: boolean): ResourceDef => ({

@@ -1,12 +1,13 @@
 import {
   type Container,
   isQuantity,
+  limitOf,
   type Pod,
   quantityToMilli,
   quantityToUnits,
+  requestOf,
 } from "../../../core/api/mod.ts";
 import { AppError, type Bytes } from "../../../core/base/mod.ts";
-import { limitOf, requestOf } from "../policy/resources.ts";
 import { podContainers } from "../policy/roles.ts";
 
 /** Facts about the node and the pod's network that the downward API can name. */

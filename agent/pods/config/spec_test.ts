@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Container, Pod } from "../../../core/api/mod.ts";
+import { type Container, type Pod, qosClass } from "../../../core/api/mod.ts";
 import { bytes, mib } from "../../../core/base/mod.ts";
 import { hostsFile } from "./hosts.ts";
 import { pullPolicy } from "../policy/pull_policy.ts";
@@ -8,7 +8,7 @@ import { volumePayload } from "../volumes/payload.ts";
 import type { NodePolicy, PodObjects } from "../policy/plan.ts";
 import { pullAuth, registryOf } from "./pull_auth.ts";
 import { parseResolvConf } from "./resolv_conf.ts";
-import { cgroupNumbers, qosClass } from "../policy/resources.ts";
+import { cgroupNumbers } from "../policy/resources.ts";
 import { sandboxConfig } from "./sandbox_config.ts";
 import { containerSecurity, sandboxSecurity } from "./security.ts";
 import { refusals } from "../policy/support.ts";

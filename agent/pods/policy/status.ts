@@ -1,9 +1,10 @@
-import type {
-  ContainerState,
-  ContainerStatus,
-  Pod,
-  PodPhase,
-  PodStatus,
+import {
+  type ContainerState,
+  type ContainerStatus,
+  type Pod,
+  type PodPhase,
+  type PodStatus,
+  qosClass,
 } from "../../../core/api/mod.ts";
 import { type Ms, toTime } from "../../../core/base/mod.ts";
 import { podConditions } from "./conditions.ts";
@@ -15,7 +16,6 @@ import {
   type PodMemory,
 } from "./memory.ts";
 import type { NodePolicy, PodEnv, PodView } from "./plan.ts";
-import { qosClass } from "./resources.ts";
 import { type PodContainer, podContainers } from "./roles.ts";
 import { isReady, isStarted } from "./started.ts";
 import type { Verdict } from "./verdict.ts";

@@ -68,6 +68,7 @@ function podDefaults(spec: Any, leaving = false): void {
   set(spec, "enableServiceLinks", true);
   each(spec.containers, containerDefaults);
   each(spec.initContainers, containerDefaults);
+  each(spec.ephemeralContainers, containerDefaults);
   each(spec.volumes, volumeDefaults);
 }
 
@@ -88,9 +89,15 @@ function containerDefaults(container: Any): void {
     setCount(container[probe], "periodSeconds", 10);
     setCount(container[probe], "successThreshold", 1);
     setCount(container[probe], "failureThreshold", 3);
-    set(container[probe]?.httpGet, "path", "/");
-    set(container[probe]?.httpGet, "scheme", "HTTP");
+    httpDefaults(container[probe]?.httpGet);
   }
+  for (const hook of ["postStart", "preStop"]) httpDefaults(container.lifecycle?.[hook]?.httpGet);
+}
+
+/** Defaults of what a probe or a hook asks over HTTP. */
+function httpDefaults(action: Any): void {
+  set(action, "path", "/");
+  set(action, "scheme", "HTTP");
 }
 
 /** `Always` for `latest` or no tag, else `IfNotPresent`; a digest fixes the image. */

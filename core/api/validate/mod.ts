@@ -18,6 +18,7 @@ export { setDefaults } from "./defaults.ts";
 export * from "./field_error.ts";
 export { type NameForm, nameProblem } from "./names.ts";
 export { nodeAnnotationProblems } from "./node_annotations.ts";
+export { isPodPart, type PodPart, podPartProblems, takePodPart } from "./pod_parts.ts";
 export { podSpecProblems } from "./pod_spec.ts";
 
 /** Finds the problems of an object of one kind; `old` is the state before, for an update. */

@@ -2,6 +2,8 @@ import { isQuantity, parseQuantity } from "../quantity.ts";
 import { duplicate, invalid, type Problems, required, wrongType } from "./field_error.ts";
 import { labelProblems, nameProblem } from "./names.ts";
 import { nodeAffinityProblems } from "./node_affinity.ts";
+import { ephemeralProblems } from "./ephemeral.ts";
+import { lifecycleProblems } from "./lifecycle.ts";
 import { probeProblems } from "./probe.ts";
 import { listAt, oneOf, PORT_NAME, portNumber, wholeNumber } from "./values.ts";
 
@@ -22,14 +24,28 @@ export function podSpecProblems(field: string, spec: Any): Problems {
   const names = new Set<string>();
   const containers = listAt(`${field}.containers`, spec.containers, problems);
   if (containers.length === 0) problems.push(required(`${field}.containers`));
+  const grace = spec.terminationGracePeriodSeconds;
   for (const list of ["initContainers", "containers"]) {
     listAt(`${field}.${list}`, spec[list], []).forEach((container: Any, index: number) => {
       const at = `${field}.${list}[${index}]`;
       problems.push(...containerProblems(at, container, names, volumes));
       const probed = list === "containers" || container?.restartPolicy === "Always";
       problems.push(...probeProblems(at, container, { probed }));
+      const hooks = { hooked: probed, grace };
+      problems.push(...lifecycleProblems(`${at}.lifecycle`, container?.lifecycle, hooks));
+      if (list === "initContainers") {
+        oneOf(`${at}.restartPolicy`, container?.restartPolicy, ["Always"], problems);
+      }
     });
   }
+  const targets = new Set(containers.map((one: Any) => one?.name));
+  listAt(`${field}.ephemeralContainers`, spec.ephemeralContainers, problems).forEach(
+    (container: Any, index: number) => {
+      const at = `${field}.ephemeralContainers[${index}]`;
+      problems.push(...containerProblems(at, container, names, volumes));
+      problems.push(...ephemeralProblems(at, container, targets));
+    },
+  );
   oneOf(`${field}.restartPolicy`, spec.restartPolicy, RESTART, problems);
   oneOf(`${field}.dnsPolicy`, spec.dnsPolicy, DNS, problems);
   problems.push(...labelProblems(`${field}.nodeSelector`, spec.nodeSelector));

@@ -5,7 +5,7 @@ import { listAt, oneOf, PORT_NAME, portNumber, wholeNumber } from "./values.ts";
 type Any = any;
 
 const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"] as const;
-const HANDLERS = ["exec", "httpGet", "tcpSocket", "grpc"] as const;
+const HANDLERS = ["exec", "httpGet", "tcpSocket", "grpc"];
 const NUMBERS = [
   "initialDelaySeconds",
   "timeoutSeconds",
@@ -32,15 +32,21 @@ export function probeProblems(
     } else if (typeof probe !== "object" || Array.isArray(probe)) {
       problems.push(wrongType(at, probe, "object"));
     } else {
-      handlerProblems(at, probe, problems);
+      handlerProblems(at, probe, HANDLERS, problems);
       numberProblems(at, name, probe, problems);
     }
   }
   return problems;
 }
 
-function handlerProblems(at: string, probe: Any, problems: Problems): void {
-  const [first, second] = HANDLERS.filter((name) => typeof probe[name] === "object" && probe[name]);
+/** The problems of what a probe or a hook does: exactly one of `handlers`. */
+export function handlerProblems(
+  at: string,
+  probe: Any,
+  handlers: readonly string[],
+  problems: Problems,
+): void {
+  const [first, second] = handlers.filter((name) => typeof probe[name] === "object" && probe[name]);
   if (!first) return void problems.push(required(at, "must specify a handler type"));
   if (second) {
     const why = "may not specify more than 1 handler type";
@@ -53,6 +59,7 @@ function handlerProblems(at: string, probe: Any, problems: Problems): void {
     if (command.length === 0) problems.push(required(`${field}.command`));
     return;
   }
+  if (first === "sleep") return;
   portProblems(`${field}.port`, action.port, { named: first !== "grpc" }, problems);
   if (first !== "httpGet") return;
   oneOf(`${field}.scheme`, action.scheme, ["HTTP", "HTTPS"], problems);

@@ -1,7 +1,14 @@
 import { jsonEqual } from "../patch/mod.ts";
 import type { KubeObject } from "../object.ts";
 import { type LabelSelector, matchLabelSelector } from "../selectors.ts";
-import { invalid, notSupported, type Problems, required, wrongType } from "./field_error.ts";
+import {
+  forbiddenField,
+  invalid,
+  notSupported,
+  type Problems,
+  required,
+  wrongType,
+} from "./field_error.ts";
 import { labelProblems } from "./names.ts";
 import { podSpecProblems } from "./pod_spec.ts";
 import { rolloutProblems } from "./rollout.ts";
@@ -78,6 +85,10 @@ function templateProblems(spec: any): Problems {
     ...labelProblems("spec.template.metadata.labels", template.metadata?.labels),
     ...podSpecProblems("spec.template.spec", template.spec),
   ];
+  if (template.spec?.ephemeralContainers?.length > 0) {
+    const field = "spec.template.spec.ephemeralContainers";
+    problems.push(forbiddenField(field, "ephemeral containers not allowed in pod template"));
+  }
   const restart = template.spec?.restartPolicy;
   if (restart === "OnFailure" || restart === "Never") {
     problems.push(notSupported("spec.template.spec.restartPolicy", restart, ["Always"]));

@@ -1,0 +1,117 @@
+/**
+ * How fast bytes come through `kubectl port-forward` by the hub (MB/s, MB = 10^6), one download and
+ * eight at once, beside a plain pipe between two sockets in a Deno process of its own in the same run.
+ *
+ * `deno task bench portforward-throughput [MEGABYTES]`. The pod sends zeros to whoever connects.
+ */
+import { systemClock } from "../core/base/mod.ts";
+import { startContainerd } from "../tools/containerd/mod.ts";
+import { findKubectl } from "../tools/kubectl.ts";
+import { figure, loadNow, round } from "./figures_lib.ts";
+import { conditions, lines, print } from "./link_lib.ts";
+import { benchPod } from "./pods_lib.ts";
+import { freePorts, Stand } from "./stand_lib.ts";
+
+const MEGABYTES = Number(Deno.args[0] ?? 100);
+const ROUNDS = 5;
+const AT_ONCE = 8;
+const POD_PORT = 9000;
+
+/** Bytes of one connection until its end. */
+async function download(port: number): Promise<number> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  let bytes = 0;
+  const buffer = new Uint8Array(256 * 1024);
+  for (let count = await conn.read(buffer); count; count = await conn.read(buffer)) bytes += count;
+  return bytes;
+}
+
+/** MB/s over `count` downloads at once. @throws {Error} when a byte is missing */
+async function rate(port: number, count: number): Promise<number> {
+  const from = systemClock.monotonic();
+  const all = await Promise.all(Array.from({ length: count }, () => download(port)));
+  const wanted = MEGABYTES * 1e6;
+  if (all.some((bytes) => bytes !== wanted)) throw new Error(`got ${all}, each is ${wanted} bytes`);
+  return wanted * count / 1e3 / (systemClock.monotonic() - from);
+}
+
+/** Starts a program and resolves with its first line. */
+async function start(
+  program: string,
+  args: readonly string[],
+): Promise<{ line: string; child: Deno.ChildProcess }> {
+  const child = new Deno.Command(program, {
+    args: [...args],
+    stdout: "piped",
+    stderr: "inherit",
+    stdin: "null",
+  }).spawn();
+  for await (const line of lines(child.stdout)) return { line, child };
+  throw new Error(`${program} said nothing`);
+}
+
+const PIPE = (target: string): string => `
+const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+console.log(listener.addr.port);
+for await (const conn of listener) (async () => {
+  const to = await Deno.connect({ hostname: "${target}", port: ${POD_PORT} });
+  await Promise.allSettled([to.readable.pipeTo(conn.writable), conn.readable.pipeTo(to.writable)]);
+})();`;
+
+async function main(): Promise<void> {
+  const load = loadNow();
+  const kubectl = await findKubectl();
+  await using containerd = await startContainerd();
+  await using stand = await Stand.open({ cri: containerd });
+  await stand.startHub();
+  await stand.join();
+  await stand.startAgent();
+  const base = benchPod("sends");
+  const [container] = base.spec.containers;
+  const script = `dd if=/dev/zero bs=1000000 count=${MEGABYTES} 2>/dev/null`;
+  const command = ["nc", "-lk", "-p", `${POD_PORT}`, "-e", "sh", "-c", script];
+  await stand.runPods([{
+    ...base,
+    spec: {
+      ...base.spec,
+      containers: [{ ...container, name: "c", image: container?.image ?? "", command }],
+    },
+  }]);
+  const { items } = await stand.api.request("GET", "/api/v1/namespaces/default/pods");
+  const pipe = await start(Deno.execPath(), ["eval", "--quiet", PIPE(items[0].status.podIP)]);
+  const [port = 0] = freePorts(1);
+  const forward = await start(kubectl, [
+    `--kubeconfig=${stand.folder}/hub/admin.kubeconfig`,
+    ...["port-forward", "pod/sends", `${port}:${POD_PORT}`, "--address=127.0.0.1"],
+  ]);
+  try {
+    const times: Record<string, number[]> = { one: [], many: [], pipe: [], pipes: [] };
+    for (let turn = 0; turn < ROUNDS; turn++) {
+      times["one"]?.push(await rate(port, 1));
+      times["pipe"]?.push(await rate(Number(pipe.line), 1));
+      times["many"]?.push(await rate(port, AT_ONCE));
+      times["pipes"]?.push(await rate(Number(pipe.line), AT_ONCE));
+    }
+    const median = (name: string): number =>
+      round(times[name]?.toSorted((a, b) => a - b)[ROUNDS >> 1] ?? 0, 1);
+    const beside = (name: string): { beside: { name: string; value: number } } => ({
+      beside: { name: "a plain pipe of sockets in Deno", value: median(name) },
+    });
+    print({
+      bench: "portforward-throughput",
+      conditions: conditions({ load, loadAtEnd: loadNow(), megabytes: MEGABYTES, rounds: ROUNDS }),
+      figures: [
+        figure("one", median("one"), "MB/s", beside("pipe")),
+        figure(`at-once-${AT_ONCE}`, median("many"), "MB/s", beside("pipes")),
+      ],
+    });
+  } finally {
+    for (const { child } of [forward, pipe]) {
+      child.kill("SIGTERM");
+      await child.status;
+      await child.stdout.cancel().catch(() => {});
+    }
+  }
+}
+
+await main();

@@ -39,6 +39,7 @@ export const SUITES: readonly Suite[] = [
     ],
   }),
   suite("compat", ["tests/compat"], 10 * MINUTE, { needs: ["kubectl"] }),
+  suite("arm64", ["tests/arm64"], 15 * MINUTE, { alone: true }),
   suite("e2e", ["tests/e2e"], 30 * MINUTE, { needs: ["kubectl", "libwasmtime"], alone: true }),
 ];
 

@@ -35,19 +35,35 @@ async function rate(port: number, count: number): Promise<number> {
   return wanted * count / 1e3 / (systemClock.monotonic() - from);
 }
 
-/** Starts a program and resolves with its first line. */
-async function start(
-  program: string,
-  args: readonly string[],
-): Promise<{ line: string; child: Deno.ChildProcess }> {
+/** A program that runs beside the bench. */
+interface Beside {
+  /** The first line that it printed. */
+  readonly line: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a program and resolves with its first line; what it prints later is read and dropped. */
+async function start(program: string, args: readonly string[]): Promise<Beside> {
   const child = new Deno.Command(program, {
     args: [...args],
     stdout: "piped",
     stderr: "inherit",
     stdin: "null",
   }).spawn();
-  for await (const line of lines(child.stdout)) return { line, child };
-  throw new Error(`${program} said nothing`);
+  const first = Promise.withResolvers<string>();
+  const read = (async () => {
+    for await (const line of lines(child.stdout)) first.resolve(line);
+    first.reject(new Error(`${program} has ended`));
+  })();
+  first.promise.catch(() => {});
+  return {
+    line: await first.promise,
+    async stop() {
+      child.kill("SIGTERM");
+      await child.status;
+      await read;
+    },
+  };
 }
 
 const PIPE = (target: string): string => `
@@ -69,7 +85,7 @@ async function main(): Promise<void> {
   const base = benchPod("sends");
   const [container] = base.spec.containers;
   const script = `dd if=/dev/zero bs=1000000 count=${MEGABYTES} 2>/dev/null`;
-  const command = ["nc", "-lk", "-p", `${POD_PORT}`, "-e", "sh", "-c", script];
+  const command = ["nc", "-ll", "-p", `${POD_PORT}`, "-e", "sh", "-c", script];
   await stand.runPods([{
     ...base,
     spec: {
@@ -106,11 +122,8 @@ async function main(): Promise<void> {
       ],
     });
   } finally {
-    for (const { child } of [forward, pipe]) {
-      child.kill("SIGTERM");
-      await child.status;
-      await child.stdout.cancel().catch(() => {});
-    }
+    await forward.stop();
+    await pipe.stop();
   }
 }
 

@@ -50,7 +50,7 @@ Deno.test({
         await apply("deployment");
         const pod = await until("its pod is ready", async () => {
           const [found] = await podsOf(api, "app=web");
-          if (!isReady(found)) throw new Error(JSON.stringify(found?.status));
+          if (!isReady(found)) throw new Error(JSON.stringify(found?.status?.containerStatuses));
           return found;
         });
         assert.equal(await call("http://127.0.0.1:31880/"), "200 hello from the config\n");
@@ -90,7 +90,7 @@ Deno.test({
         await apply("daemonset");
         const pod = await until("its pod is ready", async () => {
           const [found] = await podsOf(api, "app=watcher");
-          if (!isReady(found)) throw new Error(JSON.stringify(found?.status));
+          if (!isReady(found)) throw new Error(JSON.stringify(found?.status?.containerStatuses));
           return found;
         });
         assert.equal(pod?.status?.podIP, pod?.status?.hostIP);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Container, PodSpec } from "../../../core/api/mod.ts";
 import { ms } from "../../../core/base/mod.ts";
 import { wantsResize } from "./resize.ts";
-import { type Fate, World } from "../testing/world.ts";
+import { type Fate, World } from "../testing/mod.ts";
 
 const fates = fc.array(
   fc.constantFrom<Fate>("ok", "ok", "ok", "fail", "crash-before", "crash-after"),

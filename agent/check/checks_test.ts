@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { bytes, hours, ms, VirtualClock } from "../../core/base/mod.ts";
+import { AGENT_OPTIONS, parseOptions } from "../../core/parts/mod.ts";
+import type { MachineFacts } from "../node/mod.ts";
+import { FakeMachine } from "../runtimes/fake/mod.ts";
+import type { CheckContext } from "./check.ts";
+import { CHECKS, runChecks } from "./checks.ts";
+
+const never = new AbortController().signal;
+
+/** A gateway where all is well, changed by `changes`. */
+async function gateway(changes: Partial<CheckContext> = {}): Promise<CheckContext> {
+  const folder = await Deno.makeTempDir();
+  const clock = new VirtualClock(ms(Date.UTC(2026, 5, 1)));
+  const machine = { addresses: ["192.0.2.7"] } as unknown as MachineFacts;
+  const room = { size: bytes(2 ** 30), available: bytes(2 ** 29), inodes: 100, inodesFree: 90 };
+  return {
+    options: {
+      ...parseOptions(AGENT_OPTIONS, ["--hub=hub.example:10000"]),
+      "state-dir": `${folder}/state`,
+      "pod-logs": `${folder}/logs`,
+    },
+    machine,
+    clock,
+    runtime: new FakeMachine({ clock }).connect(),
+    memoryDir: "/run/skerry/volumes/n1",
+    disk: () => Promise.resolve(room),
+    engine: () => "wasmtime 50.0.1",
+    link: () => ({ connected: true }),
+    certificateEnds: () => clock.now() + hours(24 * 30),
+    memory: () => ({ total: 2 ** 32, available: 2 ** 31 }),
+    ...changes,
+  };
+}
+
+async function failures(changes: Partial<CheckContext>): Promise<Record<string, string>> {
+  const results = await runChecks(await gateway(changes), never);
+  return Object.fromEntries(
+    results.filter(({ ok }) => !ok).map(({ name, message }) => [name, message]),
+  );
+}
+
+Deno.test("runChecks() finds nothing wrong with a good gateway, and names each check once", async () => {
+  assert.deepEqual(await failures({}), {});
+  const names = CHECKS.map(({ name }) => name);
+  assert.deepEqual(names, [...new Set(names)]);
+  assert.ok(names.length >= 12, `${names}`);
+});
+
+const CASES: [what: string, changes: Partial<CheckContext>, name: string, words: RegExp][] = [
+  ["no tmpfs", { memoryDir: undefined }, "secrets-in-memory", /mount a tmpfs/],
+  ["no runner", { engine: () => undefined }, "runner", /deno task runner/],
+  ["no link", { link: () => ({ connected: false }) }, "link", /no link to hub\.example:10000/],
+  ["no identity", { certificateEnds: () => undefined }, "certificate", /token create/],
+  ["an old identity", { certificateEnds: () => 0 }, "certificate", /join again/],
+  ["little memory", { memory: () => ({ total: 2 ** 30, available: 1 }) }, "memory", /evicts/],
+  ["no address", { machine: { addresses: [] } as unknown as MachineFacts }, "address", /--node-ip/],
+];
+for (const [what, changes, name, words] of CASES) {
+  Deno.test(`runChecks() says what to do about ${what}`, async () => {
+    const found = await failures(changes);
+    assert.deepEqual(Object.keys(found), [name]);
+    assert.match(found[name] ?? "", words);
+  });
+}
+
+Deno.test("runChecks() says which folder lacks what when the network is not ready", async () => {
+  const clock = new VirtualClock(ms(Date.UTC(2026, 5, 1)));
+  const machine = new FakeMachine({ clock });
+  machine.networkReady = false;
+  const found = await failures({ clock, runtime: machine.connect() });
+  assert.match(found["network"] ?? "", /\/etc\/cni\/net\.d/);
+});
+
+Deno.test("runChecks() tells of a full disk and of a folder that cannot be written", async () => {
+  const full = { size: bytes(1000), available: bytes(10), inodes: 0, inodesFree: 0 };
+  assert.match(
+    (await failures({ disk: () => Promise.resolve(full) }))["state"] ?? "",
+    /nearly full/,
+  );
+  const file = await Deno.makeTempFile();
+  const { options } = await gateway();
+  const found = await failures({ options: { ...options, "state-dir": `${file}/x` } });
+  assert.match(found["state"] ?? "", /--state-dir/);
+});
+
+Deno.test("runChecks() leaves out what has no meaning for a node alone without containers", async () => {
+  const { options } = await gateway();
+  const context = await gateway({
+    options: { ...options, "cri-socket": "none" },
+    runtime: undefined,
+    link: undefined,
+  });
+  const names = (await runChecks(context, never)).map(({ name }) => name);
+  assert.deepEqual(names, ["state", "memory", "clock", "address", "resolver", "runner"]);
+});

@@ -1,0 +1,118 @@
+import { AppError } from "../../core/base/mod.ts";
+import { requireDisk } from "./disk.ts";
+import type { Check } from "./check.ts";
+
+const MIB = 2 ** 20;
+/** The kubelet's own threshold: below it pods are evicted. */
+const LEAST_MEMORY = 100 * MIB;
+/** No clock of a machine that runs this can be earlier. */
+const NOT_BEFORE = Date.UTC(2026, 0, 1);
+const DAY = 24 * 3600 * 1000;
+
+/** Checks of what the agent keeps. */
+export const STATE_CHECKS: readonly Check[] = [
+  {
+    name: "state",
+    look: async ({ options, disk }) => await requireDisk(options["state-dir"], disk, "--state-dir"),
+  },
+];
+
+/** Checks of the machine. */
+export const MACHINE_CHECKS: readonly Check[] = [
+  {
+    name: "memory",
+    look({ memory }) {
+      const { total, available } = memory();
+      const text = `${Math.round(available / MIB)} of ${Math.round(total / MIB)} MiB are free`;
+      if (available > LEAST_MEMORY) return text;
+      throw new AppError("ServiceUnavailable", `${text}: the node evicts pods below 100 MiB`);
+    },
+  },
+  {
+    name: "clock",
+    look({ clock }) {
+      const now = new Date(clock.now()).toISOString();
+      if (clock.now() >= NOT_BEFORE) return `the clock says ${now}`;
+      throw new AppError(
+        "Invalid",
+        `the clock says ${now}, which is past: certificates will not verify; set it, or install a ` +
+          "time service (Debian: systemd-timesyncd)",
+      );
+    },
+  },
+  {
+    name: "address",
+    look({ machine, options }) {
+      const address = options["node-ip"] || machine.addresses[0];
+      if (address) return `the node's address is ${address}`;
+      throw new AppError(
+        "NotFound",
+        "no interface but loopback has an address: connect the machine, or name one with --node-ip",
+      );
+    },
+  },
+  {
+    name: "resolver",
+    look() {
+      const text = Deno.readTextFileSync("/etc/resolv.conf");
+      const servers = text.split("\n").filter((line) => /^\s*nameserver\s+\S/.test(line)).length;
+      if (servers > 0) return `/etc/resolv.conf names ${servers} of them`;
+      throw new AppError(
+        "NotFound",
+        "/etc/resolv.conf names no nameserver: pods that use the node's resolver find no names",
+      );
+    },
+  },
+];
+
+/** Checks of the runner. */
+export const FUNCTION_CHECKS: readonly Check[] = [
+  {
+    name: "runner",
+    look({ engine, options }) {
+      const found = engine();
+      if (found !== undefined) return `${found} runs functions`;
+      throw new AppError(
+        "ServiceUnavailable",
+        `no runner answers on ${options["runner-socket"]}, so functions do not run: start it ` +
+          "(systemctl start skerry-runner, or deno task runner)",
+      );
+    },
+  },
+];
+
+/** Checks of the way to the hub. */
+export const HUB_CHECKS: readonly Check[] = [
+  {
+    name: "link",
+    when: ({ link }) => link !== undefined,
+    look({ link, options }) {
+      if (link?.().connected) return `connected with ${options.hub}`;
+      throw new AppError(
+        "ServiceUnavailable",
+        `there is no link to ${options.hub}; pods go on, changes wait: see the agent's log for the ` +
+          "reason, and that this machine reaches that address and port",
+      );
+    },
+  },
+  {
+    name: "certificate",
+    when: ({ link }) => link !== undefined,
+    look({ certificateEnds, clock }) {
+      const ends = certificateEnds();
+      if (ends === undefined) {
+        throw new AppError(
+          "Unauthorized",
+          "this node has not joined: make a token at the hub (skerry token create --node NAME) and " +
+            "start the agent with --token",
+        );
+      }
+      const days = Math.floor((ends - clock.now()) / DAY);
+      if (days >= 0) return `good for ${days} days; it is renewed over the link`;
+      throw new AppError(
+        "Unauthorized",
+        `it ended ${-days} days ago: join again with a new token (--token)`,
+      );
+    },
+  },
+];

@@ -1,0 +1,93 @@
+import { AppError } from "../../core/base/mod.ts";
+import type { Runtime, RuntimeCondition } from "../runtimes/mod.ts";
+import { requireDisk } from "./disk.ts";
+import type { Check, CheckContext } from "./check.ts";
+
+const hasRuntime = ({ options }: CheckContext): boolean => options["cri-socket"] !== "none";
+
+/** Checks of the container runtime. */
+export const RUNTIME_CHECKS: readonly Check[] = [
+  {
+    name: "runtime",
+    when: hasRuntime,
+    async look(context, signal) {
+      const { name, version, apiVersion } = await runtimeOf(context).info(signal);
+      if (apiVersion !== "v1") {
+        throw new AppError(
+          "Unsupported",
+          `${name} ${version} speaks CRI ${apiVersion}, v1 is needed: upgrade it`,
+        );
+      }
+      return `${name} ${version} answers on ${context.options["cri-socket"]}`;
+    },
+  },
+  {
+    name: "runtime-ready",
+    when: hasRuntime,
+    look: (context, signal) =>
+      condition(context, signal, {
+        type: "RuntimeReady",
+        good: "the runtime is ready",
+        todo: "look at its log (journalctl -u containerd)",
+      }),
+  },
+  {
+    name: "network",
+    when: hasRuntime,
+    look: (context, signal) =>
+      condition(context, signal, {
+        type: "NetworkReady",
+        good: "pods get a network by CNI",
+        todo:
+          "put a CNI configuration (for containerd by default a file in /etc/cni/net.d) and its " +
+          "plugins (in /opt/cni/bin or what bin_dir of the runtime's configuration says) in place; " +
+          "pods with hostNetwork run without",
+      }),
+  },
+  {
+    name: "images",
+    when: hasRuntime,
+    async look(context, signal) {
+      const [first] = await runtimeOf(context).imageFilesystems(signal);
+      if (!first) return "the runtime does not say where its images lie";
+      const used = Math.round(first.used / 2 ** 20);
+      return `images take ${used} MiB at ${first.mountpoint}`;
+    },
+  },
+  {
+    name: "pod-logs",
+    when: hasRuntime,
+    look: async ({ options, disk }) => await requireDisk(options["pod-logs"], disk, "--pod-logs"),
+  },
+  {
+    name: "secrets-in-memory",
+    when: hasRuntime,
+    look({ memoryDir, options }) {
+      if (memoryDir !== undefined) return `secrets of pods lie in memory, at ${memoryDir}`;
+      throw new AppError(
+        "NotFound",
+        `${
+          options["memory-dir"]
+        } lies on a disk, so pods with secrets are refused: mount a tmpfs ` +
+          "there, or name a folder on one with --memory-dir",
+      );
+    },
+  },
+];
+
+function runtimeOf({ runtime }: CheckContext): Runtime {
+  if (runtime) return runtime;
+  throw new AppError("NotFound", "this node has no container runtime");
+}
+
+async function condition(
+  context: CheckContext,
+  signal: AbortSignal,
+  wanted: { readonly type: string; readonly good: string; readonly todo: string },
+): Promise<string> {
+  const all: RuntimeCondition[] = await runtimeOf(context).conditions(signal);
+  const found = all.find(({ type }) => type === wanted.type);
+  if (found?.status) return wanted.good;
+  const why = found?.message || found?.reason || `the runtime says nothing of ${wanted.type}`;
+  throw new AppError("ServiceUnavailable", `${why}: ${wanted.todo}`);
+}

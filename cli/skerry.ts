@@ -4,6 +4,7 @@
 import { AppError, errorText } from "../core/base/mod.ts";
 import { EXIT } from "../core/parts/mod.ts";
 import { runApply } from "./apply.ts";
+import { runCheck } from "./check.ts";
 import { runJoin } from "./join.ts";
 import { fail, say } from "./say.ts";
 import { runStatus } from "./status.ts";
@@ -19,6 +20,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   token: { help: "create, list or revoke join tokens", run: runToken },
   join: { help: "make this machine a node, without starting the agent", run: runJoin },
   status: { help: "show the hub, its nodes and their services", run: runStatus },
+  check: { help: "look at what this gateway needs, and say what is missing", run: runCheck },
   apply: { help: "create or update objects from a file", run: runApply },
 };
 

@@ -10,8 +10,8 @@ export interface CheckContext {
   readonly clock: Clock;
   /** Absent where the node runs functions only. */
   readonly runtime: Runtime | undefined;
-  /** The tmpfs for secrets; `undefined` where there is none. */
-  readonly memoryDir: string | undefined;
+  /** Looks for the tmpfs for secrets; `undefined` where there is none. */
+  readonly memoryDir: () => Promise<string | undefined>;
   /** `undefined` when the path is not there. */
   readonly disk: (path: string) => Promise<Disk | undefined>;
   /** Version of the runner's engine, when one answers. */

@@ -23,7 +23,7 @@ async function gateway(changes: Partial<CheckContext> = {}): Promise<CheckContex
     machine,
     clock,
     runtime: new FakeMachine({ clock }).connect(),
-    memoryDir: "/run/skerry/volumes/n1",
+    memoryDir: () => Promise.resolve("/run/skerry/volumes/n1"),
     disk: () => Promise.resolve(room),
     engine: () => "wasmtime 50.0.1",
     link: () => ({ connected: true }),
@@ -48,7 +48,12 @@ Deno.test("runChecks() finds nothing wrong with a good gateway, and names each c
 });
 
 const CASES: [what: string, changes: Partial<CheckContext>, name: string, words: RegExp][] = [
-  ["no tmpfs", { memoryDir: undefined }, "secrets-in-memory", /mount a tmpfs/],
+  [
+    "no tmpfs",
+    { memoryDir: () => Promise.resolve(undefined) },
+    "secrets-in-memory",
+    /mount a tmpfs/,
+  ],
   ["no runner", { engine: () => undefined }, "runner", /deno task runner/],
   ["no link", { link: () => ({ connected: false }) }, "link", /no link to hub\.example:10000/],
   ["no identity", { certificateEnds: () => undefined }, "certificate", /token create/],

@@ -62,8 +62,9 @@ export const RUNTIME_CHECKS: readonly Check[] = [
   {
     name: "secrets-in-memory",
     when: hasRuntime,
-    look({ memoryDir, options }) {
-      if (memoryDir !== undefined) return `secrets of pods lie in memory, at ${memoryDir}`;
+    async look({ memoryDir, options }) {
+      const found = await memoryDir();
+      if (found !== undefined) return `secrets of pods lie in memory, at ${found}`;
       throw new AppError(
         "NotFound",
         `${

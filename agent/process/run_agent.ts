@@ -22,6 +22,7 @@ import { createRunnerClient, type RunnerClient } from "../../core/runnerapi/mod.
 import { openSqliteStore } from "../../core/store/mod.ts";
 import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
 import { createKubelet, type Kubelet, localSubresources, serveTunnel } from "../kubelet/mod.ts";
+import { checkRoute } from "../check/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
 import { loadDisk, loadMachineFacts } from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
@@ -37,6 +38,7 @@ import {
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
 import { statsRoutes } from "../stats/mod.ts";
 import type { Base } from "./base.ts";
+import { checkContext } from "./check_context.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { NodeCare } from "./node_care.ts";
 import { createStats, localMetrics } from "./node_stats.ts";
@@ -126,7 +128,11 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       clock,
       log: base.log,
       subresources: parts.pods ? localSubresources({ kubelet, pods: parts.pods, clock }) : [],
-      routes: [],
+      routes: [checkRoute(checkContext(base, {
+        runtime,
+        engine: () => engineOf(parts),
+        connected: options.hub === "" ? undefined : () => parts.link?.state.connected === true,
+      }))],
       resources: localMetrics(base, stats),
     }),
     ...care.services,

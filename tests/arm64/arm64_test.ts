@@ -23,6 +23,7 @@ async function testOn(
       "-A",
       "--no-check",
       "--frozen",
+      `--filter=${FILTER}`,
       new URL(file, import.meta.url).pathname,
     ],
     cwd: ROOT,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Pod } from "../../core/api/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import { call, isReady, podOf, podsOf, readyPod, Site, stepsOf } from "./gateway_lib.ts";
-import { until } from "./gateway_process_lib.ts";
+import { runToEnd, until } from "./gateway_process_lib.ts";
 
 const missing = lacks("containerd", "kubectl");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
@@ -24,7 +24,7 @@ Deno.test({
       const containerd = await site.containerd();
       const hub = await site.hub();
       const api = site.client(hub.kubeconfig);
-      await site.agent(NODE, {
+      const agent = await site.agent(NODE, {
         hub: `127.0.0.1:${hub.nodePort}`,
         token: await site.token(hub, NODE),
         cri: containerd.socket,
@@ -117,6 +117,31 @@ Deno.test({
         assert.equal(await kubectl("logs", "with-sidecar", "-c", "main"), "served\nserved\n");
         await remove("sidecar_pod");
       });
+
+      await step(
+        "skerry check says what is well, and which CNI configuration is missing",
+        async () => {
+          const check = async (): Promise<string> => {
+            const verb = ["run", "--quiet", "--no-prompt", "-P=cli", "cli/skerry.ts", "check"];
+            const command = [Deno.execPath(), ...verb, `--kubeconfig=${agent.kubeconfig}`];
+            const { code, out } = await runToEnd(command);
+            // This site has no runner, and check says so.
+            assert.equal(code, 1);
+            return out;
+          };
+          assert.match(await check(), /^ok +network +pods get a network by CNI$/m);
+          assert.match(await check(), /^FAIL +runner +no runner answers/m);
+          const config = `${containerd.paths.cni}/10-skerry.conflist`;
+          const text = await Deno.readTextFile(config);
+          await Deno.remove(config);
+          await until(
+            "the network is missed",
+            async () => /^FAIL +network .*cni/im.test(await check()),
+          );
+          await Deno.writeTextFile(config, text);
+          await until("it is back", async () => /^ok +network /m.test(await check()));
+        },
+      );
 
       await step("a static pod", async () => {
         const file = `${site.folder}/${NODE}/manifests/local.yaml`;

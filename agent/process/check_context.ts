@@ -1,0 +1,43 @@
+import { loadIdentity } from "../../core/join/mod.ts";
+import { readCertificate } from "../../core/pki/mod.ts";
+import type { CheckContext } from "../check/mod.ts";
+import { loadAddresses, loadDisk } from "../node/mod.ts";
+import { findMemoryDir } from "../pods/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
+import type { Base } from "./base.ts";
+
+/** What `skerry check` looks at, out of the pieces of the running agent. */
+export function checkContext(
+  base: Base,
+  parts: {
+    readonly runtime: Runtime | undefined;
+    readonly engine: () => string | undefined;
+    /** Absent for a node that runs alone. */
+    readonly connected: (() => boolean) | undefined;
+  },
+): CheckContext {
+  const { options, facts, node, clock } = base;
+  const stateDir = options["state-dir"];
+  const { connected } = parts;
+  return {
+    options,
+    clock,
+    // Addresses come and go; the rest of a machine stays.
+    get machine() {
+      return { ...facts, addresses: loadAddresses() };
+    },
+    runtime: parts.runtime,
+    async memoryDir() {
+      const found = await findMemoryDir(options["memory-dir"], { node, stateDir });
+      return "dir" in found ? found.dir : undefined;
+    },
+    disk: loadDisk,
+    engine: parts.engine,
+    link: connected && (() => ({ connected: connected() })),
+    certificateEnds() {
+      const identity = loadIdentity(`${stateDir}/identity`);
+      return identity && readCertificate(identity.certificate).notAfter;
+    },
+    memory: () => Deno.systemMemoryInfo(),
+  };
+}

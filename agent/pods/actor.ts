@@ -10,6 +10,7 @@ import {
 } from "../../core/base/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import { containerConfig } from "./config/container_config.ts";
+import { podDns } from "./config/dns.ts";
 import { resolveEnv } from "./config/env.ts";
 import type { DownwardFacts } from "./config/field_ref.ts";
 import type { ImageKeeper } from "./image_keeper.ts";
@@ -23,7 +24,7 @@ import { fieldPathOf, findContainer, type PodContainer } from "./policy/roles.ts
 import { pullAuth } from "./config/pull_auth.ts";
 import type { Hooks } from "./hooks.ts";
 import { runHook } from "./run_hook.ts";
-import { sandboxConfig } from "./config/sandbox_config.ts";
+import { sandboxConfig, type SandboxPlace } from "./config/sandbox_config.ts";
 import type { Stops } from "./stops.ts";
 import { LinkPool } from "./volumes/link_pool.ts";
 import { containerMounts, ensureVolumes, type LinkPools } from "./volumes/volumes.ts";
@@ -39,6 +40,16 @@ export interface ActContext {
   readonly facts: DownwardFacts;
   /** The Services that the pod may be told of, read when a container is made. */
   readonly services: () => readonly Service[];
+  /**
+   * The runtime's handler by the pod's RuntimeClass.
+   *
+   * @throws {AppError} NotFound when there is no such class
+   */
+  readonly handler: () => string | undefined;
+  /** The runtime makes cgroups through systemd. */
+  readonly systemdCgroups: boolean;
+  /** The runtime has recursive read-only mounts. */
+  readonly recursiveReadOnly: boolean;
   /** Where the pod is reached, for hooks that name no host. */
   readonly address: string;
   /** Sandbox attempt that containers are started in, for its config. */
@@ -141,7 +152,7 @@ export class Actor {
         this.#options.mounted(context.uid);
         return true;
       case "run-sandbox":
-        await this.#runSandbox(action.attempt, podOf(context));
+        await this.#runSandbox(action.attempt, context, events);
         return true;
       case "start":
         await this.#start(action, context, events);
@@ -217,11 +228,21 @@ export class Actor {
     return view.state !== "pulling";
   }
 
-  async #runSandbox(attempt: number, pod: Pod): Promise<void> {
-    const { paths, config, runtime } = this.#options;
-    const sandbox = sandboxConfig(pod, attempt, { node: config, paths });
+  async #runSandbox(attempt: number, context: ActContext, events: PodEvent[]): Promise<void> {
+    const { config, runtime } = this.#options;
+    const pod = podOf(context);
+    for (const message of podDns(pod, config).complaints) {
+      events.push({ type: "Warning", reason: "DNSConfigForming", message });
+    }
+    const handler = context.handler();
+    const sandbox = sandboxConfig(pod, attempt, { ...this.#place(context), handler });
     await Deno.mkdir(sandbox.logDirectory, { recursive: true, mode: 0o755 });
     await this.#call(SANDBOX_TIMEOUT, (signal) => runtime.runSandbox(sandbox, signal));
+  }
+
+  #place(context: ActContext): SandboxPlace {
+    const { config, paths } = this.#options;
+    return { node: config, paths, systemdCgroups: context.systemdCgroups };
   }
 
   async #start(
@@ -261,7 +282,10 @@ export class Actor {
     for (const message of complaints) {
       events.push({ type: "Warning", reason: "InvalidEnvironmentVariableNames", message });
     }
-    const mounts = await containerMounts(paths, { pod, container, env });
+    const mounts = await containerMounts(paths, {
+      ...{ pod, container, env },
+      recursiveReadOnly: context.recursiveReadOnly,
+    });
     const own = await ensureOwnFiles({
       pod,
       container,
@@ -282,8 +306,10 @@ export class Actor {
       nodeName: config.nodeName,
       memoryCapacity: config.memoryCapacity,
       ...(action.targetId ? { targetId: action.targetId } : {}),
+      imageUser: image,
+      seccompDir: config.seccompDir,
     });
-    const sandbox = sandboxConfig(pod, context.attempt, { node: config, paths });
+    const sandbox = sandboxConfig(pod, context.attempt, this.#place(context));
     await Deno.mkdir(`${sandbox.logDirectory}/${container.name}`, { recursive: true, mode: 0o755 });
     return await this.#call(
       CALL_TIMEOUT,

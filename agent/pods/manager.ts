@@ -9,7 +9,7 @@ import {
   sleep,
   WorkQueue,
 } from "../../core/base/mod.ts";
-import { LABEL } from "../runtimes/mod.ts";
+import { LABEL, type RuntimeInfo } from "../runtimes/mod.ts";
 import { Actor } from "./actor.ts";
 import { followKind } from "./follow.ts";
 import { Hooks } from "./hooks.ts";
@@ -57,7 +57,7 @@ export class PodManager implements Service {
   #index = new PodIndex();
   #observer: Observer | undefined;
   /** The container runtime's name, once it was asked. */
-  #runtime: string | undefined;
+  #runtime: RuntimeInfo | undefined;
 
   constructor(options: PodManagerOptions) {
     this.#options = options;
@@ -198,7 +198,7 @@ export class PodManager implements Service {
         signal: all,
         mounted: (uid) => worker.mounted(uid),
       }),
-      runtimeName: () => this.#runtimeName(all),
+      runtimeInfo: () => this.#runtimeInfo(all),
       predecessor: (uid) => this.#hasPredecessor(uid),
       ended: (uid) => this.#ended(uid),
     });
@@ -210,6 +210,8 @@ export class PodManager implements Service {
       followKind(store, RESOURCES.pods, all, (pod, deleted) => this.#onPod(pod as Pod, deleted)),
       followKind(store, RESOURCES.configmaps, all, (one) => this.#onObject("configmap", one)),
       followKind(store, RESOURCES.secrets, all, (one) => this.#onObject("secret", one)),
+      // Classes are few and change rarely.
+      followKind(store, RESOURCES.runtimeclasses, all, () => this.#addAll()),
       this.#followRuntime(all),
       queue.run((uid) => this.#work(worker, uid), {
         workers: config.workers ?? 16,
@@ -271,6 +273,7 @@ export class PodManager implements Service {
         for await (const event of this.#options.runtime.events(signal)) {
           if (event.podUid !== undefined) this.#add(event.podUid);
           else {
+            this.#runtime = undefined;
             this.#options.onRuntime?.();
             this.#addAll();
             await this.#findOrphans();
@@ -312,8 +315,8 @@ export class PodManager implements Service {
     sweepMemoryDir(memoryDir, (uid) => present.has(uid) || this.#index.name(uid) !== undefined);
   }
 
-  async #runtimeName(signal: AbortSignal): Promise<string> {
-    return this.#runtime ??= (await this.#options.runtime.info(signal)).name;
+  async #runtimeInfo(signal: AbortSignal): Promise<RuntimeInfo> {
+    return this.#runtime ??= await this.#options.runtime.info(signal);
   }
 
   #hasPredecessor(uid: string): boolean {

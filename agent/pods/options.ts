@@ -28,6 +28,8 @@ export interface PodConfig extends SandboxNode {
   readonly memoryDir?: string;
   /** @default {false} */
   readonly allowPrivileged?: boolean;
+  /** Kernel settings beyond Kubernetes' safe ones that pods may have. @default {none} */
+  readonly allowedUnsafeSysctls?: readonly string[];
   /** Pods that are worked on at once. @default {16} */
   readonly workers?: number;
   /** Images that are pulled at once. @default {3} */

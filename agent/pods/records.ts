@@ -3,8 +3,10 @@ import {
   type Pod,
   type PodStatus,
   RESOURCES,
+  type RuntimeClass,
   type Service,
 } from "../../core/api/mod.ts";
+import { AppError } from "../../core/base/mod.ts";
 import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
 import { parseMemory, type PodMemory } from "./policy/memory.ts";
 import { isFromManifest } from "../manifests/mod.ts";
@@ -90,6 +92,20 @@ export class PodRecords {
         return pod?.metadata.uid === row.key ? [pod] : [];
       })
     );
+  }
+
+  /**
+   * The runtime's handler for a pod by its RuntimeClass; `undefined` for the runtime's own.
+   *
+   * @throws {AppError} NotFound when there is no such class
+   */
+  runtimeHandler(pod: Pod | undefined): string | undefined {
+    const name: unknown = pod?.spec.runtimeClassName;
+    if (typeof name !== "string" || name === "") return undefined;
+    const ref = { resource: RESOURCES.runtimeclasses, name };
+    const found = this.#store.transact((tx) => tx.get(ref)) as RuntimeClass | undefined;
+    if (found) return found.handler;
+    throw new AppError("NotFound", `RuntimeClass "${name}" not found`);
   }
 
   /** Whether there is evidence that a pod is gone. */

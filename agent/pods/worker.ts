@@ -1,5 +1,6 @@
 import { type Clock, type Ms, ms } from "../../core/base/mod.ts";
 import type { ActContext, Acted, Actor } from "./actor.ts";
+import type { RuntimeInfo } from "../runtimes/mod.ts";
 import { decide, decideRemoval } from "./policy/decide.ts";
 import type { ImageKeeper } from "./image_keeper.ts";
 import { newMemory, type PodMemory } from "./policy/memory.ts";
@@ -36,7 +37,7 @@ export interface PodWorkerOptions {
   readonly paths: PodPaths;
   readonly verdicts?: NodeVerdicts;
   /** The container runtime's name. */
-  readonly runtimeName: () => Promise<string>;
+  readonly runtimeInfo: () => Promise<RuntimeInfo>;
   readonly synced: () => boolean;
   /** Whether an older pod of this name has not ended. */
   readonly predecessor: (uid: string) => boolean;
@@ -58,7 +59,7 @@ interface Carry {
 /** What was waited for. */
 interface Seen {
   readonly messages: Readonly<Record<string, string>>;
-  readonly runtime: string;
+  readonly runtime: RuntimeInfo;
 }
 
 /**
@@ -105,7 +106,7 @@ export class PodWorker {
       });
       if (plan.gone) return this.#finish(uid);
       if (plan.actions.length === 0) return this.#wait(plan);
-      const acted = await this.#act(record, { uid, name, view, plan });
+      const acted = await this.#act(record, { uid, name, view, plan, runtime: seen?.runtime });
       carry = this.#fold(plan.memory, acted);
       const rested = !acted.some((one) => one.moved) && carry.events.length === 0;
       if (rested) return this.#wait(plan);
@@ -115,10 +116,10 @@ export class PodWorker {
 
   /** What has to be waited for before it can be decided. */
   async #seen(pod: Pod, memory: PodMemory | undefined, view: PodView): Promise<Seen> {
-    const { paths, runtimeName } = this.#options;
+    const { paths, runtimeInfo } = this.#options;
     return {
       messages: await terminationMessages({ pod, view, memory, paths }),
-      runtime: await runtimeName(),
+      runtime: await runtimeInfo(),
     };
   }
 
@@ -199,10 +200,17 @@ export class PodWorker {
 
   async #act(
     record: PodRecord,
-    input: { uid: string; name: PodName; view: PodView; plan: Plan },
+    input: {
+      readonly uid: string;
+      readonly name: PodName;
+      readonly view: PodView;
+      readonly plan: Plan;
+      /** Absent when only what is left of a pod is ended. */
+      readonly runtime: RuntimeInfo | undefined;
+    },
   ): Promise<Acted[]> {
     const { config, hostIPs, actor } = this.#options;
-    const { uid, name, view, plan } = input;
+    const { uid, name, view, plan, runtime } = input;
     const podIPs = record.pod?.spec.hostNetwork ? hostIPs() : plan.memory.ips;
     const context: ActContext = {
       uid,
@@ -218,6 +226,9 @@ export class PodWorker {
         storageCapacity: config.storageCapacity,
       },
       services: () => this.#options.records.services(name.namespace),
+      handler: () => this.#options.records.runtimeHandler(record.pod),
+      systemdCgroups: runtime?.systemdCgroups ?? false,
+      recursiveReadOnly: runtime?.features.recursiveReadOnly ?? false,
       address: record.pod ? addressOf(record.pod, view, hostIPs()).host : "",
       attempt: readySandbox(view)?.attempt ?? 0,
     };
@@ -241,14 +252,17 @@ export class PodWorker {
     return { memory: next, events };
   }
 
-  #policy(runtime: string): NodePolicy {
+  #policy({ name, features }: RuntimeInfo): NodePolicy {
     const { config, hostIPs } = this.#options;
     return {
       nodeName: config.nodeName,
-      runtime,
+      runtime: name,
+      recursiveReadOnly: features.recursiveReadOnly,
+      strictGroups: features.supplementalGroupsPolicy,
       hostIPs: hostIPs(),
       allowPrivileged: config.allowPrivileged ?? false,
       memoryVolumes: config.memoryDir !== undefined,
+      allowedUnsafeSysctls: config.allowedUnsafeSysctls ?? [],
     };
   }
 

@@ -187,6 +187,8 @@ async function createPods(
       logDir: options["pod-logs"],
       ...("dir" in memory ? { memoryDir: memory.dir } : {}),
       allowPrivileged: options["allow-privileged"],
+      allowedUnsafeSysctls: options["allowed-unsafe-sysctls"],
+      seccompDir: options["seccomp-profiles"],
       clusterDns: [],
       clusterDomain: "cluster.local",
       nodeDns: resolver,

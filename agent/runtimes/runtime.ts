@@ -6,6 +6,8 @@ export interface RuntimeInfo {
   readonly name: string;
   readonly version: string;
   readonly apiVersion: string;
+  /** Makes cgroups through systemd, which wants them in a slice. @default {false} */
+  readonly systemdCgroups?: boolean;
   readonly features: {
     /** Pushes container events; without it, {@linkcode Runtime.events} polls by itself. */
     readonly events: boolean;

@@ -85,7 +85,9 @@ export interface Container {
     name: string;
     mountPath: string;
     readOnly?: boolean;
+    recursiveReadOnly?: string;
     subPath?: string;
+    subPathExpr?: string;
     mountPropagation?: string;
   }[];
   securityContext?: Record<string, unknown>;

@@ -117,6 +117,17 @@ export const AGENT_OPTIONS = {
     fallback: [] as readonly string[],
   },
   "stop-pods": { help: "stop all pods when the agent stops", fallback: false },
+  "allowed-unsafe-sysctls": {
+    help: "kernel setting, or PREFIX*, that pods may have beyond the safe ones; may be repeated",
+    value: "NAME",
+    fallback: [] as readonly string[],
+  },
+  "seccomp-profiles": {
+    help: "folder of the seccomp profiles that pods may name",
+    value: "DIR",
+    path: true,
+    fallback: "/var/lib/kubelet/seccomp",
+  },
   "allow-privileged": { help: "let pods run privileged containers", fallback: false },
   "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "info" },
   "print-config": { help: "print the options in effect and exit", fallback: false },

@@ -79,6 +79,11 @@ Deno.test("interestOf() follows every way by which a pod names a config or a sec
         { name: "C", value: "plain" },
       ],
     }],
+    ephemeralContainers: [{
+      name: "e",
+      image: "i",
+      env: [{ name: "A", valueFrom: { configMapKeyRef: { name: "cm-debug", key: "k" } } }],
+    }],
     initContainers: [{
       name: "i",
       image: "i",
@@ -86,6 +91,7 @@ Deno.test("interestOf() follows every way by which a pod names a config or a sec
     }],
   });
   assert.deepEqual(keys(index([everything])), [
+    "configmaps/a/cm-debug",
     "configmaps/a/cm-env",
     "configmaps/a/cm-from",
     "configmaps/a/cm-proj",

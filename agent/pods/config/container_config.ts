@@ -5,7 +5,7 @@ import { expandVariables } from "./expand.ts";
 import type { PodPaths } from "../paths.ts";
 import { cgroupNumbers } from "../policy/resources.ts";
 import { podLabels } from "./sandbox_config.ts";
-import { containerSecurity } from "./security.ts";
+import { containerSecurity, type ImageUser } from "./security.ts";
 
 /** Where a container's termination message is read from when the spec names no file. */
 export const TERMINATION_LOG = "/dev/termination-log";
@@ -25,6 +25,9 @@ export function containerConfig(
     readonly memoryCapacity: Bytes;
     /** Of a debugger: the container whose processes it sees. */
     readonly targetId?: string;
+    /** Whose user counts where the pod names only a group. */
+    readonly imageUser: ImageUser;
+    readonly seccompDir?: string | undefined;
   },
 ): ContainerConfig {
   const { pod, container, attempt, env, paths } = input;
@@ -48,7 +51,10 @@ export function containerConfig(
     tty: container.tty === true,
     resources: cgroupNumbers(pod, container, input.memoryCapacity),
     securityContext: {
-      ...containerSecurity(pod, container),
+      ...containerSecurity(pod, container, {
+        image: input.imageUser,
+        seccompDir: input.seccompDir,
+      }),
       ...(input.targetId ? { targetContainerId: input.targetId } : {}),
     },
   };

@@ -1,5 +1,5 @@
 import type { Pod } from "../../../core/api/mod.ts";
-import { podHostname } from "./sandbox_config.ts";
+import { podFqdn, podHostname } from "./hostname.ts";
 
 const LOCAL = `# Kubernetes-managed hosts file.
 127.0.0.1\tlocalhost
@@ -9,6 +9,8 @@ fe00::0\tip6-mcastprefix
 fe00::1\tip6-allnodes
 fe00::2\tip6-allrouters
 `;
+
+const HOST_HEADER = "# Kubernetes-managed hosts file (host network).\n";
 
 /** The pod's `/etc/hosts`, in the kubelet's form. `nodeHosts` is the node's own, for host network. */
 export function hostsFile(
@@ -22,11 +24,9 @@ export function hostsFile(
   const aliases = (pod.spec.hostAliases ?? []) as { ip: string; hostnames?: string[] }[];
   const extra = aliases.map((one) => `${one.ip}\t${(one.hostnames ?? []).join("\t")}\n`).join("");
   const tail = extra && `\n# Entries added by HostAliases.\n${extra}`;
-  if (pod.spec.hostNetwork) return `${options.nodeHosts ?? LOCAL}${tail}`;
+  if (pod.spec.hostNetwork) return `${HOST_HEADER}${options.nodeHosts ?? ""}${tail}`;
   const host = podHostname(pod);
-  const { namespace = "default" } = pod.metadata;
-  const names = pod.spec.subdomain
-    ? `${host}.${pod.spec.subdomain}.${namespace}.svc.${options.clusterDomain}\t${host}`
-    : host;
+  const fqdn = podFqdn(pod, options.clusterDomain);
+  const names = fqdn ? `${fqdn}\t${host}` : host;
   return LOCAL + options.ips.map((ip) => `${ip}\t${names}\n`).join("") + tail;
 }

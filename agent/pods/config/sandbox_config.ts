@@ -1,6 +1,10 @@
 import type { Pod } from "../../../core/api/mod.ts";
 import { LABEL, type PortMapping, type SandboxConfig } from "../../runtimes/mod.ts";
 import type { PodPaths } from "../paths.ts";
+import { isSidecar } from "../policy/roles.ts";
+import { sysctlsOf } from "../policy/sysctls.ts";
+import { podDns } from "./dns.ts";
+import { seenHostname } from "./hostname.ts";
 import { sandboxSecurity } from "./security.ts";
 
 /** How the node names things for pods. */
@@ -12,34 +16,51 @@ export interface SandboxNode {
   readonly clusterDomain: string;
   /** The node's own resolver, joined to a pod's `dnsConfig`. */
   readonly nodeDns: { readonly servers: readonly string[]; readonly searches: readonly string[] };
-  /** Parent of the pods' cgroups; the runtime's own default when absent. */
-  readonly cgroupParent?: string | undefined;
+  /** Folder of the seccomp profiles that pods may name. @default {"/var/lib/kubelet/seccomp"} */
+  readonly seccompDir?: string;
 }
 
-const HOSTNAME_MAX = 63;
+/** What of a sandbox is not in the pod. */
+export interface SandboxPlace {
+  readonly node: SandboxNode;
+  readonly paths: PodPaths;
+  /** The runtime's handler that the pod's RuntimeClass names. @default {the runtime's own} */
+  readonly handler?: string | undefined;
+  /** The runtime makes cgroups through systemd, which wants them in a slice. @default {false} */
+  readonly systemdCgroups?: boolean | undefined;
+}
 
-/** What the runtime needs to make the pod's sandbox. */
-export function sandboxConfig(
-  pod: Pod,
-  attempt: number,
-  options: { readonly node: SandboxNode; readonly paths: PodPaths },
-): SandboxConfig {
-  const { node, paths } = options;
+/**
+ * Parent of all pods' containers. They are side by side in it, so that their shares of CPU compare:
+ * the agent cannot set the shares of a cgroup for each pod.
+ */
+const CGROUPS = { plain: "/kubepods", systemd: "kubepods.slice" };
+
+/**
+ * What the runtime needs to make the pod's sandbox.
+ *
+ * @throws {AppError} Invalid for a host name or a profile that cannot be
+ */
+export function sandboxConfig(pod: Pod, attempt: number, place: SandboxPlace): SandboxConfig {
+  const { node, paths, handler } = place;
   const { name, namespace = "default", uid = "" } = pod.metadata;
-  const dns = dnsConfig(pod, node);
+  const { dns } = podDns(pod, node);
+  const { hostNetwork } = pod.spec;
   return {
     podUid: uid,
     podName: name,
     podNamespace: namespace,
     attempt,
-    hostname: pod.spec.hostNetwork ? node.nodeName : podHostname(pod),
+    hostname: hostNetwork ? node.nodeName : seenHostname(pod, node.clusterDomain),
     logDirectory: paths.logs({ namespace, name, uid }),
     ...(dns ? { dns } : {}),
     portMappings: portMappings(pod),
     labels: { ...(pod.metadata.labels ?? {}), ...podLabels(pod, node.nodeName) },
     annotations: pod.metadata.annotations ?? {},
-    ...(node.cgroupParent ? { cgroupParent: `${node.cgroupParent}/pod${uid}` } : {}),
-    securityContext: sandboxSecurity(pod),
+    cgroupParent: place.systemdCgroups ? CGROUPS.systemd : CGROUPS.plain,
+    sysctls: sysctlsOf(pod),
+    securityContext: sandboxSecurity(pod, node.seccompDir),
+    ...(handler ? { runtimeHandler: handler } : {}),
   };
 }
 
@@ -54,14 +75,10 @@ export function podLabels(pod: Pod, nodeName: string): Record<string, string> {
   };
 }
 
-/** The pod's host name: its own word, or its name cut to what a host name may be. */
-export function podHostname(pod: Pod): string {
-  return pod.spec.hostname ?? pod.metadata.name.slice(0, HOSTNAME_MAX).replace(/[-.]+$/, "");
-}
-
 function portMappings(pod: Pod): PortMapping[] {
   if (pod.spec.hostNetwork) return [];
-  return pod.spec.containers.flatMap((container) =>
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
+  return [...sidecars, ...pod.spec.containers].flatMap((container) =>
     (container.ports ?? []).filter((port) => port.hostPort).map((port) => ({
       protocol: port.protocol ?? "TCP",
       containerPort: port.containerPort,
@@ -69,32 +86,4 @@ function portMappings(pod: Pod): PortMapping[] {
       hostIp: port.hostIP ?? "",
     }))
   );
-}
-
-/**
- * The pod's resolver. `undefined` leaves it to the runtime, which copies the node's; `ClusterFirst`
- * without a configured cluster resolver is the same as `Default`.
- */
-function dnsConfig(pod: Pod, node: SandboxNode): SandboxConfig["dns"] {
-  const own = pod.spec.dnsConfig ?? {};
-  const policy = pod.spec.dnsPolicy ?? "ClusterFirst";
-  const first = policy === "ClusterFirstWithHostNet" ||
-    (policy === "ClusterFirst" && !pod.spec.hostNetwork);
-  const cluster = first && node.clusterDns.length > 0;
-  const { namespace = "default" } = pod.metadata;
-  const domain = node.clusterDomain;
-  const options = (own.options ?? []).map(({ name, value }) => value ? `${name}:${value}` : name);
-  const hasOwn = (own.nameservers?.length ?? 0) + (own.searches?.length ?? 0) + options.length > 0;
-  if (!cluster && policy !== "None" && !hasOwn) return undefined;
-  const base = policy === "None" ? { servers: [], searches: [] } : node.nodeDns;
-  const searches = cluster
-    ? [`${namespace}.svc.${domain}`, `svc.${domain}`, domain]
-    : base.searches;
-  return {
-    servers: [...(cluster ? node.clusterDns : base.servers), ...(own.nameservers ?? [])],
-    searches: [...searches, ...(own.searches ?? [])],
-    options: cluster && !options.some((one) => one.startsWith("ndots"))
-      ? ["ndots:5", ...options]
-      : options,
-  };
 }

@@ -9,8 +9,6 @@ import type { NodePolicy, PodObjects } from "../policy/plan.ts";
 import { pullAuth, registryOf } from "./pull_auth.ts";
 import { parseResolvConf } from "./resolv_conf.ts";
 import { cgroupNumbers } from "../policy/resources.ts";
-import { sandboxConfig } from "./sandbox_config.ts";
-import { containerSecurity, sandboxSecurity } from "./security.ts";
 import { refusals } from "../policy/support.ts";
 import { testPod } from "../testing/mod.ts";
 
@@ -27,6 +25,9 @@ const NODE: NodePolicy = {
   runtime: "containerd",
   hostIPs: [],
   allowPrivileged: false,
+  recursiveReadOnly: false,
+  strictGroups: false,
+  allowedUnsafeSysctls: [],
   memoryVolumes: false,
 };
 const OBJECTS: PodObjects = {
@@ -135,64 +136,6 @@ Deno.test("pullAuth() finds the credentials of the image's registry", () => {
   assert.equal(pullAuth(pod, { configMaps: {}, secrets }, "other.test/a:1"), undefined);
   assert.equal(registryOf("busybox"), "docker.io");
   assert.equal(registryOf("localhost/x"), "localhost");
-});
-
-Deno.test("sandboxConfig() follows dnsPolicy, host network and host ports", () => {
-  const paths = new PodPaths({ stateDir: "/s", logDir: "/l" });
-  const node = {
-    nodeName: "n1",
-    clusterDns: ["10.96.0.10"],
-    clusterDomain: "cluster.local",
-    nodeDns: { servers: ["192.0.2.53"], searches: ["lan"] },
-  };
-  const dns = (spec: Partial<Pod["spec"]>): unknown =>
-    sandboxConfig(testPod("p", spec), 0, { node, paths }).dns;
-  assert.deepEqual(dns({}), {
-    servers: ["10.96.0.10"],
-    searches: ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"],
-    options: ["ndots:5"],
-  });
-  assert.equal(dns({ dnsPolicy: "Default" }), undefined);
-  assert.equal(dns({ hostNetwork: true }), undefined);
-  assert.deepEqual(dns({ dnsPolicy: "Default", dnsConfig: { searches: ["x"] } }), {
-    servers: ["192.0.2.53"],
-    searches: ["lan", "x"],
-    options: [],
-  });
-  assert.deepEqual(dns({ dnsPolicy: "None", dnsConfig: { nameservers: ["1.1.1.1"] } }), {
-    servers: ["1.1.1.1"],
-    searches: [],
-    options: [],
-  });
-  const ports = [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }];
-  const made = sandboxConfig(
-    testPod("p", { containers: [{ name: "main", image: "a", ports }] }),
-    0,
-    { node, paths },
-  );
-  assert.deepEqual(made.portMappings, [
-    { protocol: "TCP", containerPort: 80, hostPort: 8080, hostIp: "" },
-  ]);
-  assert.equal(made.logDirectory, "/l/default_p_uid-p");
-});
-
-Deno.test("containerSecurity() lets the container's word win over the pod's", () => {
-  const pod = withContainer({
-    securityContext: {
-      runAsUser: 5,
-      allowPrivilegeEscalation: false,
-      capabilities: { add: ["NET_ADMIN"] },
-    },
-  });
-  pod.spec.securityContext = { runAsUser: 1, runAsGroup: 2, fsGroup: 9, supplementalGroups: [7] };
-  assert.deepEqual(containerSecurity(pod, main(pod)), {
-    supplementalGroups: [7, 9],
-    runAsUser: 5,
-    runAsGroup: 2,
-    noNewPrivileges: true,
-    addCapabilities: ["NET_ADMIN"],
-  });
-  assert.equal(sandboxSecurity(pod).runAsUser, 1);
 });
 
 Deno.test("volumePayload() chooses items, modes and sources", () => {

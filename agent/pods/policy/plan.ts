@@ -50,6 +50,11 @@ export interface NodePolicy {
   readonly hostIPs: readonly string[];
   /** Whether containers may be privileged. */
   readonly allowPrivileged: boolean;
+  /** What the runtime can: see `RuntimeInfo`. */
+  readonly recursiveReadOnly: boolean;
+  readonly strictGroups: boolean;
+  /** Kernel settings beyond the safe ones that pods may have; `net.core.*` stands for several. */
+  readonly allowedUnsafeSysctls: readonly string[];
   /** Whether secrets and `emptyDir.medium: Memory` have a tmpfs to live on. */
   readonly memoryVolumes: boolean;
 }

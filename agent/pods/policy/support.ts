@@ -1,4 +1,4 @@
-import type { Pod } from "../../../core/api/mod.ts";
+import type { Pod, PodSpec } from "../../../core/api/mod.ts";
 import type { NodePolicy } from "./plan.ts";
 import { POD_FIELDS, type Rule } from "./support_table.ts";
 
@@ -8,6 +8,10 @@ export interface Refusal {
   readonly field: string;
   readonly why: string;
 }
+
+/** How pods named AppArmor profiles before they had a field. */
+export const APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/";
+const APPARMOR_VALUE = /^(runtime\/default|unconfined|localhost\/.+)$/;
 
 /** Paths that have rules below them, so that an object there is walked and not judged whole. */
 const INNER: ReadonlySet<string> = new Set(
@@ -24,7 +28,12 @@ const INNER: ReadonlySet<string> = new Set(
 export function refusals(pod: Pod, node: NodePolicy): Refusal[] {
   const out: Refusal[] = [];
   const { ephemeralContainers: _, ...spec } = pod.spec;
-  walk(spec, "", "spec", { node, out });
+  walk(spec, "", "spec", { node, spec: pod.spec, out });
+  for (const [key, value] of Object.entries(pod.metadata.annotations ?? {})) {
+    if (!key.startsWith(APPARMOR_ANNOTATION) || APPARMOR_VALUE.test(value)) continue;
+    const why = "only runtime/default, localhost/NAME, unconfined";
+    out.push({ field: `metadata.annotations[${key}]`, why });
+  }
   return out;
 }
 
@@ -33,7 +42,11 @@ export function debuggerRefusals(pod: Pod, name: string, node: NodePolicy): Refu
   const out: Refusal[] = [];
   const list = pod.spec.ephemeralContainers ?? [];
   const at = list.findIndex((one) => one.name === name);
-  walk(list[at], "ephemeralContainers[]", `spec.ephemeralContainers[${at}]`, { node, out });
+  walk(list[at], "ephemeralContainers[]", `spec.ephemeralContainers[${at}]`, {
+    node,
+    spec: pod.spec,
+    out,
+  });
   return out;
 }
 
@@ -44,11 +57,17 @@ export function refusalText(list: readonly Refusal[]): string {
   return `This node does not support ${parts.join("; ")}`;
 }
 
+interface Scope {
+  readonly node: NodePolicy;
+  readonly spec: PodSpec;
+  readonly out: Refusal[];
+}
+
 function walk(
   value: unknown,
   path: string,
   shown: string,
-  scope: { node: NodePolicy; out: Refusal[] },
+  scope: Scope,
 ): void {
   if (Array.isArray(value)) {
     value.forEach((item, at) => walk(item, `${path}[]`, `${shown}[${at}]`, scope));
@@ -66,7 +85,7 @@ function walk(
     } else if (typeof rule === "string") {
       if (!isEmpty(child)) scope.out.push({ field, why: rule });
     } else if (rule !== true) {
-      const why = rule(child, scope.node);
+      const why = rule(child, scope.node, scope.spec);
       if (why !== undefined) scope.out.push({ field, why });
     }
   }

@@ -1,16 +1,47 @@
+import { isQuantity, type PodSpec } from "../../../core/api/mod.ts";
 import type { NodePolicy } from "./plan.ts";
+import { sysctlProblem } from "./sysctls.ts";
 
 /**
  * What is done with a field: `true` honours all below it, a text refuses it and says why, a
  * function refuses when it answers a text.
  */
-export type Rule = true | string | ((value: unknown, node: NodePolicy) => string | undefined);
+export type Rule =
+  | true
+  | string
+  | ((value: unknown, node: NodePolicy, spec: PodSpec) => string | undefined);
 
 const only = (...values: unknown[]): Rule => (value) =>
   values.includes(value) ? undefined : `only ${values.map((v) => JSON.stringify(v)).join(", ")}`;
 const empty = (why: string): Rule => (value) =>
   Object.keys(value ?? {}).length === 0 ? undefined : why;
 const SCHEDULING = true;
+
+/** What the downward API can show of a pod. */
+const FIELD_PATH =
+  /^(metadata\.(name|namespace|uid|labels|annotations|labels\['.+'\]|annotations\['.+'\])|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$/;
+const fieldRef: Rule = (value) => {
+  const path = (value as { fieldPath?: unknown } | null)?.fieldPath;
+  return typeof path === "string" && FIELD_PATH.test(path)
+    ? undefined
+    : `the downward API has no field ${JSON.stringify(path)}`;
+};
+
+/** Kubernetes' own resources by name, and those of devices, which have a domain. */
+const amounts: Rule = (value) => {
+  for (const [name, amount] of Object.entries(value ?? {})) {
+    if (name.startsWith("hugepages-")) return `${name}: huge pages are not served`;
+    const known = ["cpu", "memory", "ephemeral-storage"].includes(name) || name.includes("/");
+    if (!known) return `${name}: there is no such resource`;
+    if (!isQuantity(amount)) return `${name}: ${JSON.stringify(amount)} is no quantity`;
+  }
+  return undefined;
+};
+
+const profile = (path: string): Record<string, Rule> => ({
+  [`${path}.type`]: only("RuntimeDefault", "Localhost", "Unconfined"),
+  [`${path}.localhostProfile`]: true,
+});
 
 const CONTAINER: Readonly<Record<string, Rule>> = {
   name: true,
@@ -21,7 +52,7 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
   workingDir: true,
   "env[].name": true,
   "env[].value": true,
-  "env[].valueFrom.fieldRef": true,
+  "env[].valueFrom.fieldRef": fieldRef,
   "env[].valueFrom.resourceFieldRef": true,
   "env[].valueFrom.configMapKeyRef": true,
   "env[].valueFrom.secretKeyRef": true,
@@ -33,8 +64,8 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
   "ports[].hostPort": true,
   "ports[].hostIP": true,
   "ports[].protocol": only("TCP", "UDP", "SCTP"),
-  "resources.requests": true,
-  "resources.limits": true,
+  "resources.requests": amounts,
+  "resources.limits": amounts,
   "resources.claims": "resource claims are not served",
   resizePolicy: true,
   restartPolicy:
@@ -43,12 +74,16 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
   "volumeMounts[].name": true,
   "volumeMounts[].mountPath": true,
   "volumeMounts[].readOnly": true,
-  "volumeMounts[].recursiveReadOnly": only("Disabled"),
+  "volumeMounts[].recursiveReadOnly": (value, node) =>
+    value === "Enabled" && !node.recursiveReadOnly
+      ? "this node's container runtime has no recursive read-only mounts"
+      : undefined,
   "volumeMounts[].subPath": true,
   "volumeMounts[].subPathExpr": true,
   "volumeMounts[].mountPropagation": (value, node) =>
     value === "Bidirectional" && !node.allowPrivileged
-      ? "Bidirectional needs privileged containers, which this node does not allow"
+      ? "Bidirectional needs privileged containers, which this node does not allow " +
+        "(agent option --allow-privileged)"
       : undefined,
   volumeDevices: "block volumes are not served",
   livenessProbe: true,
@@ -66,14 +101,15 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
   "securityContext.allowPrivilegeEscalation": true,
   "securityContext.capabilities.add": true,
   "securityContext.capabilities.drop": true,
-  "securityContext.seccompProfile": true,
+  ...profile("securityContext.seccompProfile"),
+  ...profile("securityContext.appArmorProfile"),
   "securityContext.privileged": (value, node) =>
     value === true && !node.allowPrivileged
-      ? "this node does not allow privileged containers (agent option allowPrivileged)"
+      ? "this node does not allow privileged containers (agent option --allow-privileged)"
       : undefined,
-  "securityContext.procMount": only("Default"),
+  "securityContext.procMount": (value) =>
+    value === "Default" ? undefined : "an unmasked /proc needs user namespaces, which are not made",
   "securityContext.seLinuxOptions": empty("SELinux labels are not set"),
-  "securityContext.appArmorProfile": "AppArmor profiles are not set yet",
   "securityContext.windowsOptions": "this is a Linux node",
   stdin: true,
   stdinOnce: true,
@@ -88,13 +124,20 @@ const INIT: Readonly<Record<string, Rule>> = { ...CONTAINER, restartPolicy: only
 
 const DEBUGGER: Readonly<Record<string, Rule>> = { ...CONTAINER, targetContainerName: true };
 
+const NETWORK_VOLUMES = [
+  ...["awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "fc", "flexVolume"],
+  ...["flocker", "gcePersistentDisk", "glusterfs", "iscsi", "nfs", "photonPersistentDisk"],
+  ...["portworxVolume", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"],
+];
+const NO_NETWORK_VOLUMES = "network volumes are not mounted by the node; use hostPath";
+
 const VOLUME: Readonly<Record<string, Rule>> = {
   name: true,
   "emptyDir.medium": (value, node) => {
     if (value === "Memory") return node.memoryVolumes ? undefined : NO_TMPFS;
     return value === "" ? undefined : "huge pages are not served";
   },
-  "emptyDir.sizeLimit": true,
+  "emptyDir.sizeLimit": (value) => isQuantity(value) ? undefined : "no quantity",
   "hostPath.path": true,
   "hostPath.type": only(
     "",
@@ -116,11 +159,12 @@ const VOLUME: Readonly<Record<string, Rule>> = {
   "projected.sources[].serviceAccountToken":
     "service account tokens are not issued; set automountServiceAccountToken: false",
   "projected.sources[].clusterTrustBundle": "trust bundles are not served",
+  "projected.sources[].podCertificate": "pod certificates are not issued",
   persistentVolumeClaim: "persistent volumes are not served; use hostPath",
   ephemeral: "persistent volumes are not served; use emptyDir",
   csi: "CSI drivers are not served",
-  nfs: "network volumes are not mounted by the node",
-  iscsi: "network volumes are not mounted by the node",
+  ...Object.fromEntries(NETWORK_VOLUMES.map((kind) => [kind, NO_NETWORK_VOLUMES])),
+  gitRepo: "Kubernetes runs no such volume any more; clone in an init container",
   image: "image volumes are not served",
 };
 
@@ -145,17 +189,17 @@ const POD: Readonly<Record<string, Rule>> = {
   hostPID: true,
   hostIPC: true,
   shareProcessNamespace: true,
-  hostUsers: only(true),
+  hostUsers: (value) => value === true ? undefined : "user namespaces are not made",
   hostname: true,
   hostnameOverride: "hostnameOverride is not served",
   subdomain: true,
-  setHostnameAsFQDN: only(false),
+  setHostnameAsFQDN: true,
   serviceAccountName: true,
   serviceAccount: true,
   automountServiceAccountToken: true,
   enableServiceLinks: true,
   imagePullSecrets: true,
-  runtimeClassName: "runtime classes are not read yet",
+  runtimeClassName: true,
   overhead: SCHEDULING,
   readinessGates: true,
   os: (value) =>
@@ -166,14 +210,18 @@ const POD: Readonly<Record<string, Rule>> = {
   "securityContext.runAsGroup": true,
   "securityContext.runAsNonRoot": true,
   "securityContext.supplementalGroups": true,
-  "securityContext.supplementalGroupsPolicy": only("Merge"),
+  "securityContext.supplementalGroupsPolicy": (value, node) =>
+    value === "Strict" && !node.strictGroups
+      ? "this node's container runtime cannot leave out the groups of the image"
+      : undefined,
   "securityContext.fsGroup": true,
   "securityContext.fsGroupChangePolicy": true,
-  "securityContext.seccompProfile": true,
-  "securityContext.sysctls": "sysctls are not set yet",
+  ...profile("securityContext.seccompProfile"),
+  ...profile("securityContext.appArmorProfile"),
+  "securityContext.sysctls": (value, node, spec) =>
+    sysctlProblem(value, spec, node.allowedUnsafeSysctls),
   "securityContext.seLinuxOptions": empty("SELinux labels are not set"),
   "securityContext.seLinuxChangePolicy": "SELinux labels are not set",
-  "securityContext.appArmorProfile": "AppArmor profiles are not set yet",
   "securityContext.windowsOptions": "this is a Linux node",
 };
 

@@ -2,7 +2,7 @@ import type { Container, Pod, Volume } from "../../../core/api/mod.ts";
 import { AppError } from "../../../core/base/mod.ts";
 import type { Mount } from "../../runtimes/mod.ts";
 import { writeAtomically } from "./atomic_writer.ts";
-import type { VolumeFile } from "./volume_file.ts";
+import { lstat, type VolumeFile } from "./volume_file.ts";
 import { expandVariables } from "../config/expand.ts";
 import type { DownwardFacts } from "../config/field_ref.ts";
 import { ensureHostPath, mayNotLook } from "./host_path.ts";
@@ -68,9 +68,18 @@ async function ensureVolume(
     await writeAtomically(dir, readable, { gid, links });
     return;
   }
-  await Deno.mkdir(dir, { recursive: true });
-  if (gid !== undefined) await Deno.chown(dir, null, gid);
-  await Deno.chmod(dir, gid === undefined ? 0o777 : 0o2777);
+  await makeEmptyDir(dir, gid);
+}
+
+/** Makes the folder of an emptyDir once: what its containers have made of it since stays. */
+async function makeEmptyDir(dir: string, gid: number | undefined): Promise<void> {
+  if (await lstat(dir)) return;
+  const cut = dir.lastIndexOf("/");
+  const half = `${dir.slice(0, cut)}/..new-${dir.slice(cut + 1)}`;
+  await Deno.mkdir(half, { recursive: true });
+  if (gid !== undefined) await Deno.chown(half, null, gid);
+  await Deno.chmod(half, gid === undefined ? 0o777 : 0o2777);
+  await Deno.rename(half, dir);
 }
 
 function fsGroup(pod: Pod): number | undefined {
@@ -118,6 +127,8 @@ export async function containerMounts(
     readonly pod: Pod;
     readonly container: Container;
     readonly env: ReadonlyMap<string, string>;
+    /** Whether the runtime has recursive read-only mounts. */
+    readonly recursiveReadOnly: boolean;
   },
 ): Promise<Mount[]> {
   const { pod, container, env } = input;
@@ -131,15 +142,22 @@ export async function containerMounts(
       );
     }
     const root = volumeDir(paths, pod, volume);
-    const expr = mount.subPath ?? expandExpr((mount as { subPathExpr?: unknown }).subPathExpr, env);
+    const expr = mount.subPath ?? expandExpr(mount.subPathExpr, env);
     out.push({
       containerPath: mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`,
       hostPath: expr ? await subPathOf(volume, root, expr) : root,
       readonly: mount.readOnly === true || !(volume.emptyDir || volume.hostPath),
+      ...(recursive(mount.recursiveReadOnly, input.recursiveReadOnly)
+        ? { recursiveReadOnly: true }
+        : {}),
       propagation: PROPAGATION[mount.mountPropagation ?? "None"] ?? "private",
     });
   }
   return out.sort((a, b) => depth(a.containerPath) - depth(b.containerPath));
+}
+
+function recursive(wanted: unknown, able: boolean): boolean {
+  return wanted === "Enabled" || (wanted === "IfPossible" && able);
 }
 
 async function subPathOf(volume: Volume, root: string, subPath: string): Promise<string> {

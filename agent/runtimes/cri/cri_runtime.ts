@@ -25,6 +25,7 @@ import type {
 import { type Call, callsOn, WORK_TIMEOUT } from "./calls.ts";
 import { toContainerConfig, toResources, toSandboxConfig } from "./convert.ts";
 import { CriEvents } from "./events.ts";
+import { usesSystemd } from "./cgroup_driver.ts";
 import { RuntimeService } from "./gen/runtime_pb.ts";
 import { GrpcChannel } from "./grpc/channel.ts";
 import { CriImages } from "./images.ts";
@@ -71,6 +72,7 @@ class CriRuntime implements Runtime {
   readonly #readers = new Set<CriEvents>();
   readonly #running = new Set<Promise<void>>();
   readonly #closing = new AbortController();
+  #systemdCgroups: boolean | undefined;
 
   constructor(options: CriRuntimeOptions) {
     this.#options = options;
@@ -83,13 +85,16 @@ class CriRuntime implements Runtime {
   async info(signal: AbortSignal): Promise<RuntimeInfo> {
     const [answer, status] = await Promise.all([
       this.#call(rpc.version, { version: "v1" }, signal),
-      this.#call(rpc.status, {}, signal),
+      // What it answers beside that is kilobytes, and stays the same while it runs.
+      this.#call(rpc.status, { verbose: this.#systemdCgroups === undefined }, signal),
     ]);
+    this.#systemdCgroups ??= usesSystemd(status.info["config"]);
     const handler = status.runtimeHandlers.find(({ name }) => name === "");
     return {
       name: answer.runtimeName,
       version: answer.runtimeVersion,
       apiVersion: answer.runtimeApiVersion,
+      systemdCgroups: this.#systemdCgroups,
       features: {
         events: answer.runtimeName === "containerd",
         pull: true,

@@ -8,8 +8,9 @@ export {
   type PodReports,
 } from "./options.ts";
 export { decide } from "./policy/decide.ts";
-export type { Plan, PodEvent, ProbeView, Rejection, Termination } from "./policy/plan.ts";
-export { POD_FIELDS } from "./policy/support_table.ts";
+export type { NodePolicy, Plan, PodEvent, ProbeView, Rejection, Termination } from "./policy/plan.ts";
+export { POD_FIELDS, type Rule } from "./policy/support_table.ts";
+export { refusals, refusalText } from "./policy/support.ts";
 export type { StreamTarget } from "./stream_target.ts";
 export { cgroupNumbers } from "./policy/resources.ts";
 export { StaticPods, type StaticPodsOptions } from "./static_pods.ts";

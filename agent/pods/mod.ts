@@ -8,7 +8,14 @@ export {
   type PodReports,
 } from "./options.ts";
 export { decide } from "./policy/decide.ts";
-export type { NodePolicy, Plan, PodEvent, ProbeView, Rejection, Termination } from "./policy/plan.ts";
+export type {
+  NodePolicy,
+  Plan,
+  PodEvent,
+  ProbeView,
+  Rejection,
+  Termination,
+} from "./policy/plan.ts";
 export { POD_FIELDS, type Rule } from "./policy/support_table.ts";
 export { refusals, refusalText } from "./policy/support.ts";
 export type { StreamTarget } from "./stream_target.ts";

@@ -12,6 +12,15 @@ export async function untilProcess(marker: string, signal: AbortSignal): Promise
   }
 }
 
+/** The id of a process with `marker` among its arguments, as soon as there is one. */
+export async function pidOf(marker: string, signal: AbortSignal): Promise<string> {
+  for (;;) {
+    const found = pids().find((pid) => argumentsOf(pid).includes(marker));
+    if (found !== undefined) return found;
+    await sleep(systemClock, ms(10), signal);
+  }
+}
+
 function pids(): string[] {
   const all: string[] = [];
   for (const { name } of Deno.readDirSync("/proc")) {

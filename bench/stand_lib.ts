@@ -136,6 +136,7 @@ export class Stand implements AsyncDisposable {
       "manifests": `${this.folder}/manifests`,
       "function-files": `${this.folder}/functions`,
       "pod-logs": `${this.folder}/logs`,
+      "device-plugins": "none",
       "api-port": this.#ports.local,
       "metrics-port": this.#ports.metrics,
       "stop-pods": true,

@@ -32,6 +32,7 @@ const UP_OPTIONS = {
   "cri-socket": AGENT_OPTIONS["cri-socket"],
   "pod-logs": AGENT_OPTIONS["pod-logs"],
   "pod-cidr": AGENT_OPTIONS["pod-cidr"],
+  "device-plugins": AGENT_OPTIONS["device-plugins"],
   "function-hosts": {
     ...AGENT_OPTIONS["function-hosts"],
     // On this machine, for trying things out; an agent by itself allows none.
@@ -147,6 +148,7 @@ function startAgent(
       "function-files": `${root}/functions`,
       "pod-logs": options["pod-logs"],
       "pod-cidr": options["pod-cidr"],
+      "device-plugins": options["device-plugins"],
       "function-hosts": options["function-hosts"],
       "api-port": found.ports.local,
       "metrics-port": found.ports.agentMetrics,

@@ -12,6 +12,7 @@ import { CDI_FOLDERS } from "../../core/parts/mod.ts";
 import type { LocalStore } from "../../core/store/mod.ts";
 import type { ExtendedResources } from "../node/mod.ts";
 import {
+  DEVICE_SPACE,
   type DeviceAnswer,
   type DeviceGrant,
   isExtendedResource,
@@ -94,6 +95,11 @@ export class DevicePlugins implements Service, PodDevices {
     const answer = this.#turn.then(() => this.#allocate(pod, signal));
     this.#turn = answer.catch(() => {});
     return answer;
+  }
+
+  /** See {@linkcode PodDevices}. */
+  free(uid: string): void {
+    this.#options.store.transact((tx) => tx.deleteRow(DEVICE_SPACE, uid));
   }
 
   /** See {@linkcode PodDevices}. */

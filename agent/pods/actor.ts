@@ -12,6 +12,7 @@ import type { Runtime } from "../runtimes/mod.ts";
 import { containerConfig } from "./config/container_config.ts";
 import { podDns } from "./config/dns.ts";
 import { resolveEnv } from "./config/env.ts";
+import type { PodDevices } from "./devices.ts";
 import type { DownwardFacts } from "./config/field_ref.ts";
 import type { ImageKeeper } from "./image_keeper.ts";
 import { pullPolicy } from "./policy/pull_policy.ts";
@@ -73,6 +74,7 @@ export interface ActorOptions {
   readonly images: ImageKeeper;
   readonly stops: Stops;
   readonly hooks: Hooks;
+  readonly devices: PodDevices | undefined;
   readonly signal: AbortSignal;
   /** Told when a pod's volumes were written. */
   readonly mounted: (uid: string) => void;
@@ -295,6 +297,10 @@ export class Actor {
       paths,
       taken: mounts,
     });
+    const grant = await this.#call(
+      CALL_TIMEOUT,
+      async (signal) => await this.#options.devices?.prepare(pod, container.name, signal),
+    );
     const made = containerConfig({
       pod,
       container,
@@ -302,6 +308,7 @@ export class Actor {
       image: image.ref,
       env,
       mounts: [...mounts, ...own],
+      grant,
       paths,
       nodeName: config.nodeName,
       memoryCapacity: config.memoryCapacity,

@@ -28,6 +28,8 @@ export interface PodDevices {
    * store by then, as a row of {@linkcode DEVICE_SPACE}: the same pod gets the same devices again.
    */
   allocate(pod: Pod, signal: AbortSignal): Promise<DeviceAnswer>;
+  /** Takes back what was set aside for a pod that ended before it was let in. */
+  free(uid: string): void;
   /**
    * What one run of a container gets, made ready for that run; `undefined` for nothing.
    *

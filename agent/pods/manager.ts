@@ -12,6 +12,7 @@ import {
 import { LABEL, type RuntimeInfo } from "../runtimes/mod.ts";
 import { Actor } from "./actor.ts";
 import { followKind } from "./follow.ts";
+import { DeviceKeeper } from "./device_keeper.ts";
 import { Hooks } from "./hooks.ts";
 import { ImageKeeper } from "./image_keeper.ts";
 import { Listeners } from "./listeners.ts";
@@ -56,6 +57,7 @@ export class PodManager implements Service {
   #queue: WorkQueue | undefined;
   #index = new PodIndex();
   #observer: Observer | undefined;
+  #devices: DeviceKeeper | undefined;
   /** The container runtime's name, once it was asked. */
   #runtime: RuntimeInfo | undefined;
 
@@ -79,6 +81,11 @@ export class PodManager implements Service {
   lookAgain(): void {
     this.#addAll();
     this.#findOrphans().catch((error) => this.#warn("orphans could not be looked for", error));
+  }
+
+  /** Looks at the pods again that wait for devices. */
+  devicesChanged(): void {
+    this.#devices?.again();
   }
 
   /** Looks at one pod again, e.g. when the node wants to end it. */
@@ -178,6 +185,13 @@ export class PodManager implements Service {
       event: (uid, event) => this.#event(uid, event),
     });
     const hooks = new Hooks({ clock, log, signal: all, changed: (uid) => queue.add(uid) });
+    const devices = this.#devices = new DeviceKeeper({
+      devices: this.#options.devices,
+      clock,
+      log,
+      signal: all,
+      changed: (uid) => queue.add(uid),
+    });
     const worker: PodWorker = new PodWorker({
       ...this.#options,
       prober,
@@ -187,7 +201,9 @@ export class PodManager implements Service {
       images,
       stops,
       hooks,
+      devices,
       actor: new Actor({
+        devices: this.#options.devices,
         runtime,
         clock,
         config,
@@ -228,6 +244,7 @@ export class PodManager implements Service {
         images.settled(),
         stops.settled(),
         hooks.settled(),
+        devices.settled(),
         prober[Symbol.asyncDispose](),
       ];
       await Promise.allSettled([...parts, ...ends]);

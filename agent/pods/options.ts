@@ -3,6 +3,7 @@ import type { Bytes, Clock, Logger, Random } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import type { PodEvent, Rejection, Termination } from "./policy/plan.ts";
+import type { PodDevices } from "./devices.ts";
 import type { SandboxNode } from "./config/sandbox_config.ts";
 
 /** Where the manager says what happened. Each is called inside the transaction that wrote it. */
@@ -70,6 +71,8 @@ export interface PodManagerOptions {
   readonly onRuntime?: () => void;
   /** @default {every pod is let in, none is ended} */
   readonly verdicts?: NodeVerdicts;
+  /** @default {pods that ask for devices wait} */
+  readonly devices?: PodDevices | undefined;
 }
 
 /** Space of the rows that remember pods, keyed by UID. */

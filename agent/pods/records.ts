@@ -8,6 +8,8 @@ import {
 } from "../../core/api/mod.ts";
 import { AppError } from "../../core/base/mod.ts";
 import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
+import { DEVICE_SPACE } from "./devices.ts";
+import { isTerminal } from "./policy/finish.ts";
 import { parseMemory, type PodMemory } from "./policy/memory.ts";
 import { isFromManifest } from "../manifests/mod.ts";
 import { buryPod, GONE_SPACE, MEMORY_SPACE, type PodReports } from "./options.ts";
@@ -49,9 +51,14 @@ export class PodRecords {
     return uid === undefined || found?.metadata.uid === uid ? found : undefined;
   }
 
-  /** All memories, for the start. */
+  /** All memories, for the start; devices of pods that nobody remembers are free again. */
   memories(): PodMemory[] {
-    return this.#store.transact((tx) => tx.rows(MEMORY_SPACE).map((row) => parseMemory(row.value)));
+    return this.#store.transact((tx) => {
+      for (const { key } of tx.rows(DEVICE_SPACE)) {
+        if (!tx.row(MEMORY_SPACE, key)) tx.deleteRow(DEVICE_SPACE, key);
+      }
+      return tx.rows(MEMORY_SPACE).map((row) => parseMemory(row.value));
+    });
   }
 
   /** Everything about the pod with this UID that has or had this name. */
@@ -139,6 +146,7 @@ export class PodRecords {
     if (!news && !changed && step.events.length === 0 && !step.gone) return;
     this.#store.transact((tx) => {
       if (changed) tx.putRow(MEMORY_SPACE, memory.uid, JSON.stringify(memory));
+      if (memory.gone || isTerminal(memory)) tx.deleteRow(DEVICE_SPACE, memory.uid);
       if (pod && step.status && news) this.#writeStatus(tx, pod, step.status);
       for (const event of pod ? step.events : []) this.#report.event(tx, pod as Pod, event);
       if (step.gone) this.#end(tx, pod, memory.uid);

@@ -6,6 +6,7 @@ import type { ImageKeeper } from "./image_keeper.ts";
 import { newMemory, type PodMemory } from "./policy/memory.ts";
 import { terminationMessages } from "./messages.ts";
 import type { Observer } from "./observer.ts";
+import type { DeviceKeeper } from "./device_keeper.ts";
 import type { Hooks } from "./hooks.ts";
 import type { NodeVerdicts, PodConfig } from "./options.ts";
 import { recordDone, recordFailure } from "./policy/outcomes.ts";
@@ -17,6 +18,7 @@ import { addressOf } from "./probes/facts.ts";
 import type { Prober } from "./probes/prober.ts";
 import type { Stops } from "./stops.ts";
 import { isLive, readySandbox } from "./policy/view.ts";
+import { isTerminal } from "./policy/finish.ts";
 import { podContainers } from "./policy/roles.ts";
 import { wantsResize } from "./policy/resize.ts";
 import { awaitsHook } from "./policy/started.ts";
@@ -34,6 +36,7 @@ export interface PodWorkerOptions {
   readonly prober: Prober;
   readonly stops: Stops;
   readonly hooks: Hooks;
+  readonly devices: DeviceKeeper;
   readonly paths: PodPaths;
   readonly verdicts?: NodeVerdicts;
   /** The container runtime's name. */
@@ -153,14 +156,16 @@ export class PodWorker {
       hooks: hooks.of(uid),
       messages: seen.messages,
       predecessor: this.#options.predecessor(uid),
-      ...this.#verdicts(pod, memory),
+      ...this.#verdicts(pod, memory, view),
     });
   }
 
   /** What the node says of a pod. */
-  #verdicts(pod: Pod, memory: PodMemory | undefined): Partial<PodEnv> {
+  #verdicts(pod: Pod, memory: PodMemory | undefined, view: PodView): Partial<PodEnv> {
     const { verdicts, records } = this.#options;
-    if (!verdicts) return {};
+    // Devices first, as with a kubelet: without them it does not matter what else is there.
+    const devices = this.#deviceAnswer(pod, memory, view);
+    if (!verdicts) return devices;
     const { uid = "" } = pod.metadata;
     const resizes = memory !== undefined && wantsResize(pod, memory);
     const admit = !memory?.admitted || resizes;
@@ -169,11 +174,31 @@ export class PodWorker {
     const terminate = verdicts.terminate(pod);
     return {
       ...(found && !memory?.admitted ? { rejection: found } : {}),
+      ...devices,
       ...(found && resizes
         ? { resizeRefused: { ...found, reason: never ? "Infeasible" : "Deferred" } }
         : {}),
       ...(terminate ? { terminate } : {}),
     };
+  }
+
+  /** Whether a pod that is new here has the devices that it asks for. */
+  #deviceAnswer(
+    pod: Pod,
+    memory: PodMemory | undefined,
+    view: PodView,
+  ): Pick<PodEnv, "rejection" | "waits"> {
+    const { devices, predecessor } = this.#options;
+    const { uid = "", deletionTimestamp } = pod.metadata;
+    const settled = deletionTimestamp || memory?.admitted || (memory && isTerminal(memory)) ||
+      view.sandboxes.length > 0;
+    if (settled) devices.drop(uid);
+    // An older pod of the name may have the devices that this one is to get.
+    if (settled || predecessor(uid)) return {};
+    const answer = devices.view(pod);
+    if (answer === "pending") return { waits: { message: "its devices are being allocated" } };
+    if (answer.kind === "waits") return { waits: { message: answer.message, tell: true } };
+    return answer.kind === "refused" ? { rejection: answer.rejection } : {};
   }
 
   /** Plans the end of a pod without an object; `undefined` without evidence that it is to end. */
@@ -283,6 +308,7 @@ export class PodWorker {
     this.#mounted.delete(uid);
     this.#mounting.delete(uid);
     this.#options.hooks.keep(uid, new Set());
+    this.#options.devices.drop(uid);
     this.#options.images.drop(uid);
     this.#options.prober.drop(uid);
     this.#options.ended(uid);

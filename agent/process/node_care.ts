@@ -1,7 +1,7 @@
 import type { Service } from "../../core/base/mod.ts";
 import { bytes, errorText } from "../../core/base/mod.ts";
 import { VERSION } from "../../core/parts/mod.ts";
-import { loadDisk, NodeStatus, type RuntimeState } from "../node/mod.ts";
+import { type ExtendedResources, loadDisk, NodeStatus, type RuntimeState } from "../node/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import type { Base } from "./base.ts";
 import { type Enqueue, type EventReports, nodeIntent } from "./reports.ts";
@@ -15,6 +15,8 @@ export interface NodeCareOptions extends Base {
   /** Version of the engine of the runner, when one answers. */
   readonly engine: () => string | undefined;
   readonly onAddresses: () => void;
+  /** Devices of plugins. */
+  readonly extended: () => ExtendedResources;
 }
 
 /** What the agent does for the node as a whole. */
@@ -32,13 +34,13 @@ export class NodeCare {
     return [this.#status];
   }
 
-  /** The container runtime has come, gone or come back. */
-  onRuntime(): void {
+  /** The container runtime, or a device, has come, gone or come back. */
+  kick(): void {
     this.#status.kick();
   }
 
   #createStatus(): NodeStatus {
-    const { options, runtime, events, enqueue, engine } = this.#options;
+    const { options, runtime, events, enqueue, engine, extended } = this.#options;
     return new NodeStatus({
       ...this.#options,
       name: this.#options.node,
@@ -53,7 +55,7 @@ export class NodeCare {
         engine: () => Promise.resolve(engine()),
         disk: () => loadDisk(options["state-dir"]),
         rest: () => ({
-          extended: { capacity: {}, allocatable: {} },
+          extended: extended(),
           images: [],
           kept: { memory: bytes(0), disk: bytes(0) },
           pressures: new Set(),

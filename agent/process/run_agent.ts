@@ -27,6 +27,7 @@ import { createLink, type Link } from "../link/mod.ts";
 import { loadDisk, loadMachineFacts } from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
 import { ManifestFolder } from "../manifests/mod.ts";
+import type { DevicePlugins } from "../plugins/mod.ts";
 import {
   buryPod,
   findMemoryDir,
@@ -39,6 +40,7 @@ import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
 import { statsRoutes } from "../stats/mod.ts";
 import type { Base } from "./base.ts";
 import { checkContext } from "./check_context.ts";
+import { createDevicePlugins } from "./device_plugins.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { NodeCare } from "./node_care.ts";
 import { createStats, localMetrics } from "./node_stats.ts";
@@ -88,17 +90,22 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   const parts: Parts = { synced: options.hub === "" };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
   const events = new EventReports(enqueue, node, clock);
-  const care = new NodeCare({
+  const plugins = createDevicePlugins(base, runtime, () => {
+    care.kick();
+    parts.pods?.devicesChanged();
+  });
+  const care: NodeCare = new NodeCare({
     ...base,
     runtime,
     enqueue,
     events,
     engine: () => engineOf(parts),
     onAddresses: () => parts.link?.kick(),
+    extended: () => plugins?.resources() ?? { capacity: {}, allocatable: {} },
   });
   if (runtime) {
     const report = podReports(enqueue, events);
-    parts.pods = await createPods(base, { runtime, parts, report, care });
+    parts.pods = await createPods(base, { runtime, parts, report, care, plugins });
   }
   const stats = createStats(base, runtime, parts.pods);
   const routes = statsRoutes(stats);
@@ -137,6 +144,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     }),
     ...care.services,
     ...(parts.pods ? [parts.pods] : []),
+    ...(plugins ? [plugins] : []),
     manifests(base, parts),
     functions,
     ...linked,
@@ -162,9 +170,15 @@ function engineOf(parts: Parts): string | undefined {
 
 async function createPods(
   base: Base,
-  around: { runtime: Runtime; parts: Parts; report: PodReports; care: NodeCare },
+  around: {
+    readonly runtime: Runtime;
+    readonly parts: Parts;
+    readonly report: PodReports;
+    readonly care: NodeCare;
+    readonly plugins: DevicePlugins | undefined;
+  },
 ): Promise<PodManager> {
-  const { runtime, parts, report, care } = around;
+  const { runtime, parts, report, care, plugins } = around;
   const { options, node, facts, log } = base;
   const stateDir = options["state-dir"];
   const memory = await findMemoryDir(options["memory-dir"], { node, stateDir });
@@ -180,7 +194,8 @@ async function createPods(
     hostIPs: () => options["node-ip"] ? [options["node-ip"]] : facts.addresses,
     synced: () => parts.synced,
     report,
-    onRuntime: () => care.onRuntime(),
+    onRuntime: () => care.kick(),
+    devices: plugins,
     config: {
       nodeName: node,
       stateDir,

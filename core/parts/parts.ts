@@ -100,6 +100,12 @@ export const AGENT_OPTIONS = {
     value: "PATH",
     fallback: [] as readonly string[],
   },
+  "device-plugins": {
+    help: "folder in which device plugins register; 'none' for no device plugins",
+    value: "DIR",
+    path: true,
+    fallback: "/var/lib/kubelet/device-plugins",
+  },
   "pod-cidr": {
     help: "range of pod addresses on this node",
     value: "CIDR",

@@ -1,4 +1,5 @@
 import { AppError } from "../base/mod.ts";
+import { CDI_FOLDERS, DEVICE_SLOTS, deviceSlot, KUBELET_SOCKET } from "./device_sockets.ts";
 import { CRI_HOST, RUNNER_HOST } from "./socket_hosts.ts";
 import type { AgentOptions, HubOptions, RunnerOptions } from "./parts.ts";
 
@@ -52,14 +53,15 @@ export function hubPermissions(options: HubOptions): Permissions {
 
 /**
  * What the agent may touch: its state folder, the log folder of pods, its tmpfs, the CRI and runner
- * sockets, its manifests, where hostPath volumes point, the hub, the hosts that modules come from
- * and the pods of this node.
+ * sockets, its manifests, where hostPath volumes point, the folder of device plugins, the hub, the
+ * hosts that modules come from and the pods of this node.
  */
 export function agentPermissions(options: AgentOptions): Permissions {
   const sockets = [
     ...(options["cri-socket"] === "none" ? [] : [options["cri-socket"]]),
     options["runner-socket"],
   ];
+  const plugins = options["device-plugins"] === "none" ? [] : [options["device-plugins"]];
   return {
     read: [
       options["state-dir"],
@@ -74,6 +76,8 @@ export function agentPermissions(options: AgentOptions): Permissions {
       "/etc/hosts",
       ...HOST_PATHS,
       ...options["host-paths"],
+      ...plugins,
+      ...(plugins.length > 0 ? CDI_FOLDERS : []),
     ],
     write: [
       options["state-dir"],
@@ -82,12 +86,17 @@ export function agentPermissions(options: AgentOptions): Permissions {
       ...sockets,
       XTABLES_LOCK,
       ...options["host-paths"],
+      ...plugins,
     ],
     net: [
       ...(options.hub === "" ? [] : [options.hub]),
       `127.0.0.1:${options["api-port"]}`,
       `127.0.0.1:${options["metrics-port"]}`,
       ...sockets.map((path) => `unix:${path}`),
+      ...plugins.flatMap((folder) => [
+        `unix:${folder}/${KUBELET_SOCKET}`,
+        ...DEVICE_SLOTS.map((slot) => `unix:${deviceSlot(folder, slot)}`),
+      ]),
       `${CRI_HOST}:80`,
       `${RUNNER_HOST}:80`,
       ...options["function-hosts"],

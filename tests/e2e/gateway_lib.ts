@@ -161,6 +161,7 @@ export class Site implements AsyncDisposable {
       ...[`--cri-socket=${options.cri ?? "none"}`, `--pod-logs=${root}/logs`],
       ...[`--runner-socket=${root}/runner/control.sock`],
       ...(this.#memory === undefined ? [] : [`--memory-dir=${this.#memory}`]),
+      "--device-plugins=none",
       ...[`--manifests=${root}/manifests`, `--function-files=${root}/functions`],
       ...[`--api-port=${this.port(`${name}-api`)}`],
       ...[`--metrics-port=${this.port(`${name}-metrics`)}`],

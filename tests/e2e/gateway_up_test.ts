@@ -34,7 +34,7 @@ async function up(site: Site, containerd: Containerd, ...flags: string[]) {
   const process = site.start("up", [
     ...[Deno.execPath(), "task", "up", `--state-dir=${site.folder}/state`, `--name=${NODE}`],
     ...[`--cri-socket=${containerd.socket}`, `--pod-cidr=${containerd.subnet}`],
-    ...[`--pod-logs=${site.folder}/logs`, ...flags],
+    ...[`--pod-logs=${site.folder}/logs`, "--device-plugins=none", ...flags],
   ]);
   const kubeconfig = (await process.prints(/KUBECONFIG=(\S+)/, 60))[1] ?? "";
   const gateway = (await process.prints(/curl (http:\S+)\/default\/hello/))[1] ?? "";

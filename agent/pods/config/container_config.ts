@@ -1,6 +1,7 @@
 import type { Container, Pod } from "../../../core/api/mod.ts";
 import type { Bytes } from "../../../core/base/mod.ts";
 import { type ContainerConfig, LABEL, type Mount } from "../../runtimes/mod.ts";
+import type { DeviceGrant } from "../devices.ts";
 import { expandVariables } from "./expand.ts";
 import type { PodPaths } from "../paths.ts";
 import { cgroupNumbers } from "../policy/resources.ts";
@@ -20,6 +21,8 @@ export function containerConfig(
     readonly image: string;
     readonly env: ReadonlyMap<string, string>;
     readonly mounts: readonly Mount[];
+    /** What its devices bring; the container's own word wins. */
+    readonly grant?: DeviceGrant | undefined;
     readonly paths: PodPaths;
     readonly nodeName: string;
     readonly memoryCapacity: Bytes;
@@ -30,7 +33,7 @@ export function containerConfig(
     readonly seccompDir?: string | undefined;
   },
 ): ContainerConfig {
-  const { pod, container, attempt, env, paths } = input;
+  const { pod, container, attempt, env, paths, mounts, grant } = input;
   const expand = (text: string): string => expandVariables(text, env);
   return {
     name: container.name,
@@ -40,11 +43,21 @@ export function containerConfig(
     command: (container.command ?? []).map(expand),
     args: (container.args ?? []).map(expand),
     workingDir: container.workingDir ?? "",
-    env: [...env].map(([name, value]) => ({ name, value })),
-    mounts: input.mounts,
-    devices: [],
+    env: [...new Map([...Object.entries(grant?.env ?? {}), ...env])]
+      .map(([name, value]) => ({ name, value })),
+    mounts: [
+      ...(grant?.mounts ?? []).filter((one) =>
+        !mounts.some(({ containerPath }) => containerPath === one.containerPath)
+      ),
+      ...mounts,
+    ],
+    devices: grant?.devices ?? [],
+    ...(grant?.cdiDevices.length ? { cdiDevices: grant.cdiDevices } : {}),
     labels: { ...podLabels(pod, input.nodeName), [LABEL.containerName]: container.name },
-    annotations: { "io.kubernetes.container.restartCount": String(attempt) },
+    annotations: {
+      ...grant?.annotations,
+      "io.kubernetes.container.restartCount": String(attempt),
+    },
     logPath: paths.logPath(container.name, attempt),
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,

@@ -1,7 +1,7 @@
 import type { Pod } from "../../../core/api/mod.ts";
 import { type Ms, ms, seconds } from "../../../core/base/mod.ts";
 import { advance } from "./decide_run.ts";
-import { type Draft, finishPlan, note } from "./draft.ts";
+import { type Draft, finishPlan, note, tellOnce } from "./draft.ts";
 import { endingFrom, planEnding } from "./ending.ts";
 import { checkFinish, finishPod, isTerminal, reject, rest, showAll } from "./finish.ts";
 import { learn } from "./learn.ts";
@@ -32,11 +32,8 @@ export function decide(
   if (!draft.memory.finish) checkFinish(draft);
   if (!draft.memory.finish) {
     if (refuse(draft)) return finishPlan(draft);
+    if (awaitOthers(draft)) return finishPlan(draft);
     if (reject(draft)) return rest(draft);
-    if (env.predecessor && view.sandboxes.length === 0) {
-      waitAll(draft, "ContainerCreating", "the pod that had this name before has not ended yet");
-      return finishPlan(draft);
-    }
     advance(draft);
   }
   const { finish } = draft.memory;
@@ -127,6 +124,23 @@ function refuse(draft: Draft): boolean {
     draft.events.push({ type: "Warning", reason: "UnsupportedField", message });
   }
   waitAll(draft, "UnsupportedField", message);
+  return true;
+}
+
+/** Holds a pod back that is new here, until an older one has ended or somebody has what it asks for. */
+function awaitOthers(draft: Draft): boolean {
+  const { env: { predecessor, waits }, view } = draft;
+  if (view.sandboxes.length > 0) return false;
+  if (predecessor) {
+    waitAll(draft, "ContainerCreating", "the pod that had this name before has not ended yet");
+    return true;
+  }
+  if (!waits) return false;
+  const { message, tell } = waits;
+  if (tell) {
+    tellOnce(draft, `waits:${message}`, { type: "Warning", reason: "DevicesUnavailable", message });
+  }
+  waitAll(draft, "ContainerCreating", message);
   return true;
 }
 

@@ -127,6 +127,8 @@ export interface PodEnv {
   readonly predecessor: boolean;
   /** What admission says of the pod; read only while the memory does not say `admitted`. */
   readonly rejection?: Rejection;
+  /** What a pod that is new here waits for before it is let in; `tell` makes an Event of it. */
+  readonly waits?: { readonly message: string; readonly tell?: true };
   /** The node wants this pod to end. */
   readonly terminate?: Termination;
   /** Why the node cannot give the pod the resources that its spec wants by now. */

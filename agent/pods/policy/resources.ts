@@ -39,7 +39,8 @@ export function resizeNumbers(
 
 function oomScore(pod: Pod, container: Container, capacity: Bytes): number {
   const qos = qosClass(pod.spec);
-  if (qos === "Guaranteed") return -997;
+  const critical = pod.spec.priorityClassName === "system-node-critical";
+  if (critical || qos === "Guaranteed") return -997;
   if (qos === "BestEffort") return 1000;
   const request = requestOf(container, "memory") ?? 0;
   const score = 1000 - Math.floor((1000 * request) / Math.max(1, capacity));

@@ -35,6 +35,9 @@ Deno.test("resolveSubPath() stays below the volume, through links as well", () =
     assert.equal(await resolveSubPath(root, "fine"), `${root}/in`);
     assert.equal(await resolveSubPath(root, "new/er"), `${root}/new/er`);
     assert.ok((await Deno.stat(`${root}/new/er`)).isDirectory);
+    await Deno.chmod(root, 0o2777);
+    await resolveSubPath(root, "open/deep");
+    assert.equal(((await Deno.stat(`${root}/open/deep`)).mode ?? 0) & 0o7777, 0o2777);
     for (
       const bad of ["../secret", "/etc", "out", "out/x", "up", "in/../../secret", "dangling/x"]
     ) {

@@ -28,19 +28,18 @@ export async function ensureHostPath(path: string, type: string | undefined): Pr
     if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
     // What it says holds in any case: the runtime makes what is missing.
     if (type === "DirectoryOrCreate") return;
-    throw mayNotLook(path, `check type ${type}`, cause);
+    throw mayNotLook(path, `check type ${type}`);
   }
 }
 
 /** The refusal of a path of the host that the agent was not given. */
-export function mayNotLook(path: string, why: string, cause?: unknown): AppError {
+export function mayNotLook(path: string, why: string): AppError {
   const advice = SPECIAL.test(path)
     ? `bind /${path.split("/")[1]} to ${HOST_VIEW}/${path.split("/")[1]}`
     : `start the agent with --host-paths=${path} (or a folder above it)`;
   return new AppError(
     "Forbidden",
     `hostPath ${path}: the agent may not look there to ${why}: ${advice}, or leave the type out`,
-    { cause },
   );
 }
 

@@ -41,7 +41,6 @@ export async function ensureVolumes(
       throw new AppError(
         cause instanceof AppError ? cause.code : "InternalError",
         `MountVolume.SetUp failed for volume "${volume.name}" : ${text}`,
-        { cause },
       );
     }
   }
@@ -165,7 +164,7 @@ async function subPathOf(volume: Volume, root: string, subPath: string): Promise
     return await resolveSubPath(root, subPath);
   } catch (error) {
     if (!volume.hostPath || !(error instanceof Deno.errors.NotCapable)) throw error;
-    throw mayNotLook(root, `follow subPath ${JSON.stringify(subPath)}`, error);
+    throw mayNotLook(root, `follow subPath ${JSON.stringify(subPath)}`);
   }
 }
 

@@ -2,7 +2,9 @@
  * The unit tests of core and agent and the simulation in one process, for a machine on which starting
  * Deno and loading modules is what takes time. Properties are tried for a second each.
  */
+import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runSeed } from "../sim/run.ts";
 
 fc.configureGlobal({ numRuns: 3, interruptAfterTimeLimit: 1000, markInterruptAsFailure: false });
 
@@ -28,7 +30,15 @@ async function testFiles(folder: string): Promise<string[]> {
   return found;
 }
 
-const folders = ["core/", "agent/", "tests/golden/", "tests/sim/"];
+const folders = ["core/", "agent/", "tests/golden/"];
 for (const file of (await Promise.all(folders.map(testFiles))).flat().sort()) {
   if (!APART.some((start) => file.startsWith(start))) await import(new URL(file, ROOT).href);
+}
+
+for (const seed of [1, 2, 3]) {
+  Deno.test(`the simulation lives the life ${seed}`, async () => {
+    const { broken, convergedAfter } = await runSeed(seed);
+    assert.equal(broken?.message, undefined);
+    assert.ok(convergedAfter !== undefined);
+  });
 }

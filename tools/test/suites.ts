@@ -22,6 +22,8 @@ const MINUTE = 60;
  * A test file that no suite covers is a failure (see `coverage.ts`).
  */
 export const SUITES: readonly Suite[] = [
+  // Emulated, so it takes longest: the others run beside it.
+  suite("arm64", ["tests/arm64"], 20 * MINUTE),
   suite("unit-core", ["core"], 5 * MINUTE),
   suite("unit-agent", ["agent", "tests/golden"], 5 * MINUTE),
   suite("unit-cloud", ["cloud"], 5 * MINUTE),
@@ -39,7 +41,6 @@ export const SUITES: readonly Suite[] = [
     ],
   }),
   suite("compat", ["tests/compat"], 10 * MINUTE, { needs: ["kubectl"] }),
-  suite("arm64", ["tests/arm64"], 15 * MINUTE, { alone: true }),
   suite("e2e", ["tests/e2e"], 30 * MINUTE, { needs: ["kubectl", "libwasmtime"], alone: true }),
 ];
 

@@ -188,6 +188,41 @@ Deno.test({
         assert.deepEqual(await leaks(`${site.folder}/${NODE}/agent`), []);
       });
 
+      await step("hostPaths without a look are made, others say what to allow", async () => {
+        const path = (name: string): string =>
+          `${site.folder}/${name}/deep`;
+        const pod = shellPod("host", "touch /made/x /untyped/x && sleep 1000", {
+          volumes: [
+            { name: "made", hostPath: { path: path("made"), type: "DirectoryOrCreate" } },
+            { name: "untyped", hostPath: { path: path("untyped") } },
+          ],
+        });
+        pod["spec"].containers[0].volumeMounts = ["made", "untyped"].map((name) => ({
+          name,
+          mountPath: `/${name}`,
+        }));
+        await site.apply(hub.kubeconfig, pod);
+        await readyPod(api, "host");
+        for (const name of ["made", "untyped"]) {
+          await until("it has written", () =>
+            Deno.stat(`${path(name)}/x`).catch(() =>
+              undefined
+            ));
+        }
+        await site.apply(
+          hub.kubeconfig,
+          shellPod("look", "true", {
+            volumes: [{ name: "v", hostPath: { path: site.folder, type: "Directory" } }],
+          }),
+        );
+        const text = `start the agent with --host-paths=${site.folder}`;
+        await until(
+          "the Event is there",
+          async () =>
+            (await site.kubectl(hub.kubeconfig, ["get", "events"])).includes(text),
+        );
+      });
+
       await step(
         "what the node cannot do is refused, with the field in condition and Event",
         async () => {

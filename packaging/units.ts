@@ -61,6 +61,11 @@ const AGENT_SERVICE = [
   "DevicePolicy=closed",
   "# hostPath volumes may ask what a device is, and Deno looks at nothing below /dev or /sys.",
   `BindReadOnlyPaths=/dev:${HOST_VIEW}/dev /sys:${HOST_VIEW}/sys`,
+  "# How many processes there are and may be, for eviction.",
+  `BindReadOnlyPaths=${
+    ["/proc/loadavg", "/proc/sys/kernel/pid_max"].map((path) => `${path}:${HOST_VIEW}${path}`)
+      .join(" ")
+  }`,
   "# The second is where device plugins register.",
   "StateDirectory=skerry/agent kubelet/device-plugins",
   "StateDirectoryMode=0750",

@@ -16,6 +16,7 @@ import type { PodDevices } from "./devices.ts";
 import type { DownwardFacts } from "./config/field_ref.ts";
 import type { ImageKeeper } from "./image_keeper.ts";
 import { pullPolicy } from "./policy/pull_policy.ts";
+import { removeLogFiles } from "./logs/log_files.ts";
 import type { PodConfig } from "./options.ts";
 import { ensureOwnFiles } from "./config/own_files.ts";
 import type { PodPaths } from "./paths.ts";
@@ -182,6 +183,9 @@ export class Actor {
         );
         if (action.logPath) await this.#removeLog(action.logPath, context);
         return true;
+      case "release":
+        await this.#release(context.uid);
+        return true;
       case "clean":
         await this.#clean(context);
         return true;
@@ -328,7 +332,16 @@ export class Actor {
     const path = logPath.startsWith("/")
       ? logPath
       : `${this.#options.paths.logs(context)}/${logPath}`;
-    if (path.startsWith(`${this.#options.paths.logs(context)}/`)) await removeTree(path);
+    if (path.startsWith(`${this.#options.paths.logs(context)}/`)) await removeLogFiles(path);
+  }
+
+  async #release(uid: string): Promise<void> {
+    const { paths } = this.#options;
+    const memory = paths.memoryPod(uid);
+    await Promise.all([
+      removeTree(`${paths.pod(uid)}/volumes`),
+      memory ? removeTree(memory) : undefined,
+    ]);
   }
 
   async #clean(context: ActContext): Promise<void> {

@@ -18,6 +18,8 @@ import { ImageKeeper } from "./image_keeper.ts";
 import { Listeners } from "./listeners.ts";
 import { chooseRun } from "./logs/choose_run.ts";
 import { readLog } from "./logs/read_log.ts";
+import type { RunningLog } from "./logs/rotate.ts";
+import { runningLogs } from "./logs/running_logs.ts";
 import { containerMemory, type PodMemory } from "./policy/memory.ts";
 import { Observer } from "./observer.ts";
 import type { PodManagerOptions } from "./options.ts";
@@ -153,6 +155,24 @@ export class PodManager implements Service {
           if (!now || now.gone) fn();
         }),
     };
+  }
+
+  /** The pods that were let in and have not ended. */
+  active(): Pod[] {
+    return this.#records.admitted("");
+  }
+
+  /** UIDs of the pods that have ended, and whose objects are still there. */
+  endedUids(): Set<string> {
+    const over = this.#records.memories().filter(({ phase, gone }) =>
+      !gone && (phase === "Succeeded" || phase === "Failed")
+    );
+    return new Set(over.map(({ uid }) => uid));
+  }
+
+  /** The logs that containers write to now. */
+  runningLogs(): RunningLog[] {
+    return runningLogs(this.#records.memories(), this.#paths);
   }
 
   /** See {@linkcode Service}. Ready when all pods are known and the first looks have begun. */

@@ -7,6 +7,9 @@ export {
   type PodManagerOptions,
   type PodReports,
 } from "./options.ts";
+export { logUsage } from "./logs/log_usage.ts";
+export { logRotation } from "./logs/rotate.ts";
+export { admit } from "./policy/admission.ts";
 export { decide } from "./policy/decide.ts";
 export type {
   NodePolicy,
@@ -16,6 +19,8 @@ export type {
   Rejection,
   Termination,
 } from "./policy/plan.ts";
+export { isCritical, type IsOwn, priorityOf } from "./policy/priority.ts";
+export { taintEndsAt } from "./policy/taint_eviction.ts";
 export { POD_FIELDS, type Rule } from "./policy/support_table.ts";
 export { refusals, refusalText } from "./policy/support.ts";
 export type { StreamTarget } from "./stream_target.ts";

@@ -1,15 +1,35 @@
-import type { Service } from "../../core/base/mod.ts";
-import { bytes, errorText } from "../../core/base/mod.ts";
-import { VERSION } from "../../core/parts/mod.ts";
-import { type ExtendedResources, loadDisk, NodeStatus, type RuntimeState } from "../node/mod.ts";
+import { type Pod, quantityToUnits } from "../../core/api/mod.ts";
+import { AppError, bytes, errorText, type Service } from "../../core/base/mod.ts";
+import { type AgentOptions, HOST_VIEW, VERSION } from "../../core/parts/mod.ts";
+import {
+  amountOf,
+  Eviction,
+  measurePods,
+  observeMachine,
+  parseThresholds,
+  type Threshold,
+} from "../eviction/mod.ts";
+import { Collector, ImageDisk } from "../images/mod.ts";
+import { isFromManifest } from "../manifests/mod.ts";
+import {
+  type Disk,
+  type ExtendedResources,
+  loadDisk,
+  type NodeInputs,
+  NodeStatus,
+  type RuntimeState,
+} from "../node/mod.ts";
+import { type IsOwn, logRotation, type NodeVerdicts, type PodManager } from "../pods/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import type { Base } from "./base.ts";
 import { type Enqueue, type EventReports, nodeIntent } from "./reports.ts";
+import { Verdicts } from "./verdicts.ts";
 
 /** Options of {@linkcode NodeCare}. */
 export interface NodeCareOptions extends Base {
   /** Absent where the node runs functions only. */
   readonly runtime: Runtime | undefined;
+  readonly pods: () => PodManager | undefined;
   readonly enqueue: Enqueue;
   readonly events: EventReports;
   /** Version of the engine of the runner, when one answers. */
@@ -19,19 +39,43 @@ export interface NodeCareOptions extends Base {
   readonly extended: () => ExtendedResources;
 }
 
-/** What the agent does for the node as a whole. */
+/** What there is where the node has a container runtime. */
+interface PodCare {
+  readonly eviction: Eviction;
+  readonly verdicts: Verdicts;
+  readonly collector: Collector;
+  readonly rotation: readonly Service[];
+}
+
+/**
+ * What the agent does for the node as a whole: says how it stands, decides which pods it takes and
+ * which end, and keeps its disks from filling up.
+ */
 export class NodeCare {
   readonly #options: NodeCareOptions;
+  readonly #thresholds: readonly Threshold[];
   readonly #status: NodeStatus;
+  readonly #pods: PodCare | undefined;
 
+  /** @throws {AppError} BadRequest naming an option that cannot be read */
   constructor(options: NodeCareOptions) {
     this.#options = options;
+    const given = options.options;
+    this.#thresholds = parseThresholds(given["eviction-hard"], given["eviction-minimum-reclaim"]);
     this.#status = this.#createStatus();
+    this.#pods = options.runtime && this.#createPodCare(options.runtime);
   }
 
-  /** In the order to start them. */
-  get services(): Service[] {
-    return [this.#status];
+  /** Those to start before the pods: they know the node before they are asked about it. */
+  services(): Service[] {
+    const { collector, verdicts, eviction, rotation } = this.#pods ?? {};
+    return [this.#status, collector, verdicts, eviction, ...rotation ?? []]
+      .filter((one) => one !== undefined);
+  }
+
+  /** What the node says of its pods. */
+  get verdicts(): NodeVerdicts | undefined {
+    return this.#pods?.verdicts;
   }
 
   /** The container runtime, or a device, has come, gone or come back. */
@@ -54,16 +98,111 @@ export class NodeCare {
         ...(runtime ? { runtime: (signal: AbortSignal) => probeRuntime(runtime, signal) } : {}),
         engine: () => Promise.resolve(engine()),
         disk: () => loadDisk(options["state-dir"]),
-        rest: () => ({
+        rest: (disk) => ({
           extended: extended(),
-          images: [],
-          kept: { memory: bytes(0), disk: bytes(0) },
-          pressures: new Set(),
+          images: this.#pods?.collector.images ?? [],
+          kept: this.#kept(disk),
+          pressures: this.#pods?.eviction.pressures ?? new Set(),
         }),
       },
       report: (tx, object) => enqueue(tx, nodeIntent(object)),
       event: (tx, event) => events.node(tx, event),
     });
+  }
+
+  /** What eviction keeps free is nothing that pods can ask for. */
+  #kept(disk: Disk | undefined): NodeInputs["kept"] {
+    const level = (signal: string): Threshold["below"] =>
+      this.#thresholds.find((one) => one.signal === signal)?.below ?? { amount: 0 };
+    return {
+      memory: bytes(amountOf(level("memory.available"), this.#options.facts.memory)),
+      disk: bytes(amountOf(level("nodefs.available"), disk?.size ?? 0)),
+    };
+  }
+
+  #createPodCare(runtime: Runtime): PodCare {
+    const { options, events, store, pods } = this.#options;
+    const active = (): readonly Pod[] => pods()?.active() ?? [];
+    const look = (uid: string): void => pods()?.look(uid);
+    const podEvent = (pod: Pod, event: Parameters<EventReports["pod"]>[2]): void =>
+      store.transact((tx) => events.pod(tx, pod, event));
+    const nodeEvent = (event: Parameters<EventReports["node"]>[1]): void =>
+      store.transact((tx) => events.node(tx, event));
+    const isOwn: IsOwn = (pod) => store.transact((tx) => isFromManifest(tx, pod));
+    const stateDir = options["state-dir"];
+    const imageDisk = new ImageDisk({ ...this.#options, runtime, stateDir });
+    const collector = new Collector({
+      ...this.#options,
+      runtime,
+      disk: (signal) => imageDisk.load(signal),
+      wanted: () => imagesOf(active()),
+      ended: () => pods()?.endedUids() ?? new Set(),
+      event: nodeEvent,
+    });
+    const eviction = new Eviction({
+      ...this.#options,
+      thresholds: this.#thresholds,
+      observe: async (signal) => {
+        const disks = { node: await loadDisk(stateDir), images: await imageDisk.load(signal) };
+        return await observeMachine(disks, HOST_VIEW);
+      },
+      imagesApart: () => imageDisk.apart,
+      active,
+      isOwn,
+      measure: async (some, how) => {
+        const paths = pods()?.paths;
+        return paths ? await measurePods({ runtime, paths }, some, how) : new Map();
+      },
+      reclaim: (signal) => collector.reclaim(signal),
+      ended: ({ metadata }) => look(metadata.uid ?? ""),
+      changed: () => this.#status.kick(),
+      podEvent,
+      nodeEvent,
+    });
+    const verdicts = new Verdicts({
+      ...this.#options,
+      isOwn,
+      pressures: () => eviction.pressures,
+      evicted: (uid) => eviction.terminate(uid),
+      active,
+      look,
+      podEvent,
+    });
+    return { eviction, verdicts, collector, rotation: this.#createRotation(runtime) };
+  }
+
+  #createRotation(runtime: Runtime): Service[] {
+    const { options, pods } = this.#options;
+    const maxSize = quantityOption(options, "container-log-max-size");
+    const maxFiles = options["container-log-max-files"];
+    if (maxFiles < 2) {
+      throw new AppError("BadRequest", `--container-log-max-files: must be 2 or more: ${maxFiles}`);
+    }
+    if (maxSize < 0) return [];
+    return [logRotation({
+      ...this.#options,
+      running: () => pods()?.runningLogs() ?? [],
+      reopen: (id, signal) => runtime.reopenLog(id, signal),
+      maxSize: bytes(maxSize),
+      maxFiles,
+    })];
+  }
+}
+
+/** The images that pods name. */
+function imagesOf(pods: readonly Pod[]): Set<string> {
+  return new Set(
+    pods.flatMap(({ spec }) => [...spec.containers, ...spec.initContainers ?? []])
+      .map(({ image }) => image),
+  );
+}
+
+/** @throws {AppError} BadRequest naming the option that is no quantity */
+function quantityOption(options: AgentOptions, name: "container-log-max-size"): number {
+  try {
+    return quantityToUnits(options[name]);
+  } catch (cause) {
+    throw new AppError("BadRequest", `--${name}: ${errorText(cause)}`, { cause });
   }
 }
 

@@ -97,6 +97,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   const care: NodeCare = new NodeCare({
     ...base,
     runtime,
+    pods: () => parts.pods,
     enqueue,
     events,
     engine: () => engineOf(parts),
@@ -142,7 +143,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       }))],
       resources: localMetrics(base, stats),
     }),
-    ...care.services,
+    ...care.services(),
     ...(parts.pods ? [parts.pods] : []),
     ...(plugins ? [plugins] : []),
     manifests(base, parts),
@@ -196,6 +197,7 @@ async function createPods(
     report,
     onRuntime: () => care.kick(),
     devices: plugins,
+    ...(care.verdicts ? { verdicts: care.verdicts } : {}),
     config: {
       nodeName: node,
       stateDir,

@@ -227,6 +227,21 @@ export interface ImageInfo {
   /** Numeric user of the image, when it has one. */
   readonly uid?: number;
   readonly username?: string;
+  /** The runtime needs it for itself. */
+  readonly pinned?: boolean;
+}
+
+/** What a runtime says of its set-up; what it does not say is absent. */
+export interface RuntimeDetails {
+  readonly sandboxImage?: string;
+  readonly cni?: {
+    readonly configDir: string;
+    readonly binDirs: readonly string[];
+    /** Names of the programs that the loaded networks need in {@linkcode binDirs}. */
+    readonly plugins: readonly string[];
+    /** Why no network could be loaded. */
+    readonly problem?: string;
+  };
 }
 
 /** How much a container runtime streams: URL of its streaming server (CRI `Exec`, `Attach`, `PortForward`). */
@@ -320,6 +335,8 @@ export interface ImageFilesystem {
 export interface Runtime extends AsyncDisposable {
   info(signal: AbortSignal): Promise<RuntimeInfo>;
   conditions(signal: AbortSignal): Promise<RuntimeCondition[]>;
+  /** For people and for what has to know the runtime's own images. */
+  details(signal: AbortSignal): Promise<RuntimeDetails>;
   /** Everything that carries a pod UID label, or only the pod with `podUid`. */
   observe(signal: AbortSignal, podUid?: string): Promise<Observation>;
   /** Hints; ends when `signal` aborts; survives the runtime's own restart. Emits an event without podUid after each reconnect. */
@@ -327,6 +344,8 @@ export interface Runtime extends AsyncDisposable {
 
   imageStatus(image: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
   images(signal: AbortSignal): Promise<ImageInfo[]>;
+  /** Ids, digests and names of the images that containers were made from, whoever made them. */
+  imagesInUse(signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** Returns the reference to create containers with. */
   pullImage(image: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string>;
   removeImage(image: string, signal: AbortSignal): Promise<void>;

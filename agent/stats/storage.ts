@@ -1,14 +1,7 @@
-import {
-  type Bytes,
-  bytes,
-  type Clock,
-  isAppError,
-  seconds,
-  SharedRead,
-} from "../../core/base/mod.ts";
+import { type Bytes, type Clock, isAppError, seconds, SharedRead } from "../../core/base/mod.ts";
 import type { Pod } from "../../core/api/mod.ts";
 import type { Disk } from "../node/mod.ts";
-import { type PodPaths, type VolumeUsage, volumeUsage } from "../pods/mod.ts";
+import { logUsage, type PodPaths, type VolumeUsage, volumeUsage } from "../pods/mod.ts";
 import type { ImageFilesystem, Runtime } from "../runtimes/mod.ts";
 
 /** Files and folders, counted. */
@@ -104,44 +97,4 @@ async function readPod(paths: PodPaths, pod: Pod, signal: AbortSignal): Promise<
     if (!isAppError(error)) throw error;
     return { volumes: [], logs: new Map() };
   }
-}
-
-async function logUsage(paths: PodPaths, pod: Pod): Promise<Map<string, TreeUsage>> {
-  const { name, namespace = "default", uid = "" } = pod.metadata;
-  const root = paths.logs({ namespace, name, uid });
-  const out = new Map<string, TreeUsage>();
-  for (const container of await list(root)) {
-    const folder = `${root}/${container}`;
-    let used = 0;
-    const files = await list(folder);
-    for (const file of files) used += await sizeOf(`${folder}/${file}`);
-    out.set(container, { used: bytes(used), inodes: files.length });
-  }
-  return out;
-}
-
-/** Names in a folder; none when it is absent. */
-async function list(folder: string): Promise<string[]> {
-  try {
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(folder)) names.push(name);
-    return names;
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await Deno.lstat(path)).size;
-  } catch (error) {
-    if (isGone(error)) return 0;
-    throw error;
-  }
-}
-
-/** Rotation and the end of a pod remove what is being counted. */
-function isGone(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }

@@ -89,6 +89,27 @@ export const AGENT_OPTIONS = {
     path: true,
     fallback: "/var/log/pods",
   },
+  "container-log-max-size": {
+    help: "a container's log is rotated when it is this large; negative for never",
+    value: "QUANTITY",
+    fallback: "10Mi",
+  },
+  "container-log-max-files": {
+    help: "files kept of one container's log, at least 2",
+    value: "COUNT",
+    fallback: 5,
+  },
+  "eviction-hard": {
+    help: "pods are evicted when less than this is left, as the kubelet's option of that name",
+    value: "SIGNAL<AMOUNT,...",
+    fallback: "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%," +
+      "imagefs.available<15%,imagefs.inodesFree<5%",
+  },
+  "eviction-minimum-reclaim": {
+    help: "so much more must be left before an eviction was enough",
+    value: "SIGNAL=AMOUNT,...",
+    fallback: "",
+  },
   "memory-dir": {
     help: "folder on a tmpfs, for secrets and memory volumes of pods",
     value: "DIR",

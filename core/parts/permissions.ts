@@ -31,7 +31,10 @@ const HOST_PATHS = [
   ...["/etc/cni", XTABLES_LOCK],
 ];
 
-/** Where the host's `/dev` and `/sys` can be looked at; see {@linkcode agentPermissions}. */
+/**
+ * Where the host's `/dev` and `/sys`, and two files of `/proc`, can be looked at; see
+ * {@linkcode agentPermissions}.
+ */
 export const HOST_VIEW = "/run/skerry/host";
 
 /** What the hub may touch: its state folder and its listeners. */

@@ -14,13 +14,15 @@ export function splitPath(path: string): { folder: string; log: string } {
   return { folder: path.slice(0, at), log: path.slice(at + 1) };
 }
 
-/** The names in a folder; none when it is gone. */
+/** The names in a folder; none when it is gone, or is a file. */
 export async function namesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name } of Deno.readDir(folder)) names.push(name);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const gone = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (!gone) throw error;
   }
   return names;
 }

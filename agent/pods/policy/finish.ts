@@ -60,9 +60,9 @@ export function rest(draft: Draft): Plan {
   const live = stopEverything(draft, memory.finish ?? { deadline: ms(now + memory.grace) });
   showAll(draft);
   if (!live) {
-    for (const { id, ready } of draft.view.sandboxes) {
-      if (ready) draft.actions.push({ type: "stop-sandbox", sandboxId: id });
-    }
+    const ready = draft.view.sandboxes.filter((one) => one.ready);
+    for (const { id } of ready) draft.actions.push({ type: "stop-sandbox", sandboxId: id });
+    if (ready.length === 0 && !memory.released) draft.actions.push({ type: "release" });
   }
   const plan = finishPlan(draft);
   const known = live || Object.values(plan.memory.containers).some((one) => one.exit ?? one.last);

@@ -120,6 +120,8 @@ export interface PodMemory {
   readonly ending?: { readonly since: Ms; readonly deadline: Ms; readonly grace?: Ms };
   /** Volumes and logs are removed. */
   readonly cleaned?: true;
+  /** The pod has ended, and its volumes are removed. */
+  readonly released?: true;
   /** Everything is stopped and cleaned, and the end was reported. */
   readonly gone?: true;
   /** Events that were emitted once and must not be again. */

@@ -15,6 +15,7 @@ const SOFT = ms(500);
 /** Remembers that an action did what it should. */
 export function recordDone(memory: PodMemory, action: Action): PodMemory {
   if (action.type === "clean") return { ...memory, cleaned: true };
+  if (action.type === "release") return { ...memory, released: true };
   if (action.type === "resize") {
     const part = containerMemory(memory, action.container) ?? FIRST_RUN;
     const { resizeFailure: _, ...rest } = part;

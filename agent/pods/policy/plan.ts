@@ -181,6 +181,8 @@ export type Action =
   | { readonly type: "stop-sandbox"; readonly sandboxId: string }
   | { readonly type: "remove-sandbox"; readonly sandboxId: string }
   | { readonly type: "remove-container"; readonly containerId: string; readonly logPath?: string }
+  /** Removes the volumes of a pod that has ended: its logs stay as long as its object. */
+  | { readonly type: "release" }
   /** Removes volumes and logs of the pod. */
   | { readonly type: "clean" };
 

@@ -11,7 +11,7 @@ import {
 import { openSqliteStore, type SqliteStore } from "../../../core/store/mod.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
 import { PodManager } from "../manager.ts";
-import type { PodConfig } from "../options.ts";
+import type { NodeVerdicts, PodConfig } from "../options.ts";
 import type { PodEvent } from "../policy/plan.ts";
 
 /** The node of tests. */
@@ -54,6 +54,7 @@ export interface BenchOptions {
   readonly clock?: Clock;
   readonly config?: Partial<PodConfig>;
   readonly log?: Logger;
+  readonly verdicts?: NodeVerdicts;
   /** Longest wait of `until`, in milliseconds of real time. @default {10000} */
   readonly limit?: number;
 }
@@ -132,6 +133,7 @@ class Bench implements PodBench {
       },
       hostIPs: () => ["192.0.2.1"],
       synced: () => this.synced,
+      ...(this.options.verdicts ? { verdicts: this.options.verdicts } : {}),
       report: {
         status: () => {},
         event: (_, pod, event) => void this.events.push({ uid: pod.metadata.uid ?? "", event }),

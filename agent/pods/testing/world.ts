@@ -236,6 +236,9 @@ export class World {
         assert.ok(!this.#running().some((one) => one.id === action.containerId));
         this.containers = this.containers.filter((one) => one.id !== action.containerId);
         break;
+      case "release":
+        assert.equal(this.#running().length, 0, "took the volumes of a container that runs");
+        break;
       case "clean":
         break;
     }

@@ -17,6 +17,8 @@ export interface VolumeUsage {
 }
 
 const BLOCK = 512;
+/** A tree of more entries than this counts as what was found until then: counting takes its time. */
+const MOST = 100_000;
 /** Entries between two looks at the signal, so that a huge tree does not hold the process. */
 const STRIDE = 256;
 
@@ -55,6 +57,7 @@ async function treeUsage(
   for (let dir = folders.pop(); dir !== undefined; dir = folders.pop()) {
     try {
       for await (const entry of Deno.readDir(dir)) {
+        if (inodes >= MOST) return { used: bytes(blocks * BLOCK), inodes };
         if (inodes++ % STRIDE === 0) signal.throwIfAborted();
         const path = `${dir}/${entry.name}`;
         blocks += (await lstat(path))?.blocks ?? 0;

@@ -16,6 +16,7 @@ import type {
   Observation,
   Runtime,
   RuntimeCondition,
+  RuntimeDetails,
   RuntimeEvent,
   RuntimeInfo,
   SandboxConfig,
@@ -23,7 +24,13 @@ import type {
   Usage,
 } from "../runtime.ts";
 import { type Call, callsOn, WORK_TIMEOUT } from "./calls.ts";
-import { toContainerConfig, toResources, toSandboxConfig } from "./convert.ts";
+import {
+  IMAGE_NAME_ANNOTATION,
+  toContainerConfig,
+  toResources,
+  toSandboxConfig,
+} from "./convert.ts";
+import { parseDetails } from "./details.ts";
 import { CriEvents } from "./events.ts";
 import { usesSystemd } from "./cgroup_driver.ts";
 import { RuntimeService } from "./gen/runtime_pb.ts";
@@ -116,6 +123,10 @@ class CriRuntime implements Runtime {
     }));
   }
 
+  async details(signal: AbortSignal): Promise<RuntimeDetails> {
+    return parseDetails((await this.#call(rpc.status, { verbose: true }, signal)).info);
+  }
+
   observe(signal: AbortSignal, podUid?: string): Promise<Observation> {
     return this.#observer.observe(signal, podUid);
   }
@@ -144,6 +155,18 @@ class CriRuntime implements Runtime {
 
   images(signal: AbortSignal): Promise<ImageInfo[]> {
     return this.#images.list(signal);
+  }
+
+  async imagesInUse(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    // Without our own label: a kubelet beside this agent has containers as well.
+    const { containers } = await this.#call(rpc.listContainers, {}, signal);
+    return new Set(
+      containers.flatMap(({ image, imageRef, annotations }) => [
+        image?.image ?? "",
+        imageRef,
+        annotations[IMAGE_NAME_ANNOTATION] ?? "",
+      ]),
+    );
   }
 
   pullImage(image: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string> {

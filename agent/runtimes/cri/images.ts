@@ -62,5 +62,6 @@ function toImageInfo(image: Image): ImageInfo {
     size: bytes(Number(image.size)),
     ...(image.uid ? { uid: Number(image.uid.value) } : {}),
     ...(image.username === "" ? {} : { username: image.username }),
+    ...(image.pinned ? { pinned: true } : {}),
   };
 }

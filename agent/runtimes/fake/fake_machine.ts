@@ -71,6 +71,8 @@ export class FakeMachine {
   readonly pulls = new Map<string, number>();
   /** Network counters by pod UID; pods without an entry have an idle `eth0`. */
   readonly interfaces = new Map<string, readonly InterfaceUsage[]>();
+  /** What `details` says of the image of sandboxes. */
+  sandboxImage: string | undefined;
   readonly imageFilesystems: ImageFilesystem[] = [];
   readonly #scripts = new Map<string, ImageScript>();
   readonly #pullScripts = new Map<string, PullScript>();

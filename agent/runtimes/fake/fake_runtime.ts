@@ -9,6 +9,7 @@ import {
   type Observation,
   type Runtime,
   type RuntimeCondition,
+  type RuntimeDetails,
   type RuntimeEvent,
   type RuntimeInfo,
   type SandboxConfig,
@@ -58,6 +59,12 @@ export class FakeRuntime implements Runtime {
     ];
   }
 
+  async details(signal: AbortSignal): Promise<RuntimeDetails> {
+    await this.#call(signal);
+    const { sandboxImage } = this.#machine;
+    return sandboxImage === undefined ? {} : { sandboxImage };
+  }
+
   async observe(signal: AbortSignal, podUid?: string): Promise<Observation> {
     await this.#call(signal);
     return this.#machine.observe(podUid);
@@ -75,6 +82,12 @@ export class FakeRuntime implements Runtime {
   async images(signal: AbortSignal): Promise<ImageInfo[]> {
     await this.#call(signal);
     return [...this.#machine.images.values()];
+  }
+
+  async imagesInUse(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    await this.#call(signal);
+    const configs = [...this.#machine.containers.values()].map(({ config }) => config);
+    return new Set(configs.flatMap(({ image, imageName = image }) => [image, imageName]));
   }
 
   async pullImage(

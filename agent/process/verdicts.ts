@@ -1,0 +1,145 @@
+import { type Node, type Pod, RESOURCES, type Taint } from "../../core/api/mod.ts";
+import { type Clock, type Ms, seconds, type Service, sleep } from "../../core/base/mod.ts";
+import type { LocalStore } from "../../core/store/mod.ts";
+import {
+  admit,
+  type IsOwn,
+  type NodeVerdicts,
+  type PodEvent,
+  type Rejection,
+  taintEndsAt,
+  type Termination,
+} from "../pods/mod.ts";
+
+/** Options of {@linkcode Verdicts}. */
+export interface VerdictOptions {
+  readonly node: string;
+  readonly store: LocalStore;
+  readonly clock: Clock;
+  readonly isOwn: IsOwn;
+  readonly pressures: () => ReadonlySet<string>;
+  /** Whether eviction ends a pod. */
+  readonly evicted: (uid: string) => Termination | undefined;
+  /** The pods that were let in and have not ended. */
+  readonly active: () => readonly Pod[];
+  /** Makes a new answer for a pod known. */
+  readonly look: (uid: string) => void;
+  readonly podEvent: (pod: Pod, event: PodEvent) => void;
+}
+
+/** Taints are looked at so often. */
+const EVERY = seconds(10);
+
+/** The Node is read no more often: every look at a pod asks for its taints. */
+const NODE_AGE = seconds(1);
+
+const PREEMPTED = "Preempted in order to admit critical pod";
+const PREEMPTION: Termination = {
+  reason: "Preempting",
+  message: PREEMPTED,
+  condition: {
+    type: "DisruptionTarget",
+    reason: "TerminationByKubelet",
+    message: "Pod was preempted by Kubelet to accommodate a critical pod.",
+  },
+};
+
+/** As Kubernetes' taint eviction controller says it; it would delete the pod. */
+const TAINTED = "Taint manager: deleting due to NoExecute taint";
+const TAINT_EVICTION: Termination = {
+  reason: "TaintManagerEviction",
+  message: TAINTED,
+  condition: { type: "DisruptionTarget", reason: "DeletionByTaintManager", message: TAINTED },
+};
+
+/** What the node says of its pods: which it lets in, and which it ends. */
+export class Verdicts implements NodeVerdicts, Service {
+  readonly name = "taints";
+  readonly onFailure = "restart";
+  readonly #options: VerdictOptions;
+  readonly #preempted = new Set<string>();
+  readonly #tainted = new Set<string>();
+  #read: { readonly at: Ms; readonly node: Node | undefined } | undefined;
+
+  constructor(options: VerdictOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * See {@linkcode NodeVerdicts}. A critical pod for which others have to go is let in at once, and
+   * does not wait for their end: requests are promises, and those of a pod that ends are free.
+   */
+  admit(pod: Pod, others: readonly Pod[]): Rejection | undefined {
+    const { isOwn, pressures, look, podEvent } = this.#options;
+    const node = this.#node();
+    // A node that does not know itself yet has nothing to refuse by.
+    if (!node) return undefined;
+    const staying = others.filter(({ metadata }) => !this.#preempted.has(metadata.uid ?? ""));
+    const answer = admit({ pod, node, others: staying, isOwn, pressures: pressures() });
+    if (answer.do === "reject") return answer.rejection;
+    for (const victim of answer.do === "preempt" ? answer.victims : []) {
+      const { uid = "" } = victim.metadata;
+      this.#preempted.add(uid);
+      podEvent(victim, { type: "Warning", reason: PREEMPTION.reason, message: PREEMPTED });
+      look(uid);
+    }
+    return undefined;
+  }
+
+  /** See {@linkcode NodeVerdicts}. */
+  terminate(pod: Pod): Termination | undefined {
+    const { uid = "" } = pod.metadata;
+    return this.#options.evicted(uid) ??
+      (this.#preempted.has(uid) ? PREEMPTION : undefined) ??
+      (this.#isDue(pod, this.#taints()) ? TAINT_EVICTION : undefined);
+  }
+
+  /** See {@linkcode Service}: looks at pods whose time under a taint has come. */
+  async run(signal: AbortSignal, ready: () => void): Promise<void> {
+    ready();
+    while (!signal.aborted) {
+      this.#look();
+      await sleep(this.#options.clock, EVERY, signal).catch(() => {});
+    }
+  }
+
+  #look(): void {
+    const { active, look, podEvent } = this.#options;
+    const taints = this.#taints();
+    if (taints.length + this.#preempted.size + this.#tainted.size === 0) return;
+    const pods = active();
+    const uids = new Set(pods.map(({ metadata }) => metadata.uid ?? ""));
+    for (const set of [this.#preempted, this.#tainted]) {
+      for (const uid of set) if (!uids.has(uid)) set.delete(uid);
+    }
+    for (const pod of pods) {
+      const { uid = "", namespace = "default", name } = pod.metadata;
+      if (this.#tainted.has(uid) || !this.#isDue(pod, taints)) continue;
+      this.#tainted.add(uid);
+      const message = `Marking for deletion Pod ${namespace}/${name}`;
+      podEvent(pod, { type: "Normal", reason: TAINT_EVICTION.reason, message });
+      look(uid);
+    }
+  }
+
+  #isDue(pod: Pod, taints: readonly Taint[]): boolean {
+    const { isOwn, clock } = this.#options;
+    if (taints.length === 0 || isOwn(pod)) return false;
+    const at = taintEndsAt(pod, taints, clock.now());
+    return at !== undefined && at <= clock.now();
+  }
+
+  #taints(): readonly Taint[] {
+    return this.#node()?.spec?.taints?.filter(({ effect }) => effect === "NoExecute") ?? [];
+  }
+
+  #node(): Node | undefined {
+    const { store, clock, node: name } = this.#options;
+    const now = clock.monotonic();
+    if (!this.#read || now - this.#read.at >= NODE_AGE) {
+      const ref = { resource: RESOURCES.nodes, name };
+      this.#read = { at: now, node: store.transact((tx) => tx.get(ref)) as Node | undefined };
+    }
+    return this.#read.node;
+  }
+}

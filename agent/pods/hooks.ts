@@ -1,4 +1,11 @@
-import { type Clock, deadline, errorText, type Logger, type Ms } from "../../core/base/mod.ts";
+import {
+  type Clock,
+  deadline,
+  errorText,
+  isAppError,
+  type Logger,
+  type Ms,
+} from "../../core/base/mod.ts";
 import type { Hook, HookView } from "./policy/plan.ts";
 
 /** Options of {@linkcode Hooks}. */
@@ -90,6 +97,11 @@ export class Hooks {
       entry.view = { hook, state: "done" };
     } catch (error) {
       if (over.aborted) return;
+      if (isAppError(error, "ServiceUnavailable")) {
+        // The runtime went away under it, which says nothing of the container: it runs again.
+        this.#entries.get(uid)?.delete(what.containerId);
+        return changed(uid);
+      }
       // Like a kubelet: a hook that takes too long has had its time, and that is all.
       const state = limited.signal.aborted ? "done" : "failed";
       const message = errorText(error);

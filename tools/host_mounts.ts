@@ -11,10 +11,10 @@ export async function prepareHost(progress: (line: string) => void): Promise<voi
   if (await kindOf(memory) !== "tmpfs") {
     await mount(["-t", "tmpfs", "-o", "mode=0700,nosuid,nodev", "skerry", memory], progress);
   }
-  const mounted = await Deno.readTextFile("/proc/self/mounts");
   for (const path of ["/dev", "/sys"]) {
     const view = `${HOST_VIEW}${path}`;
-    if (!mounted.includes(` ${view} `)) await mount(["--bind", path, view], progress);
+    const { success } = await run("mountpoint", ["--quiet", view]);
+    if (!success) await mount(["--bind", path, view], progress);
   }
 }
 
@@ -38,7 +38,18 @@ async function run(
   program: string,
   args: readonly string[],
 ): Promise<{ success: boolean; stdout: string; stderr: string }> {
-  const { success, stdout, stderr } = await new Deno.Command(program, { args: [...args] }).output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { success, stdout: out ?? "", stderr: err ?? "" };
+  try {
+    const { success, ...out } = await new Deno.Command(program, { args: [...args] }).output();
+    const [stdout = "", stderr = ""] = [out.stdout, out.stderr]
+      .map((bytes) => new TextDecoder().decode(bytes));
+    return { success, stdout, stderr };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return { success: false, stdout: "", stderr: `${program} is not installed` };
+  }
+}
+
+if (import.meta.main) {
+  // deno-lint-ignore no-console -- progress for the person at the terminal
+  await prepareHost((line) => console.error(line));
 }

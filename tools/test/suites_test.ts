@@ -25,7 +25,10 @@ Deno.test("no suite covers a folder of another", () => {
 Deno.test("chooseSuites() picks by name and refuses names that are none", () => {
   assert.deepEqual(chooseSuites(["sim"]).map(({ name }) => name), ["sim"]);
   assert.equal(chooseSuites([]), SUITES);
-  assert.throws(() => chooseSuites(["simm"]), /There is no suite "simm"; there are: arm64, unit-core, /);
+  assert.throws(
+    () => chooseSuites(["simm"]),
+    /There is no suite "simm"; there are: arm64, unit-core, /,
+  );
 });
 
 Deno.test("reasonFor() tells only what concerns the test", () => {

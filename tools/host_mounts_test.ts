@@ -22,8 +22,8 @@ Deno.test({
       args: ["--mount", "sh", "-c", script],
       cwd: new URL("..", import.meta.url),
     }).output();
-    const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     assert.equal(out, "tmpfs\nseen\n", err);
-    assert.match(err ?? "", /mounted \/run\/skerry\/host\/dev\n(.*\n)*again\n$/);
+    assert.match(err, /mounted \/run\/skerry\/host\/dev\n(.*\n)*again\n$/);
   },
 });

@@ -129,9 +129,11 @@ function commit(run: SessionRun, batch: readonly Message[], committed: number): 
   let acked: number | undefined;
   let complete = false;
   const then: (() => void)[] = [];
+  const messages = batch.map((message) => readMessage(FromHub, message));
+  // A result that is lost makes the node tell the hub once more, which changes nothing.
+  const durable = messages.some(({ t }) => t !== "result");
   options.store.transact((tx) => {
-    for (const message of batch) {
-      const read = readMessage(FromHub, message);
+    for (const read of messages) {
       switch (read.t) {
         case "welcome":
           throw new AppError("BadRequest", "a second welcome");
@@ -148,6 +150,6 @@ function commit(run: SessionRun, batch: readonly Message[], committed: number): 
           if (read.t === "snap") complete = true;
       }
     }
-  });
+  }, { durable });
   return { acked, complete, then };
 }

@@ -10,7 +10,7 @@ import { AppError } from "../../core/base/mod.ts";
 import { deepEqual, type LocalStore, type Tx } from "../../core/store/mod.ts";
 import { DEVICE_SPACE } from "./devices.ts";
 import { isTerminal } from "./policy/finish.ts";
-import { parseMemory, type PodMemory } from "./policy/memory.ts";
+import { containerMemory, parseMemory, type PodMemory } from "./policy/memory.ts";
 import { isFromManifest } from "../manifests/mod.ts";
 import { buryPod, GONE_SPACE, MEMORY_SPACE, type PodReports } from "./options.ts";
 import type { ConfigData, PodEvent, PodObjects } from "./policy/plan.ts";
@@ -150,13 +150,13 @@ export class PodRecords {
       if (pod && step.status && news) this.#writeStatus(tx, pod, step.status);
       for (const event of pod ? step.events : []) this.#report.event(tx, pod as Pod, event);
       if (step.gone) this.#end(tx, pod, memory.uid);
-    });
+    }, { durable: mustStay(before.memory, memory) });
     this.#written(memory.uid);
   }
 
   /** Emits an event by itself. */
   event(pod: Pod, event: PodEvent): void {
-    this.#store.transact((tx) => this.#report.event(tx, pod, event));
+    this.#store.transact((tx) => this.#report.event(tx, pod, event), { durable: false });
   }
 
   /** Forgets a pod of which nothing is left. */
@@ -191,6 +191,19 @@ export class PodRecords {
       tx.deleteRow(MEMORY_SPACE, uid);
     }
   }
+}
+
+/**
+ * Whether a step must be on the disk before it is acted on: exits, restarts and ends. What else is
+ * remembered is about what runs, and a power cut ends that as well.
+ */
+function mustStay(before: PodMemory | undefined, now: PodMemory): boolean {
+  if (now.gone || isTerminal(now) || !deepEqual(before?.ending, now.ending)) return true;
+  if (!deepEqual(before?.finish, now.finish)) return true;
+  return Object.entries(now.containers).some(([name, { attempt, exit }]) => {
+    const old = before && containerMemory(before, name);
+    return attempt !== (old?.attempt ?? 0) || !deepEqual(old?.exit, exit);
+  });
 }
 
 function refOf(pod: Pod): { resource: typeof RESOURCES.pods; namespace: string; name: string } {

@@ -38,8 +38,18 @@ export interface Tx {
   deleteRow(space: string, key: string, seq?: number): boolean;
 }
 
+/** Options of {@linkcode LocalStore.transact}. */
+export interface TransactOptions {
+  /**
+   * Whether the commit waits for the disk. Without that it survives the end of the process, but a
+   * power cut may take it, with all that came after it and was not durable either; the next durable
+   * commit makes it so. For what can be found out again. @default {true}
+   */
+  readonly durable?: boolean;
+}
+
 /** A store in this process: adds transactions across objects and side tables. `SqliteStore` is one. */
 export interface LocalStore extends Store, Disposable {
-  /** Runs `fn` in one durable transaction; a throw rolls everything back. `fn` must not await. */
-  transact<T>(fn: (tx: Tx) => T): T;
+  /** Runs `fn` in one transaction; a throw rolls everything back. `fn` must not await. */
+  transact<T>(fn: (tx: Tx) => T, options?: TransactOptions): T;
 }

@@ -12,7 +12,7 @@ import {
   systemRandom,
 } from "../base/mod.ts";
 import { groupResource, type KubeObject, type ObjectRef, type ResourceDef } from "../api/mod.ts";
-import type { LocalStore, Tx } from "./local.ts";
+import type { LocalStore, TransactOptions, Tx } from "./local.ts";
 import { expired, notFound } from "./messages.ts";
 import { compileSelection } from "./selection.ts";
 import { storageNamespace } from "./semantics.ts";
@@ -206,7 +206,18 @@ export class SqliteStore implements LocalStore {
     return this.#epoch;
   }
 
-  transact<T>(fn: (tx: Tx) => T): T {
+  transact<T>(fn: (tx: Tx) => T, options: TransactOptions = {}): T {
+    if (options.durable ?? true) return this.#transact(fn);
+    this.#assertIdle();
+    this.#db.exec("PRAGMA synchronous = NORMAL");
+    try {
+      return this.#transact(fn);
+    } finally {
+      if (!this.#closed) this.#db.exec("PRAGMA synchronous = FULL");
+    }
+  }
+
+  #transact<T>(fn: (tx: Tx) => T): T {
     this.#assertIdle();
     const { path } = this.#options;
     guarded(path, () => this.#sql.begin.run());

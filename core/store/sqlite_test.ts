@@ -80,6 +80,28 @@ Deno.test("SqliteStore.transact() refuses misuse: nesting, awaiting, using it la
   assert.deepEqual((await store.list(configmaps)).items, []);
 });
 
+Deno.test("SqliteStore.transact() without waiting for the disk is seen, kept and rolled back alike", async () => {
+  const dir = await Deno.makeTempDir();
+  const lazy = { durable: false };
+  {
+    using store = open({ path: `${dir}/store.db` });
+    store.transact((tx) => tx.create(configmaps, configMap("one")), lazy);
+    assert.equal((await store.list(configmaps)).items[0]?.metadata.name, "one");
+    const failing = (tx: Tx) => {
+      tx.create(configmaps, configMap("two"));
+      throw new RangeError("no");
+    };
+    assert.throws(() => store.transact(failing, lazy), RangeError);
+    assert.throws(() => store.transact(() => store.transact(() => {}, lazy)), TypeError);
+    store.transact((tx) => tx.putRow("space", "key", "value"));
+    store.transact((tx) => tx.putRow("space", "last", "value"), lazy);
+  }
+  using store = open({ path: `${dir}/store.db` });
+  assert.equal((await store.list(configmaps)).items.length, 1);
+  assert.equal(store.transact((tx) => tx.rows("space")).length, 2);
+  await Deno.remove(dir, { recursive: true });
+});
+
 Deno.test("Tx rows keep the order of their writes, and a deleted seq never comes back", () => {
   const path = Deno.makeTempFileSync();
   try {

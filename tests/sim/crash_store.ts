@@ -5,6 +5,7 @@ import type {
   ListOptions,
   ListResult,
   LocalStore,
+  TransactOptions,
   Tx,
   UpdateOptions,
   Watch,
@@ -57,7 +58,7 @@ export class CrashStore implements LocalStore {
     this.#dead = true;
   }
 
-  transact<T>(fn: (tx: Tx) => T): T {
+  transact<T>(fn: (tx: Tx) => T, options?: TransactOptions): T {
     this.#check();
     const point = this.#armed;
     this.#armed = undefined;
@@ -69,7 +70,7 @@ export class CrashStore implements LocalStore {
         const done = fn(mutate ? mutate(tx) : tx);
         if (point === "inside") throw new ProcessDied("inside a transaction");
         return done;
-      });
+      }, options);
     } catch (error) {
       if (error instanceof ProcessDied) this.#crash();
       throw error;

@@ -1,4 +1,4 @@
-import { type KubeObject, type Pod, type PodLogOptions, RESOURCES } from "../../core/api/mod.ts";
+import { type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import {
   AppError,
   errorText,
@@ -9,41 +9,29 @@ import {
   sleep,
   WorkQueue,
 } from "../../core/base/mod.ts";
-import { LABEL, type RuntimeInfo } from "../runtimes/mod.ts";
-import { Actor } from "./actor.ts";
+import type { RuntimeInfo } from "../runtimes/mod.ts";
+import type { DeviceKeeper } from "./device_keeper.ts";
 import { followKind } from "./follow.ts";
-import { DeviceKeeper } from "./device_keeper.ts";
-import { Hooks } from "./hooks.ts";
-import { ImageKeeper } from "./image_keeper.ts";
 import { Listeners } from "./listeners.ts";
-import { chooseRun } from "./logs/choose_run.ts";
-import { readLog } from "./logs/read_log.ts";
 import type { RunningLog } from "./logs/rotate.ts";
 import { runningLogs } from "./logs/running_logs.ts";
-import { containerMemory, type PodMemory } from "./policy/memory.ts";
 import { Observer } from "./observer.ts";
 import type { PodManagerOptions } from "./options.ts";
+import { findOrphans } from "./orphans.ts";
 import { PodPaths } from "./paths.ts";
-import { PodIndex, type PodName } from "./pod_index.ts";
+import { type LogRequest, PodDoors, type PodRequest } from "./pod_doors.ts";
+import { PodIndex } from "./pod_index.ts";
+import { makePodParts } from "./pod_parts.ts";
 import { PodRecords } from "./records.ts";
 import { stopAll } from "./stop_all.ts";
-import { Prober } from "./probes/prober.ts";
-import { Stops } from "./stops.ts";
-import { runningContainer, type StreamTarget } from "./stream_target.ts";
+import type { StreamTarget } from "./stream_target.ts";
 import { sweepMemoryDir } from "./volumes/memory_dir.ts";
-import { PodWorker } from "./worker.ts";
+import type { PodWorker } from "./worker.ts";
 
 /** Back-off of a pod whose step could not be done at all, e.g. while the runtime is away. */
 const BACKOFF = { base: ms(200), cap: seconds(10) };
 /** The runtime's hints are read again after this when their stream failed. */
 const EVENTS_RETRY = seconds(1);
-
-/** Whose log is read, and how. */
-export interface LogRequest extends PodName {
-  /** Refused when another pod has the name by now. @default {whatever pod has the name} */
-  readonly uid?: string;
-  readonly options: PodLogOptions;
-}
 
 /**
  * Runs the pods of this node: what a kubelet does. Watches the store for pods and for what they
@@ -56,6 +44,7 @@ export class PodManager implements Service {
   readonly #records: PodRecords;
   readonly #paths: PodPaths;
   readonly #listeners = new Listeners();
+  readonly #doors: PodDoors;
   #queue: WorkQueue | undefined;
   #index = new PodIndex();
   #observer: Observer | undefined;
@@ -72,6 +61,12 @@ export class PodManager implements Service {
       options.report,
       (uid) => this.#listeners.tell(uid),
     );
+    this.#doors = new PodDoors({
+      records: this.#records,
+      paths: this.#paths,
+      listeners: this.#listeners,
+      clock: options.clock,
+    });
   }
 
   /** Where the files of pods are. */
@@ -112,49 +107,12 @@ export class PodManager implements Service {
    *   there or has no such run
    */
   readLogs(request: LogRequest, signal: AbortSignal): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const { namespace, name, options } = request;
-    const pod = this.#records.find(request);
-    if (!pod) {
-      throw new AppError("NotFound", `Pod ${namespace}/${name} is not on this node`);
-    }
-    const uid = pod.metadata.uid ?? "";
-    const { container } = options;
-    const attempt = chooseRun(pod, this.#records.read(uid, request).memory, options);
-    const running = (): boolean => {
-      const { memory } = this.#records.read(uid, request);
-      const part = memory && containerMemory(memory, container);
-      return part !== undefined && !memory?.gone && part.attempt === attempt && !part.exit;
-    };
-    return readLog(
-      {
-        path: `${this.#paths.logs({ namespace, name, uid })}/${
-          this.#paths.logPath(container, attempt)
-        }`,
-        running,
-        subscribe: (wake) => this.#listeners.add(uid, wake),
-      },
-      options,
-      { clock: this.#options.clock, signal },
-    );
+    return this.#doors.readLogs(request, signal);
   }
 
   /** A pod that is streamed to or from. @throws {AppError} NotFound for a pod that is not here */
-  target(request: PodName & { readonly uid?: string }): StreamTarget {
-    const { namespace, name } = request;
-    const uid = this.#records.find(request)?.metadata.uid;
-    if (uid === undefined) {
-      throw new AppError("NotFound", `Pod ${namespace}/${name} is not on this node`);
-    }
-    const memory = (): PodMemory | undefined => this.#records.read(uid, request).memory;
-    return {
-      uid,
-      container: (container) => runningContainer(memory(), { pod: name, container }),
-      onGone: (fn) =>
-        this.#listeners.add(uid, () => {
-          const now = memory();
-          if (!now || now.gone) fn();
-        }),
-    };
+  target(request: PodRequest): StreamTarget {
+    return this.#doors.target(request);
   }
 
   /** The pods that were let in and have not ended. */
@@ -177,67 +135,24 @@ export class PodManager implements Service {
 
   /** See {@linkcode Service}. Ready when all pods are known and the first looks have begun. */
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
-    const { clock, random, runtime, config, log, store } = this.#options;
+    const { clock, random, runtime, config, store } = this.#options;
     const stop = new AbortController();
     const all = AbortSignal.any([signal, stop.signal]);
     const queue = new WorkQueue({ clock, random, backoff: BACKOFF });
     this.#queue = queue;
     this.#index = new PodIndex();
     const observer = this.#observer = new Observer(runtime, all);
-    const images = new ImageKeeper({
-      runtime,
-      clock,
-      signal: all,
-      pulls: config.pulls ?? 3,
-      changed: (uid) => queue.add(uid),
-      event: (uid, event) => this.#event(uid, event),
-    });
-    const stops = new Stops({
-      runtime,
-      clock,
-      log,
-      signal: all,
-      changed: (uid, after) => queue.addAfter(uid, after),
-    });
-    const prober = new Prober({
-      ...this.#options,
-      changed: (uid) => queue.add(uid),
-      event: (uid, event) => this.#event(uid, event),
-    });
-    const hooks = new Hooks({ clock, log, signal: all, changed: (uid) => queue.add(uid) });
-    const devices = this.#devices = new DeviceKeeper({
-      devices: this.#options.devices,
-      clock,
-      log,
-      signal: all,
-      changed: (uid) => queue.add(uid),
-    });
-    const worker: PodWorker = new PodWorker({
-      ...this.#options,
-      prober,
+    const { worker, devices, settled } = makePodParts({
+      manager: this.#options,
+      ...{ queue, observer, signal: all },
       records: this.#records,
-      observer,
       paths: this.#paths,
-      images,
-      stops,
-      hooks,
-      devices,
-      actor: new Actor({
-        devices: this.#options.devices,
-        runtime,
-        clock,
-        config,
-        paths: this.#paths,
-        images,
-        stops,
-        hooks,
-        signal: all,
-        mounted: (uid) => worker.mounted(uid),
-      }),
+      event: (uid, event) => this.#event(uid, event),
       runtimeInfo: () => this.#runtimeInfo(all),
       predecessor: (uid) => this.#hasPredecessor(uid),
       ended: (uid) => this.#ended(uid),
     });
+    this.#devices = devices;
     for (const memory of this.#records.memories()) {
       this.#index.addName(memory.uid, memory);
       queue.add(memory.uid);
@@ -260,14 +175,7 @@ export class PodManager implements Service {
       await Promise.all(parts);
     } finally {
       stop.abort(signal.reason ?? new AppError("ServiceUnavailable", "The pods service stops"));
-      const ends = [
-        images.settled(),
-        stops.settled(),
-        hooks.settled(),
-        devices.settled(),
-        prober[Symbol.asyncDispose](),
-      ];
-      await Promise.allSettled([...parts, ...ends]);
+      await Promise.allSettled([...parts, settled()]);
       this.#queue = undefined;
     }
   }
@@ -323,26 +231,15 @@ export class PodManager implements Service {
     }
   }
 
-  /**
-   * Finds pods of ours that run without being known here (the state folder was lost). They are
-   * only ended with evidence; the worker asks for it.
-   */
+  /** Looks for pods that run and that nobody here knows. They are only ended with evidence. */
   async #findOrphans(): Promise<void> {
     const { config, synced } = this.#options;
     if (!this.#observer || !synced()) return;
     const all = await this.#observer.all();
     this.#sweepMemory(new Set([...all.sandboxes, ...all.containers].map((one) => one.podUid)));
-    for (const one of [...all.sandboxes, ...all.containers]) {
-      const { labels, podUid: uid } = one;
-      if (labels[LABEL.node] !== config.nodeName || this.#index.name(uid)) continue;
-      const name = {
-        namespace: labels[LABEL.podNamespace] ?? "default",
-        name: labels[LABEL.podName] ?? "",
-      };
-      if (!this.#records.isGone(uid, name)) continue;
-      this.#index.addName(uid, name);
-      this.#add(uid);
-    }
+    const { nodeName } = config;
+    const known = { nodeName, index: this.#index, records: this.#records };
+    for (const uid of findOrphans(all, known)) this.#add(uid);
   }
 
   /** Secrets of pods that are gone and run nothing do not stay in memory. */
@@ -394,5 +291,3 @@ export class PodManager implements Service {
     } else log.warn(message, fields);
   }
 }
-
-export type { PodName };

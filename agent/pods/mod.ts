@@ -1,5 +1,6 @@
 /** The pods room: runs the pods of this node, as a kubelet does. */
-export { type LogRequest, PodManager } from "./manager.ts";
+export { PodManager } from "./manager.ts";
+export type { LogRequest, PodRequest } from "./pod_doors.ts";
 export {
   buryPod,
   type NodeVerdicts,

@@ -11,6 +11,7 @@ import {
   tolerates,
   untolerated,
 } from "../../../core/api/mod.ts";
+import { isExtendedResource } from "../devices.ts";
 import type { Rejection } from "./plan.ts";
 import { preempt } from "./preemption.ts";
 import { isCritical, type IsOwn } from "./priority.ts";
@@ -109,8 +110,10 @@ function shortagesOf({ pod, node, others }: AdmissionInput): Shortage[] {
   check("pods", 1, others.length);
   const used = usedBy(others);
   for (const [resource, requested] of inOrder(requestsOf(pod))) {
-    // What no node of its own has, e.g. a licence of the whole cluster, is not this node's to give.
-    if (!allocatable.has(resource) && isForeign(resource)) continue;
+    // Devices were set aside for the pod before (`PodDevices`), and what the Node says of them may
+    // be older than that. Storage may be unknown where the disk cannot be measured.
+    if (isExtendedResource(resource)) continue;
+    if (!allocatable.has(resource) && resource === "ephemeral-storage") continue;
     if (requested > 0) check(resource, requested, used.get(resource) ?? 0);
   }
   return out;
@@ -129,11 +132,6 @@ const FIRST = ["cpu", "memory", "ephemeral-storage"];
 function inOrder(amounts: Amounts): [string, number][] {
   const rank = (name: string): number => (FIRST.indexOf(name) + 1) || FIRST.length + 1;
   return [...amounts].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
-}
-
-/** Extended resources, and storage where the disk cannot be measured. */
-function isForeign(resource: string): boolean {
-  return resource === "ephemeral-storage" || /^(?!.*kubernetes\.io\/).+\/.+$/.test(resource);
 }
 
 /** Why a pod is wrong here although there would be room. */

@@ -23,7 +23,7 @@ const MINUTE = 60;
  */
 export const SUITES: readonly Suite[] = [
   // Emulated, so it takes longest: the others run beside it.
-  suite("arm64", ["tests/arm64"], 20 * MINUTE),
+  suite("arm64", ["tests/arm64"], 40 * MINUTE),
   suite("unit-core", ["core"], 5 * MINUTE),
   suite("unit-agent", ["agent", "tests/golden"], 5 * MINUTE),
   suite("unit-cloud", ["cloud"], 5 * MINUTE),

@@ -16,12 +16,12 @@ const ROOT = new URL("../../", import.meta.url);
  */
 const ROOMS = [
   ...["core/api/", "core/base/", "core/cache/", "core/control/", "core/store/", "core/sync/"],
-  ...["agent/functions/", "agent/manifests/", "agent/node/"],
+  ...["agent/functions/", "agent/node/"],
   ...["agent/pods/config/", "agent/pods/policy/", "agent/pods/volumes/", "agent/pods/logs/"],
   ...["tests/golden/"],
 ];
 /** Of the rest of the pods room, the tests of whole pods. */
-const FILES = ["agent/pods/manager_test.ts", "agent/pods/static_pods_test.ts"];
+const FILES = ["agent/pods/manager_test.ts"];
 
 async function testFiles(folder: string): Promise<string[]> {
   const found: string[] = [];

@@ -1,4 +1,4 @@
-import { AppError } from "../../core/base/mod.ts";
+import { AppError, errorText } from "../../core/base/mod.ts";
 import type { CheckContext } from "./check.ts";
 
 /** As little as this and a node begins to evict pods. */
@@ -16,10 +16,11 @@ export async function requireDisk(
     await Deno.writeTextFile(probe, "");
     await Deno.remove(probe);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
     throw new AppError(
       "Forbidden",
-      `${folder} cannot be written (${why}): make it writable for the agent, or choose another ` +
+      `${folder} cannot be written (${
+        errorText(cause)
+      }): make it writable for the agent, or choose another ` +
         `folder with ${option}`,
       { cause },
     );

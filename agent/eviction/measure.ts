@@ -1,6 +1,5 @@
 import type { Pod } from "../../core/api/mod.ts";
-import { isAppError } from "../../core/base/mod.ts";
-import { logUsage, type PodPaths, volumeUsage } from "../pods/mod.ts";
+import { type PodPaths, podStorage } from "../pods/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import type { DiskUsage, PodUsage, Usages } from "./usage.ts";
 
@@ -33,25 +32,8 @@ export async function measurePods(
       processes: sandboxes.filter(({ podUid }) => podUid === uid)
         .reduce((sum, { processes = 0 }) => sum + processes, 0),
       rootfs: new Map(rootfs),
-      ...storage ? await storageOf(paths, pod, signal) : { logs: new Map(), volumes: [] },
+      ...storage ? await podStorage(paths, pod, signal) : { logs: new Map(), volumes: [] },
     });
   }
   return out;
-}
-
-async function storageOf(
-  paths: PodPaths,
-  pod: Pod,
-  signal: AbortSignal,
-): Promise<Pick<PodUsage, "logs" | "volumes">> {
-  try {
-    return {
-      logs: await logUsage(paths, pod),
-      volumes: await volumeUsage(paths, pod, signal),
-    };
-  } catch (error) {
-    // A pod that this node refuses, e.g. for a memory volume without a tmpfs, has nothing here.
-    if (!isAppError(error)) throw error;
-    return { logs: new Map(), volumes: [] };
-  }
 }

@@ -8,7 +8,7 @@ export {
   type PodManagerOptions,
   type PodReports,
 } from "./options.ts";
-export { logUsage } from "./logs/log_usage.ts";
+export { type PodStorage, podStorage, type TreeUsage } from "./pod_storage.ts";
 export { logRotation } from "./logs/rotate.ts";
 export { admit } from "./policy/admission.ts";
 export { decide } from "./policy/decide.ts";
@@ -29,7 +29,7 @@ export { cgroupNumbers } from "./policy/resources.ts";
 export { StaticPods, type StaticPodsOptions } from "./static_pods.ts";
 export { parseResolvConf } from "./config/resolv_conf.ts";
 export { findMemoryDir } from "./volumes/memory_dir.ts";
-export { type VolumeUsage, volumeUsage } from "./volumes/usage.ts";
+export type { VolumeUsage } from "./volumes/usage.ts";
 export { PodPaths } from "./paths.ts";
 export {
   DEVICE_SPACE,

@@ -1,21 +1,8 @@
-import { type Bytes, type Clock, isAppError, seconds, SharedRead } from "../../core/base/mod.ts";
+import { type Clock, seconds, SharedRead } from "../../core/base/mod.ts";
 import type { Pod } from "../../core/api/mod.ts";
 import type { Disk } from "../node/mod.ts";
-import { logUsage, type PodPaths, type VolumeUsage, volumeUsage } from "../pods/mod.ts";
+import { type PodPaths, type PodStorage, podStorage } from "../pods/mod.ts";
 import type { ImageFilesystem, Runtime } from "../runtimes/mod.ts";
-
-/** Files and folders, counted. */
-export interface TreeUsage {
-  readonly used: Bytes;
-  readonly inodes: number;
-}
-
-/** What one pod has on the node's disks, but for its containers' writable layers. */
-export interface PodStorage {
-  readonly volumes: readonly VolumeUsage[];
-  /** By container, all its runs. */
-  readonly logs: ReadonlyMap<string, TreeUsage>;
-}
 
 /** What lies on the node's disks. */
 export interface Storage {
@@ -63,7 +50,7 @@ async function readStorage(options: StorageReaderOptions, signal: AbortSignal): 
   const pods = new Map<string, PodStorage>();
   if (paths) {
     for (const pod of options.pods()) {
-      pods.set(pod.metadata.uid ?? "", await readPod(paths, pod, signal));
+      pods.set(pod.metadata.uid ?? "", await podStorage(paths, pod, signal));
     }
   }
   return {
@@ -83,18 +70,5 @@ async function imageDisk(
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) return undefined;
     throw error;
-  }
-}
-
-async function readPod(paths: PodPaths, pod: Pod, signal: AbortSignal): Promise<PodStorage> {
-  try {
-    return {
-      volumes: await volumeUsage(paths, pod, signal),
-      logs: await logUsage(paths, pod),
-    };
-  } catch (error) {
-    // A pod that this node refuses, e.g. for a memory volume without a tmpfs, has nothing here.
-    if (!isAppError(error)) throw error;
-    return { volumes: [], logs: new Map() };
   }
 }

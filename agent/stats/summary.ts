@@ -2,7 +2,8 @@ import { quantityToNumber } from "../../core/api/mod.ts";
 import { type Ms, toTime } from "../../core/base/mod.ts";
 import type { Disk } from "../node/mod.ts";
 import type { ContainerUsage } from "../runtimes/mod.ts";
-import type { PodStorage, Storage, TreeUsage } from "./storage.ts";
+import type { PodStorage, TreeUsage } from "../pods/mod.ts";
+import type { Storage } from "./storage.ts";
 import { nanoCores, type Sample, type SamplePair, windowOf } from "./sampler.ts";
 import type {
   ContainerSummary,

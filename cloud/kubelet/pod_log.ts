@@ -1,7 +1,7 @@
-import { parsePodLogOptions, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { MIRROR_ANNOTATION, type Pod } from "../../core/api/mod.ts";
 import { AppError, type NodeName } from "../../core/base/mod.ts";
 import type { ExtraSubresource } from "../../core/http/mod.ts";
-import { MIRROR_ANNOTATION } from "../../core/api/mod.ts";
+import { logSubresource } from "../../core/streaming/mod.ts";
 import type { OpenedStream, StreamHeader } from "../hub/mod.ts";
 
 /** Where a pod runs, and by what its node knows it. */
@@ -30,19 +30,8 @@ export type OpenStream = (
 
 /** `GET pods/NAME/log`: the bytes of the node's log, piped from a tunnel stream. */
 export function podLogSubresource(openStream: OpenStream): ExtraSubresource {
-  return {
-    resource: "pods",
-    subresource: "log",
-    kind: "Pod",
-    verbs: { GET: "get" },
-    longRunning: true,
-    async handle(context) {
-      const { namespace = "default", name, api, info, url } = context;
-      const pod = await api.store.get({ resource: RESOURCES.pods, namespace, name }) as Pod;
-      const options = parsePodLogOptions(url.searchParams, pod);
-      const { node, ...at } = atNode(pod);
-      const stream = await openStream(node, { kind: "logs", ...at, options }, info.signal);
-      return new Response(stream.readable, { headers: { "content-type": "text/plain" } });
-    },
-  };
+  return logSubresource(async (pod, options, signal) => {
+    const { node, ...at } = atNode(pod);
+    return (await openStream(node, { kind: "logs", ...at, options }, signal)).readable;
+  });
 }

@@ -1,5 +1,4 @@
 import {
-  type Amounts,
   hostPortsOf,
   matchesNode,
   type Node,
@@ -7,6 +6,7 @@ import {
   portsClash,
   readAmounts,
   requestsOf,
+  requestsOfAll,
   TAINTS,
   tolerates,
   untolerated,
@@ -98,21 +98,13 @@ function insufficient(pod: Pod, node: Node, pods: readonly Pod[]): string[] {
   const allocatable = readAmounts(node.status?.allocatable ?? node.status?.capacity);
   const reasons: string[] = [];
   if (pods.length + 1 > (allocatable.get("pods") ?? 0)) reasons.push("Too many pods");
-  const used = usedBy(pods);
+  const used = requestsOfAll(pods);
   for (const [name, amount] of requestsOf(pod)) {
     if (amount > 0 && amount + (used.get(name) ?? 0) > (allocatable.get(name) ?? 0)) {
       reasons.push(`Insufficient ${name}`);
     }
   }
   return reasons;
-}
-
-function usedBy(pods: readonly Pod[]): Amounts {
-  const used: Amounts = new Map();
-  for (const pod of pods) {
-    for (const [name, amount] of requestsOf(pod)) used.set(name, (used.get(name) ?? 0) + amount);
-  }
-  return used;
 }
 
 /** Smaller is better, earlier numbers first. */
@@ -134,7 +126,7 @@ function scoreOf(pod: Pod, node: Node, pods: readonly Pod[]): Score {
     ? 0
     : pods.filter((other) => controllerOf(other)?.uid === owner).length;
   const allocatable = readAmounts(node.status?.allocatable ?? node.status?.capacity);
-  const used = usedBy([...pods, pod]);
+  const used = requestsOfAll([...pods, pod]);
   const filled = Math.max(
     0,
     ...["cpu", "memory"].map((name) => {

@@ -1,4 +1,4 @@
-import { type Pod, RESOURCES } from "../api/mod.ts";
+import { parsePodLogOptions, type Pod, type PodLogOptions, RESOURCES } from "../api/mod.ts";
 import type { Clock } from "../base/mod.ts";
 import type { ExtraSubresource } from "../http/mod.ts";
 import { type DialPod, serveStream } from "./serve.ts";
@@ -32,4 +32,30 @@ export function streamSubresources(dial: DialPod, clock: Clock): ExtraSubresourc
       );
     },
   }));
+}
+
+/**
+ * Reads the log of a pod's container; the stream ends when `signal` aborts.
+ * @throws {AppError} whose words go to the client
+ */
+export type ReadPodLog = (
+  pod: Pod,
+  options: PodLogOptions,
+  signal: AbortSignal,
+) => Promise<ReadableStream<Uint8Array>> | ReadableStream<Uint8Array>;
+
+/** `GET pods/NAME/log` of an API, served through `read`. */
+export function logSubresource(read: ReadPodLog): ExtraSubresource {
+  return {
+    resource: "pods",
+    subresource: "log",
+    kind: "Pod",
+    verbs: { GET: "get" },
+    longRunning: true,
+    async handle({ namespace = "default", name, api, info, url }) {
+      const pod = await api.store.get({ resource: RESOURCES.pods, namespace, name }) as Pod;
+      const bytes = await read(pod, parsePodLogOptions(url.searchParams, pod), info.signal);
+      return new Response(bytes, { headers: { "content-type": "text/plain" } });
+    },
+  };
 }

@@ -7,6 +7,7 @@ import {
   qosClass,
   readAmounts,
   requestsOf,
+  requestsOfAll,
   TAINTS,
   tolerates,
   untolerated,
@@ -108,7 +109,7 @@ function shortagesOf({ pod, node, others }: AdmissionInput): Shortage[] {
     if (requested > capacity - used) out.push({ resource, requested, used, capacity });
   };
   check("pods", 1, others.length);
-  const used = usedBy(others);
+  const used = requestsOfAll(others);
   for (const [resource, requested] of inOrder(requestsOf(pod))) {
     // Devices were set aside for the pod before (`PodDevices`), and what the Node says of them may
     // be older than that. Storage may be unknown where the disk cannot be measured.
@@ -117,14 +118,6 @@ function shortagesOf({ pod, node, others }: AdmissionInput): Shortage[] {
     if (requested > 0) check(resource, requested, used.get(resource) ?? 0);
   }
   return out;
-}
-
-function usedBy(pods: readonly Pod[]): Amounts {
-  const used: Amounts = new Map();
-  for (const pod of pods) {
-    for (const [name, amount] of requestsOf(pod)) used.set(name, (used.get(name) ?? 0) + amount);
-  }
-  return used;
 }
 
 const FIRST = ["cpu", "memory", "ephemeral-storage"];

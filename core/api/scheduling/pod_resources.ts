@@ -40,6 +40,13 @@ export function requestsOf(pod: Pod): Amounts {
   return total;
 }
 
+/** What several pods ask of their node together. */
+export function requestsOfAll(pods: readonly Pod[]): Amounts {
+  const total: Amounts = new Map();
+  for (const pod of pods) add(total, requestsOf(pod));
+  return total;
+}
+
 function requests(container: Container): Amounts {
   return readAmounts({ ...container.resources?.limits, ...container.resources?.requests });
 }

@@ -5,11 +5,9 @@
  * `deno task bench configmap-live [RUNS]`. Hub, agent and containerd on one machine, over mTLS.
  */
 import { deadline, ms, seconds, sleep, systemClock } from "../core/base/mod.ts";
-import { startContainerd } from "../tools/containerd/mod.ts";
 import { figure, loadNow, round } from "./figures_lib.ts";
 import { conditions, percentiles, print } from "./link_lib.ts";
-import { benchPod } from "./pods_lib.ts";
-import { Stand } from "./stand_lib.ts";
+import { benchPod, PodStand } from "./pods_lib.ts";
 
 const RUNS = Number(Deno.args[0] ?? 30);
 const MAPS = "/api/v1/namespaces/default/configmaps";
@@ -35,11 +33,8 @@ async function rootOf(marker: string): Promise<string> {
 
 async function main(): Promise<void> {
   const load = loadNow();
-  await using containerd = await startContainerd();
-  await using stand = await Stand.open({ cri: containerd });
-  await stand.startHub();
-  await stand.join();
-  await stand.startAgent();
+  await using bench = await PodStand.open();
+  const { stand } = bench;
   await stand.api.request("POST", MAPS, settings("0"));
   const base = benchPod("reads");
   const [container] = base.spec.containers;

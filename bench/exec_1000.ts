@@ -5,12 +5,10 @@
  * `deno task bench exec-1000 [RUNS]`. Hub, agent and containerd on one machine, over mTLS.
  */
 import { errorText, seconds, sleep, systemClock } from "../core/base/mod.ts";
-import { startContainerd } from "../tools/containerd/mod.ts";
 import { figure, loadNow, note, round } from "./figures_lib.ts";
 import { conditions, print } from "./link_lib.ts";
 import { memoryOf } from "./memory_lib.ts";
-import { benchPod } from "./pods_lib.ts";
-import { Stand } from "./stand_lib.ts";
+import { benchPod, PodStand } from "./pods_lib.ts";
 import { exec, execPath, openExecServer } from "./streams_lib.ts";
 
 const RUNS = Number(Deno.args[0] ?? 1000);
@@ -21,11 +19,8 @@ const QUIET = seconds(65);
 
 async function main(): Promise<void> {
   const load = loadNow();
-  await using containerd = await startContainerd();
-  await using stand = await Stand.open({ cri: containerd });
-  await stand.startHub();
-  await stand.join();
-  await stand.startAgent();
+  await using bench = await PodStand.open();
+  const { stand } = bench;
   await stand.runPods([benchPod("execs")]);
   using hub = openExecServer(`${stand.folder}/hub/admin.kubeconfig`);
   let failed = 0;

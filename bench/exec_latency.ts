@@ -5,13 +5,10 @@
  * `deno task bench exec-latency [RUNS]`. Hub, agent and containerd on one machine, over mTLS. Each
  * exec is a connection of its own, as kubectl makes it; kubectl's own start is left out.
  */
-import { createCriRuntime } from "../agent/runtimes/mod.ts";
-import { deadline, seconds, silentLogger, systemClock } from "../core/base/mod.ts";
-import { startContainerd } from "../tools/containerd/mod.ts";
+import { deadline, seconds, systemClock } from "../core/base/mod.ts";
 import { figure, loadNow, round } from "./figures_lib.ts";
 import { conditions, percentiles, print } from "./link_lib.ts";
-import { benchPod } from "./pods_lib.ts";
-import { Stand } from "./stand_lib.ts";
+import { benchPod, PodStand } from "./pods_lib.ts";
 import { exec, execPath, openExecServer } from "./streams_lib.ts";
 
 const RUNS = Number(Deno.args[0] ?? 100);
@@ -20,16 +17,11 @@ const COMMAND = ["echo", "x"];
 
 async function main(): Promise<void> {
   const load = loadNow();
-  await using containerd = await startContainerd();
-  await using stand = await Stand.open({ cri: containerd });
-  await stand.startHub();
-  await stand.join();
-  await stand.startAgent();
+  await using bench = await PodStand.open();
+  const { stand, runtime } = bench;
   await stand.runPods([benchPod("execs")]);
   using hub = openExecServer(`${stand.folder}/hub/admin.kubeconfig`);
   using local = openExecServer(`${stand.folder}/agent/api/kubeconfig`);
-  const socketPath = containerd.socket;
-  await using runtime = createCriRuntime({ socketPath, clock: systemClock, log: silentLogger });
   using limit = deadline(systemClock, seconds(600), () => new Error("the bench takes too long"));
   const { containers } = await runtime.observe(limit.signal);
   const containerId = containers[0]?.id ?? "";

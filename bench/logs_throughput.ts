@@ -5,25 +5,19 @@
  * `deno task bench logs-throughput [MEGABYTES]`. Hub, agent and containerd on one machine, over mTLS.
  */
 import { systemClock } from "../core/base/mod.ts";
-import { startContainerd } from "../tools/containerd/mod.ts";
 import { figure, loadNow, round } from "./figures_lib.ts";
 import { conditions, print } from "./link_lib.ts";
-import { benchPod } from "./pods_lib.ts";
-import { Stand } from "./stand_lib.ts";
+import { benchPod, PODS, PodStand } from "./pods_lib.ts";
 import { openExecServer } from "./streams_lib.ts";
 
 const MEGABYTES = Number(Deno.args[0] ?? 100);
 const ROUNDS = 5;
 const LINE = 100;
-const PODS = "/api/v1/namespaces/default/pods";
 
 async function main(): Promise<void> {
   const load = loadNow();
-  await using containerd = await startContainerd();
-  await using stand = await Stand.open({ cri: containerd });
-  await stand.startHub();
-  await stand.join();
-  await stand.startAgent();
+  await using bench = await PodStand.open();
+  const { stand } = bench;
   const count = Math.round(MEGABYTES * 1e6 / LINE);
   const base = benchPod("talks");
   const script = `yes ${"x".repeat(LINE - 1)} | head -n ${count}`;

@@ -6,32 +6,27 @@
  * `deno task bench pods-100 [PODS]`. The pods are the pause image. Hub, agent, containerd on one machine.
  */
 import { ms, seconds, sleep, systemClock } from "../core/base/mod.ts";
-import { startContainerd } from "../tools/containerd/mod.ts";
 import { figure, loadNow, note, round } from "./figures_lib.ts";
 import { conditions, print } from "./link_lib.ts";
 import { cpuOf, memoryOf } from "./memory_lib.ts";
-import { benchPod } from "./pods_lib.ts";
-import { Stand } from "./stand_lib.ts";
+import { benchPod, PODS, PodStand } from "./pods_lib.ts";
 
-const PODS = Number(Deno.args[0] ?? 100);
+const COUNT = Number(Deno.args[0] ?? 100);
 const SETTLE = seconds(65);
 const WATCH = seconds(60);
 
 async function main(): Promise<void> {
   const load = loadNow();
-  await using containerd = await startContainerd();
   const folder = await Deno.makeTempDir({ prefix: "skerry-bench-deno-" });
   const binary = `${folder}/deno`;
   await Deno.copyFile(Deno.execPath(), binary);
-  await using stand = await Stand.open({ cri: containerd, gateway: { binary } });
-  await stand.startHub();
-  await stand.join();
-  await stand.startAgent();
+  await using bench = await PodStand.open({ gateway: { binary } });
+  const { stand } = bench;
   const from = systemClock.monotonic();
-  const names = Array.from({ length: PODS }, (_, index) => `p-${index}`);
+  const names = Array.from({ length: COUNT }, (_, index) => `p-${index}`);
   await stand.runPods(names.map((name) => benchPod(name, "pause")), 300);
   const up = systemClock.monotonic() - from;
-  note(`${PODS} pods run after ${round(up / 1000, 1)} s`);
+  note(`${COUNT} pods run after ${round(up / 1000, 1)} s`);
   await sleep(systemClock, SETTLE);
   const before = cpuOf(stand.agent.pid);
   const start = systemClock.monotonic();
@@ -41,10 +36,10 @@ async function main(): Promise<void> {
   const memory = memoryOf(stand.agent.pid);
   const deleted = systemClock.monotonic();
   for (const name of names) {
-    await stand.api.request("DELETE", `/api/v1/namespaces/default/pods/${name}`);
+    await stand.api.request("DELETE", `${PODS}/${name}`);
   }
   for (;;) {
-    const { items } = await stand.api.request("GET", "/api/v1/namespaces/default/pods");
+    const { items } = await stand.api.request("GET", PODS);
     if (items.length === 0) break;
     if (systemClock.monotonic() - deleted > 300_000) throw new Error("pods do not go");
     await sleep(systemClock, ms(100));
@@ -52,7 +47,7 @@ async function main(): Promise<void> {
   const gone = systemClock.monotonic() - deleted;
   print({
     bench: "pods-100",
-    conditions: conditions({ load, loadAtEnd: loadNow(), pods: PODS, image: "pause" }),
+    conditions: conditions({ load, loadAtEnd: loadNow(), pods: COUNT, image: "pause" }),
     figures: [
       figure("all-running", round(up / 1000, 1), "s"),
       figure("agent-pss", round(memory.pss, 1), "MiB", { goal: 80 }),

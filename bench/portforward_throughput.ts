@@ -5,12 +5,11 @@
  * `deno task bench portforward-throughput [MEGABYTES]`. The pod sends zeros to whoever connects.
  */
 import { systemClock } from "../core/base/mod.ts";
-import { startContainerd } from "../tools/containerd/mod.ts";
 import { findKubectl } from "../tools/kubectl.ts";
 import { figure, loadNow, round } from "./figures_lib.ts";
 import { conditions, lines, print } from "./link_lib.ts";
-import { benchPod } from "./pods_lib.ts";
-import { freePorts, Stand } from "./stand_lib.ts";
+import { benchPod, PODS, PodStand } from "./pods_lib.ts";
+import { freePorts } from "./stand_lib.ts";
 
 const MEGABYTES = Number(Deno.args[0] ?? 100);
 const ROUNDS = 5;
@@ -77,11 +76,8 @@ for await (const conn of listener) (async () => {
 async function main(): Promise<void> {
   const load = loadNow();
   const kubectl = await findKubectl();
-  await using containerd = await startContainerd();
-  await using stand = await Stand.open({ cri: containerd });
-  await stand.startHub();
-  await stand.join();
-  await stand.startAgent();
+  await using bench = await PodStand.open();
+  const { stand } = bench;
   const base = benchPod("sends");
   const [container] = base.spec.containers;
   const script = `dd if=/dev/zero bs=1000000 count=${MEGABYTES} 2>/dev/null`;
@@ -93,7 +89,7 @@ async function main(): Promise<void> {
       containers: [{ ...container, name: "c", image: container?.image ?? "", command }],
     },
   }]);
-  const { items } = await stand.api.request("GET", "/api/v1/namespaces/default/pods");
+  const { items } = await stand.api.request("GET", PODS);
   const pipe = await start(Deno.execPath(), ["eval", "--quiet", PIPE(items[0].status.podIP)]);
   const [port = 0] = freePorts(1);
   const forward = await start(kubectl, [

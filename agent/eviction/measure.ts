@@ -19,7 +19,9 @@ export async function measurePods(
   options: { readonly storage: boolean; readonly signal: AbortSignal },
 ): Promise<Usages> {
   const { signal, storage } = options;
-  const { containers, sandboxes } = await runtime.usage(signal);
+  const containers = await runtime.containerUsage(signal);
+  // Processes matter only where storage does not.
+  const sandboxes = storage ? [] : await runtime.sandboxUsage(signal);
   const out = new Map<string, PodUsage>();
   for (const pod of pods) {
     const { uid = "" } = pod.metadata;

@@ -1,11 +1,11 @@
 import { type Clock, type Ms, ms, seconds, SharedRead, sleep } from "../../core/base/mod.ts";
-import type { Runtime, Usage } from "../runtimes/mod.ts";
+import type { ContainerUsage, Runtime } from "../runtimes/mod.ts";
 import type { MachineUsage } from "./machine.ts";
 
 /** What node and containers used, at one time. */
 export interface Sample {
   readonly machine: MachineUsage;
-  readonly usage: Usage;
+  readonly containers: readonly ContainerUsage[];
 }
 
 /** Two samples, to take rates of. */
@@ -42,9 +42,9 @@ export class Sampler {
       clock,
       maxAge: GAP,
       read: async (signal) => {
-        const usage = await runtime?.usage(signal) ?? { containers: [], sandboxes: [] };
+        const containers = await runtime?.containerUsage(signal) ?? [];
         this.#before = this.#newest;
-        return this.#newest = { usage, machine: readMachine() };
+        return this.#newest = { containers, machine: readMachine() };
       },
     });
   }
@@ -70,10 +70,10 @@ export class Sampler {
 
 function isComparable(before: Sample, newest: Sample): boolean {
   const window = windowOf({ before, newest });
-  const known = new Set(before.usage.containers.map(({ id }) => id));
+  const known = new Set(before.containers.map(({ id }) => id));
   // The clock may have been set back in between.
   return window > 0 && window <= STALE &&
-    newest.usage.containers.every(({ id }) => known.has(id));
+    newest.containers.every(({ id }) => known.has(id));
 }
 
 /** The time that the rates of a pair are taken over. */

@@ -18,14 +18,23 @@ export interface PodView {
   readonly sandbox?: SandboxUsage;
 }
 
+/** What {@linkcode viewPods} brings together. */
+export interface Measured {
+  readonly newest: Sample;
+  /** Rates are those since then. */
+  readonly before?: Sample;
+  readonly sandboxes?: readonly SandboxUsage[];
+}
+
 /**
- * Brings a sample and the pods together; rates are those since `before`. Pods that use nothing are
- * left out, and so is what belongs to no pod.
+ * Brings pods and what was measured together. Pods that use nothing are left out, and so is what
+ * belongs to no pod.
  */
-export function viewPods(pods: readonly Pod[], newest: Sample, before?: Sample): PodView[] {
-  const earlier = new Map(before?.usage.containers.map((item) => [item.id, item]));
-  const containers = Map.groupBy(newest.usage.containers, ({ podUid }) => podUid);
-  const sandboxes = new Map(newest.usage.sandboxes.map((item) => [item.podUid, item]));
+export function viewPods(pods: readonly Pod[], measured: Measured): PodView[] {
+  const { newest, before } = measured;
+  const earlier = new Map(before?.containers.map((item) => [item.id, item]));
+  const containers = Map.groupBy(newest.containers, ({ podUid }) => podUid);
+  const sandboxes = new Map(measured.sandboxes?.map((item) => [item.podUid, item]));
   return pods.flatMap((pod) => {
     const uid = pod.metadata.uid ?? "";
     const mine = containers.get(uid) ?? [];

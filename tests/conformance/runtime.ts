@@ -195,7 +195,7 @@ class Pod implements AsyncDisposable {
     wanted: (usage: ContainerUsage) => boolean,
   ): Promise<ContainerUsage> {
     for (;; await sleep(systemClock, ms(50), this.signal)) {
-      const { containers } = await this.runtime.usage(this.signal, this.uid);
+      const containers = await this.runtime.containerUsage(this.signal, this.uid);
       const found = containers.find((item) => item.id === id);
       if (found && wanted(found)) return found;
     }
@@ -446,7 +446,7 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
       );
     },
   },
-  "usage() shows what a container burns and holds, and its pod's network": {
+  "containerUsage() and sandboxUsage() show what a pod burns and holds, and its network": {
     async run({ runtime }, pod) {
       const { id, sandboxId } = await pod.start({ kind: "busy" });
       const used = await pod.untilUsage(
@@ -456,28 +456,30 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
       assert.deepEqual([used.podUid, used.name], [pod.uid, "main"]);
       assert.ok(Math.abs(used.at - systemClock.now()) < 60_000, `measured at ${used.at}`);
       assert.ok((used.memory ?? Infinity) >= used.workingSet);
-      const { sandboxes } = await runtime.usage(pod.signal, pod.uid);
+      const sandboxes = await runtime.sandboxUsage(pod.signal, pod.uid);
       assert.deepEqual(sandboxes.map((item) => [item.id, item.podUid]), [[sandboxId, pod.uid]]);
       assert.equal(sandboxes[0]?.interfaces[0]?.name, "eth0");
       assert.ok((sandboxes[0]?.processes ?? 0) >= 1);
     },
   },
-  "usage() leaves out what has ended, and shows only the pod that is asked for": {
+  "containerUsage() and sandboxUsage() show what runs, and only of the pod that is asked for": {
     async run(harness, pod) {
       await using other = new Pod(harness);
       const [mine, its] = await Promise.all(
         [pod, other].map((one) => one.start({ kind: "sleep" })),
       );
       const ids = async (uid?: string): Promise<readonly string[]> =>
-        (await harness.runtime.usage(pod.signal, uid)).containers.map(({ id }) => id);
+        (await harness.runtime.containerUsage(pod.signal, uid)).map(({ id }) => id);
       assert.ok(mine && its);
       assert.deepEqual(await ids(pod.uid), [mine.id]);
       const all = await ids();
       assert.ok(all.includes(mine.id) && all.includes(its.id));
       await harness.runtime.stopSandbox(mine.sandboxId, pod.signal);
       await pod.until(mine.id, "exited");
-      const { containers, sandboxes } = await harness.runtime.usage(pod.signal);
-      const seen = [...containers, ...sandboxes].map(({ podUid }) => podUid);
+      const seen = [
+        ...await harness.runtime.containerUsage(pod.signal),
+        ...await harness.runtime.sandboxUsage(pod.signal),
+      ].map(({ podUid }) => podUid);
       assert.deepEqual([seen.includes(pod.uid), seen.includes(other.uid)], [false, true]);
     },
   },

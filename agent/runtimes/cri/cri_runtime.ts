@@ -10,6 +10,7 @@ import { LinkedAbort } from "../linked_abort.ts";
 import type {
   ContainerConfig,
   ContainerResources,
+  ContainerUsage,
   ImageAuth,
   ImageFilesystem,
   ImageInfo,
@@ -20,8 +21,8 @@ import type {
   RuntimeEvent,
   RuntimeInfo,
   SandboxConfig,
+  SandboxUsage,
   StreamRequest,
-  Usage,
 } from "../runtime.ts";
 import { type Call, callsOn, WORK_TIMEOUT } from "./calls.ts";
 import {
@@ -39,7 +40,7 @@ import { CriImages } from "./images.ts";
 import { makeLinks } from "./links.ts";
 import { Observer } from "./observe.ts";
 import { runPush } from "./push.ts";
-import { readUsage } from "./usage.ts";
+import { readContainerUsage, readSandboxUsage } from "./usage.ts";
 
 /** Options of {@linkcode createCriRuntime}. */
 export interface CriRuntimeOptions {
@@ -265,8 +266,12 @@ class CriRuntime implements Runtime {
     };
   }
 
-  usage(signal: AbortSignal, podUid?: string): Promise<Usage> {
-    return readUsage(this.#call, this.#observer.selector(podUid), signal);
+  containerUsage(signal: AbortSignal, podUid?: string): Promise<ContainerUsage[]> {
+    return readContainerUsage(this.#call, this.#observer.selector(podUid), signal);
+  }
+
+  sandboxUsage(signal: AbortSignal, podUid?: string): Promise<SandboxUsage[]> {
+    return readSandboxUsage(this.#call, this.#observer.selector(podUid), signal);
   }
 
   imageFilesystems(signal: AbortSignal): Promise<ImageFilesystem[]> {

@@ -1,11 +1,5 @@
 import { bytes, isAppError, type Ms, ms } from "../../../core/base/mod.ts";
-import {
-  type ContainerUsage,
-  type InterfaceUsage,
-  LABEL,
-  type SandboxUsage,
-  type Usage,
-} from "../runtime.ts";
+import { type ContainerUsage, type InterfaceUsage, LABEL, type SandboxUsage } from "../runtime.ts";
 import type { Call } from "./calls.ts";
 import {
   type ContainerStats,
@@ -20,23 +14,26 @@ const UNMEASURABLE = ["InternalError", "NotFound", "Unsupported"] as const;
 
 const { listContainerStats, listPodSandboxStats, listPodSandbox } = RuntimeService.method;
 
-/** {@linkcode Runtime.usage} of what carries the labels of `labelSelector`. */
-export async function readUsage(
+type Labels = Readonly<Record<string, string>>;
+
+/** {@linkcode Runtime.containerUsage} of what carries the labels of `labelSelector`. */
+export async function readContainerUsage(
   call: Call,
-  labelSelector: Readonly<Record<string, string>>,
+  labelSelector: Labels,
   signal: AbortSignal,
-): Promise<Usage> {
-  // The filters are sent even when they name no label: without one, containerd fails at sandboxes
-  // that have ended.
-  const filter = { labelSelector };
-  const [containers, sandboxes] = await Promise.all([
-    call(listContainerStats, { filter }, signal),
-    sandboxStats(call, labelSelector, signal),
-  ]);
-  return {
-    containers: containers.stats.map(toContainerUsage).filter((item) => item !== undefined),
-    sandboxes: sandboxes.map(toSandboxUsage).filter((item) => item !== undefined),
-  };
+): Promise<ContainerUsage[]> {
+  const { stats } = await call(listContainerStats, { filter: { labelSelector } }, signal);
+  return stats.map(toContainerUsage).filter((item) => item !== undefined);
+}
+
+/** {@linkcode Runtime.sandboxUsage} of what carries the labels of `labelSelector`. */
+export async function readSandboxUsage(
+  call: Call,
+  labelSelector: Labels,
+  signal: AbortSignal,
+): Promise<SandboxUsage[]> {
+  const stats = await sandboxStats(call, labelSelector, signal);
+  return stats.map(toSandboxUsage).filter((item) => item !== undefined);
 }
 
 /**
@@ -45,9 +42,11 @@ export async function readUsage(
  */
 async function sandboxStats(
   call: Call,
-  labelSelector: Readonly<Record<string, string>>,
+  labelSelector: Labels,
   signal: AbortSignal,
 ): Promise<PodSandboxStats[]> {
+  // The filter is sent even when it names no label: without one, containerd fails at sandboxes that
+  // have ended.
   const all = await ifMeasurable(call(listPodSandboxStats, { filter: { labelSelector } }, signal));
   if (all) return all.stats;
   const { items } = await call(listPodSandbox, { filter: { labelSelector } }, signal);

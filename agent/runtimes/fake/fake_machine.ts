@@ -15,7 +15,6 @@ import type {
   RuntimeEvent,
   SandboxConfig,
   SandboxUsage,
-  Usage,
 } from "../runtime.ts";
 import type { ContainerBehaviour, ImageScript, PullScript } from "./behaviour.ts";
 import { FakeRuntime } from "./fake_runtime.ts";
@@ -259,22 +258,29 @@ export class FakeMachine {
     };
   }
 
-  /** What runs uses, of all pods or of one. */
-  usage(podUid?: string): Usage {
-    const wanted = ({ config }: FakeSandbox): boolean =>
-      podUid === undefined || config.podUid === podUid;
-    const containers = [...this.containers.values()]
-      .filter((item) => item.state === "running" && wanted(item.sandbox));
+  /** What running containers use, of all pods or of one. */
+  containerUsage(podUid?: string): ContainerUsage[] {
     const now = this.clock.now();
-    return {
-      containers: containers.map((item) => toContainerUsage(item, now)),
-      sandboxes: [...this.sandboxes.values()].filter((item) => item.ready && wanted(item)).map(
-        (item) => ({
-          ...toSandboxUsage(item, now, this.interfaces.get(item.config.podUid)),
-          processes: containers.filter(({ sandbox }) => sandbox === item).length,
-        }),
-      ),
-    };
+    return this.#running(podUid).map((item) => toContainerUsage(item, now));
+  }
+
+  /** What ready sandboxes use, of all pods or of one. */
+  sandboxUsage(podUid?: string): SandboxUsage[] {
+    const now = this.clock.now();
+    const containers = this.#running(podUid);
+    const ready = [...this.sandboxes.values()].filter(({ ready, config }) =>
+      ready && (podUid === undefined || config.podUid === podUid)
+    );
+    return ready.map((item) => ({
+      ...toSandboxUsage(item, now, this.interfaces.get(item.config.podUid)),
+      processes: containers.filter(({ sandbox }) => sandbox === item).length,
+    }));
+  }
+
+  #running(podUid: string | undefined): FakeContainer[] {
+    return [...this.containers.values()].filter(({ state, sandbox: { config } }) =>
+      state === "running" && (podUid === undefined || config.podUid === podUid)
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { AppError, type Ms, ms, sleep } from "../../../core/base/mod.ts";
 import {
   type ContainerConfig,
   type ContainerResources,
+  type ContainerUsage,
   type ImageAuth,
   type ImageFilesystem,
   type ImageInfo,
@@ -13,7 +14,7 @@ import {
   type RuntimeEvent,
   type RuntimeInfo,
   type SandboxConfig,
-  type Usage,
+  type SandboxUsage,
 } from "../runtime.ts";
 import type { FakeContainer, FakeMachine } from "./fake_machine.ts";
 
@@ -270,9 +271,14 @@ export class FakeRuntime implements Runtime {
     return { exitCode: result.exitCode, stdout: cut(result.stdout), stderr: cut(result.stderr) };
   }
 
-  async usage(signal: AbortSignal, podUid?: string): Promise<Usage> {
+  async containerUsage(signal: AbortSignal, podUid?: string): Promise<ContainerUsage[]> {
     await this.#call(signal);
-    return this.#machine.usage(podUid);
+    return this.#machine.containerUsage(podUid);
+  }
+
+  async sandboxUsage(signal: AbortSignal, podUid?: string): Promise<SandboxUsage[]> {
+    await this.#call(signal);
+    return this.#machine.sandboxUsage(podUid);
   }
 
   async imageFilesystems(signal: AbortSignal): Promise<ImageFilesystem[]> {

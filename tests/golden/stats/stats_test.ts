@@ -85,9 +85,9 @@ class Rig {
       uptime: () => seconds(86_400 + this.clock.monotonic() / 1000),
       runtime: {
         ...bound(this.#runtime),
-        usage: (signal: AbortSignal) => {
+        containerUsage: (signal: AbortSignal) => {
           this.reads++;
-          return this.#runtime.usage(signal);
+          return this.#runtime.containerUsage(signal);
         },
       } as Runtime,
       pods: () => this.pods,
@@ -154,8 +154,11 @@ class Rig {
 }
 
 /** Methods of a class instance that can be spread. */
-function bound(runtime: Runtime): Pick<Runtime, "imageFilesystems"> {
-  return { imageFilesystems: (signal) => runtime.imageFilesystems(signal) };
+function bound(runtime: Runtime): Pick<Runtime, "imageFilesystems" | "sandboxUsage"> {
+  return {
+    imageFilesystems: (signal) => runtime.imageFilesystems(signal),
+    sandboxUsage: (signal) => runtime.sandboxUsage(signal),
+  };
 }
 
 async function golden(name: string, text: string): Promise<void> {

@@ -36,6 +36,34 @@ function markedPod(site: Site, name: string, script: string, spec = {}): Record<
   return pod;
 }
 
+/** The same with a sidecar, hooks and probes; the sidecar's starts and the stops are noted as well. */
+function lifePod(site: Site, name: string): Record<string, unknown> {
+  const life = "trap 'exit 0' TERM; sleep 100000 & wait";
+  const pod = markedPod(site, name, life, { terminationGracePeriodSeconds: 10 });
+  const exec = (script: string): Record<string, unknown> => ({
+    exec: { command: ["sh", "-c", script] },
+  });
+  const [main] = pod["spec"].containers;
+  pod["spec"].initContainers = [{
+    ...main,
+    name: "side",
+    restartPolicy: "Always",
+    command: ["sh", "-c", `echo started >> /marks/${name}-side; ${life}`],
+    lifecycle: { postStart: exec("sleep 0.1; echo up > /tmp/up") },
+    startupProbe: { ...exec("test -s /tmp/up"), periodSeconds: 1 },
+  }];
+  pod["spec"].containers = [{
+    ...main,
+    lifecycle: {
+      postStart: exec("sleep 0.1; echo up > /tmp/up"),
+      preStop: exec(`echo stopping >> /marks/${name}-stops`),
+    },
+    readinessProbe: { ...exec("test -s /tmp/up"), periodSeconds: 1 },
+    livenessProbe: { ...exec("test -s /tmp/up"), periodSeconds: 1, failureThreshold: 30 },
+  }];
+  return pod;
+}
+
 async function starts(site: Site, name: string): Promise<number> {
   const text = await Deno.readTextFile(`${site.folder}/marks/${name}`).catch(() => "");
   return text.split("\n").filter(Boolean).length;
@@ -95,7 +123,7 @@ Deno.test({
         try {
           await site.apply(
             hub.kubeconfig,
-            markedPod(site, web, "sleep 100000"),
+            lifePod(site, web),
             markedPod(site, job, "sleep 0.2; exit 7", { restartPolicy: "Never" }),
           );
           if (round > 0) {
@@ -118,6 +146,12 @@ Deno.test({
           assert.deepEqual(containersOf(kept), steady);
           if (!hurt) assertUnhurt(pods, done, web);
           assert.equal(await starts(site, web), restarts(pods, web) + 1, `starts of ${web}`);
+          const side = restarts(pods, web, "initContainerStatuses") + 1;
+          assert.equal(await starts(site, `${web}-side`), side, `starts of the sidecar of ${web}`);
+          if (round > 0) {
+            const stops = await starts(site, `${old}-stops`);
+            assert.ok(stops === 1 || stops === 2, `preStop of ${old} ran ${stops} times`);
+          }
           if (!hurt) assert.equal(await starts(site, job), 1, `starts of ${job}`);
           await site.kubectl(hub.kubeconfig, ["delete", "pod", job, "--wait=false"]);
         } catch (cause) {
@@ -129,15 +163,19 @@ Deno.test({
     }),
 });
 
-function restarts(pods: readonly Pod[], name: string): number {
+function restarts(
+  pods: readonly Pod[],
+  name: string,
+  list: "containerStatuses" | "initContainerStatuses" = "containerStatuses",
+): number {
   const pod = pods.find(({ metadata }) => metadata.name === name);
-  return pod?.status?.containerStatuses?.[0]?.restartCount ?? 0;
+  return pod?.status?.[list]?.[0]?.restartCount ?? 0;
 }
 
 /** Only the agent was killed: nothing restarted, and the end that happened is the end that is told. */
 function assertUnhurt(pods: readonly Pod[], job: Pod, web: string): void {
   assert.equal(job.status?.containerStatuses?.[0]?.state.terminated?.exitCode, 7);
   assert.equal(job.status?.containerStatuses?.[0]?.restartCount, 0);
-  assert.equal(restarts(pods, web), 0);
+  assert.equal(restarts(pods, web) + restarts(pods, web, "initContainerStatuses"), 0);
   assert.ok(isReady(pods.find(({ metadata }) => metadata.name === web)));
 }

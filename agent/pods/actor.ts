@@ -11,6 +11,7 @@ import type { ImageKeeper } from "./image_keeper.ts";
 import type { PodConfig } from "./options.ts";
 import type { PodPaths } from "./paths.ts";
 import { removePodFiles, removeRunLog, removeVolumes } from "./pod_files.ts";
+import { START_FAILED } from "./policy/memory.ts";
 import type { Action, Outcome, PodEvent } from "./policy/plan.ts";
 import { pullPolicy } from "./policy/pull_policy.ts";
 import { resizeNumbers } from "./policy/resources.ts";
@@ -220,7 +221,7 @@ function away(error: unknown): boolean {
 function reasonOf(action: Action, error: unknown, events: readonly PodEvent[]): string {
   if (action.type !== "start") return "Failed";
   const created = action.containerId || events.some((event) => event.reason === "Created");
-  if (created) return "RunContainerError";
+  if (created) return START_FAILED;
   if (isAppError(error, "NotFound", "Invalid", "Forbidden", "Unsupported")) {
     return "CreateContainerConfigError";
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createCriRuntime, type Observation } from "../../agent/runtimes/mod.ts";
-import type { Pod } from "../../core/api/mod.ts";
+import type { KubeObject, Pod } from "../../core/api/mod.ts";
 import { ms, seededRandom, silentLogger, sleep, systemClock } from "../../core/base/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import {
@@ -29,7 +29,7 @@ const NODE = "gw-crash";
 const WINDOW = 1500;
 
 /** A pod that notes each start of its container in `/marks`, then does what `script` says. */
-function markedPod(site: Site, name: string, script: string, spec = {}): Record<string, unknown> {
+function markedPod(site: Site, name: string, script: string, spec = {}): KubeObject {
   const pod = shellPod(name, `echo started >> /marks/${name}; ${script}`, spec);
   pod["spec"].containers[0].volumeMounts = [{ name: "marks", mountPath: "/marks" }];
   pod["spec"].volumes = [{ name: "marks", hostPath: { path: `${site.folder}/marks` } }];
@@ -37,7 +37,7 @@ function markedPod(site: Site, name: string, script: string, spec = {}): Record<
 }
 
 /** The same with a sidecar, hooks and probes; the sidecar's starts and the stops are noted as well. */
-function lifePod(site: Site, name: string): Record<string, unknown> {
+function lifePod(site: Site, name: string): KubeObject {
   const life = "trap 'exit 0' TERM; sleep 100000 & wait";
   const pod = markedPod(site, name, life, { terminationGracePeriodSeconds: 10 });
   const exec = (script: string): Record<string, unknown> => ({
@@ -174,7 +174,8 @@ function restarts(
 
 /** Only the agent was killed: nothing restarted, and the end that happened is the end that is told. */
 function assertUnhurt(pods: readonly Pod[], job: Pod, web: string): void {
-  assert.equal(job.status?.containerStatuses?.[0]?.state.terminated?.exitCode, 7);
+  const { state } = job.status?.containerStatuses?.[0] ?? {};
+  assert.equal(state?.terminated?.exitCode, 7, JSON.stringify(state));
   assert.equal(job.status?.containerStatuses?.[0]?.restartCount, 0);
   assert.equal(restarts(pods, web) + restarts(pods, web, "initContainerStatuses"), 0);
   assert.ok(isReady(pods.find(({ metadata }) => metadata.name === web)));

@@ -10,7 +10,7 @@ import type { Plan, PodEnv, PodView } from "./plan.ts";
 import { initNames, podContainers } from "./roles.ts";
 import { seedMemory } from "./seed.ts";
 import { refusals, refusalText } from "./support.ts";
-import { readySandbox } from "./view.ts";
+import { markCut, readySandbox } from "./view.ts";
 
 /**
  * What to do about one pod: the whole policy of the pods room, without I/O, clock or chance.
@@ -66,7 +66,8 @@ function begin(
     readonly env: PodEnv;
   },
 ): Draft {
-  const { pod, view, now, env } = input;
+  const { pod, now, env } = input;
+  const view = markCut(input.view, input.memory);
   const { name, namespace = "default", uid = "" } = pod.metadata;
   const grace = seconds(pod.spec.terminationGracePeriodSeconds ?? 30);
   const before = input.memory ??

@@ -6,7 +6,7 @@ import { wantsResize } from "./resize.ts";
 import { type Fate, World } from "../testing/mod.ts";
 
 const fates = fc.array(
-  fc.constantFrom<Fate>("ok", "ok", "ok", "fail", "crash-before", "crash-after"),
+  fc.constantFrom<Fate>("ok", "ok", "ok", "fail", "crash-before", "crash-in", "crash-after"),
   { maxLength: 6 },
 );
 type Step = (world: World) => void;

@@ -12,6 +12,9 @@ export interface Exit {
   readonly finishedAt: Ms;
 }
 
+/** The reason of a failure to start what could be created. */
+export const START_FAILED = "RunContainerError";
+
 /** A step that failed and is tried again at `until`. */
 export interface Failure {
   /** Kubernetes' waiting reason, e.g. `CreateContainerError`. */

@@ -62,6 +62,7 @@ export function recordFailure(
     }
     case "start": {
       const part = containerMemory(memory, action.container) ?? FIRST_RUN;
+      if (action.containerId) return adopted(memory, action, now);
       const failure = failureOf(part.failure, outcome, { now });
       const next = withContainer(memory, action.container, { ...part, failure });
       return told(next, outcome, {
@@ -81,6 +82,26 @@ export function recordFailure(
     default:
       return { memory, events: [] };
   }
+}
+
+/**
+ * A container that was created before this agent began could not be started: whoever created it may
+ * still be starting it, as far as the runtime knows. It is looked at again, and then made anew.
+ */
+function adopted(
+  memory: PodMemory,
+  { container }: Action & { type: "start" },
+  now: Ms,
+): { memory: PodMemory; events: PodEvent[] } {
+  const part = containerMemory(memory, container) ?? FIRST_RUN;
+  const failure: Failure = {
+    reason: "ContainerCreating",
+    message: "",
+    count: part.failure?.count ?? 0,
+    at: now,
+    until: ms(now + SOFT),
+  };
+  return { memory: withContainer(memory, container, { ...part, failure }), events: [] };
 }
 
 function failureOf(

@@ -6,7 +6,13 @@ import type { PodMemory } from "./memory.ts";
 /** What the runtime shows of one pod. */
 export interface PodView {
   readonly sandboxes: readonly ObservedSandbox[];
-  readonly containers: readonly ObservedContainer[];
+  readonly containers: readonly SeenContainer[];
+}
+
+/** A container as the runtime shows it. */
+export interface SeenContainer extends ObservedContainer {
+  /** It has ended without ever having run, by nobody's fault: as if it were not there. */
+  readonly cut?: true;
 }
 
 /** Data of the configMaps and secrets that a pod names, by name. Binary values are base64. */

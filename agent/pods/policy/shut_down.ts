@@ -5,7 +5,7 @@ import { learn } from "./learn.ts";
 import { containerMemory, type PodMemory, withContainer } from "./memory.ts";
 import type { PodView } from "./plan.ts";
 import { initNames } from "./roles.ts";
-import { isLive } from "./view.ts";
+import { isLive, markCut } from "./view.ts";
 
 /** What a pod says that ended with the gateway: the words of Kubernetes' graceful node shutdown. */
 export const SHUT_DOWN = {
@@ -43,7 +43,7 @@ export function shutDown(
   },
 ): PodMemory {
   const { pod, before, after, now, messages } = input;
-  const learnt = learn(memory, after, { now, inits: initNames(pod), messages });
+  const learnt = learn(memory, markCut(after, memory), { now, inits: initNames(pod), messages });
   const stopped = before.containers.filter(isLive);
   const over = memory.phase === "Succeeded" || memory.phase === "Failed" || memory.ending ||
     pod?.metadata.deletionTimestamp;

@@ -12,8 +12,11 @@ import { testPod } from "./bench.ts";
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Start = Action & { type: "start" };
 
-/** What becomes of one action: it is done, it fails, or the agent dies before or after it. */
-export type Fate = "ok" | "fail" | "crash-before" | "crash-after";
+/**
+ * What becomes of one action: it is done, it fails, or the agent dies before, in or after it. A start
+ * in which the agent dies is broken off by the runtime.
+ */
+export type Fate = "ok" | "fail" | "crash-before" | "crash-in" | "crash-after";
 
 /**
  * One pod, a container host and an agent that can die between any two steps. Every step asserts
@@ -82,9 +85,13 @@ export class World {
       assert.ok(!over || action.type !== "start", "started something in a pod that ends");
       const fate = fates.shift() ?? "ok";
       if (fate === "crash-before") return this.#crash(plan);
+      if (fate === "crash-in" && action.type === "start") {
+        this.#cut(action);
+        return this.#crash(plan);
+      }
       this.#apply(action, fate === "fail");
       this.check();
-      if (fate === "crash-after") return this.#crash(plan);
+      if (fate === "crash-in" || fate === "crash-after") return this.#crash(plan);
     }
     return plan;
   }
@@ -329,6 +336,12 @@ export class World {
     one.startedAt = ms(this.now);
     this.starts.set(one.name, (this.starts.get(one.name) ?? 0) + 1);
     this.#images.delete(one.name);
+  }
+
+  #cut(action: Start): void {
+    const one = this.containers.find(({ id }) => id === action.containerId) ?? this.#create(action);
+    this.#end(one, 128);
+    one.reason = "StartError";
   }
 
   /** All init containers before it have succeeded in this sandbox, all sidecars have started. */

@@ -76,7 +76,9 @@ const AGENT_SERVICE = [
   "RuntimeDirectoryPreserve=yes",
   "Slice=skerry.slice",
   "MemoryMax=192M",
-  "TimeoutStopSec=45",
+  "# When the machine goes down pods end before the runtime does, in the order of their priority.",
+  `ExecStop=/bin/sh -c '[ "$$(systemctl is-system-running)" != stopping ] || kill -PWR $$MAINPID'`,
+  "TimeoutStopSec=60",
 ];
 
 function agentSpec(args: readonly string[]): PartSpec {
@@ -119,7 +121,7 @@ const UNITS: readonly Unit[] = [
     description: "Skerry agent: pods, functions and devices of this gateway",
     unit: [
       "Wants=skerry-runner.service",
-      "After=skerry-runner.service containerd.service",
+      "After=skerry-runner.service containerd.service network.target",
       "# No network-online.target: a gateway works without its network.",
       "ConditionPathExists=/etc/skerry/agent.env",
       "Conflicts=skerry-agent-alone.service",
@@ -131,7 +133,10 @@ const UNITS: readonly Unit[] = [
   {
     name: "skerry-agent-alone.service",
     description: "Skerry agent without a hub: pods and functions from /etc/skerry/manifests",
-    unit: ["Wants=skerry-runner.service", "After=skerry-runner.service containerd.service"],
+    unit: [
+      "Wants=skerry-runner.service",
+      "After=skerry-runner.service containerd.service network.target",
+    ],
     spec: agentSpec([]),
     extra: "$SKERRY_AGENT_OPTIONS",
     service: ["EnvironmentFile=-/etc/skerry/agent.env", ...AGENT_SERVICE],

@@ -14,6 +14,8 @@ export interface CheckContext {
   readonly memoryDir: () => Promise<string | undefined>;
   /** `undefined` when the path is not there. */
   readonly disk: (path: string) => Promise<Disk | undefined>;
+  /** Whether a file is there; `hidden` where the agent may not look. */
+  readonly has: (path: string) => Promise<"there" | "missing" | "hidden">;
   /** Version of the runner's engine, when one answers. */
   readonly engine: () => string | undefined;
   /** The link to the hub; absent for a node that runs alone. */

@@ -25,6 +25,7 @@ async function gateway(changes: Partial<CheckContext> = {}): Promise<CheckContex
     runtime: new FakeMachine({ clock }).connect(),
     memoryDir: () => Promise.resolve("/run/skerry/volumes/n1"),
     disk: () => Promise.resolve(room),
+    has: () => Promise.resolve("there"),
     engine: () => "wasmtime 50.0.1",
     link: () => ({ connected: true }),
     certificateEnds: () => clock.now() + hours(24 * 30),
@@ -75,6 +76,32 @@ Deno.test("runChecks() says which folder lacks what when the network is not read
   machine.networkReady = false;
   const found = await failures({ clock, runtime: machine.connect() });
   assert.match(found["network"] ?? "", /\/etc\/cni\/net\.d/);
+  const problem = "no network config found in /etc/cni/other";
+  const cni = { configDir: "/etc/cni/other", binDirs: ["/opt/a", "/opt/b"], plugins: [], problem };
+  machine.details = { cni };
+  assert.match(
+    (await failures({ clock, runtime: machine.connect() }))["network"] ?? "",
+    /^no network config found in \/etc\/cni\/other: .* in \/opt\/a or \/opt\/b; pods with/,
+  );
+});
+
+Deno.test("runChecks() names the network plugins that are in none of their folders", async () => {
+  const clock = new VirtualClock(ms(Date.UTC(2026, 5, 1)));
+  const machine = new FakeMachine({ clock });
+  machine.details = {
+    cni: {
+      configDir: "/etc/cni/net.d",
+      binDirs: ["/opt/a", "/secret"],
+      plugins: ["bridge", "portmap", "host-local"],
+    },
+  };
+  const has = (found: Record<string, "there" | "hidden">) => (path: string) =>
+    Promise.resolve(found[path] ?? "missing" as const);
+  const runtime = machine.connect();
+  const some = has({ "/opt/a/bridge": "there", "/secret/portmap": "hidden" });
+  assert.deepEqual(await failures({ clock, runtime, has: some }), {
+    "network-plugins": "host-local not found in /opt/a or /secret: install the CNI plugins there",
+  });
 });
 
 Deno.test("runChecks() tells of a full disk and of a folder that cannot be written", async () => {

@@ -34,15 +34,37 @@ export const RUNTIME_CHECKS: readonly Check[] = [
   {
     name: "network",
     when: hasRuntime,
-    look: (context, signal) =>
-      condition(context, signal, {
+    async look(context, signal) {
+      const { cni } = await runtimeOf(context).details(signal);
+      const config = cni?.configDir ?? "/etc/cni/net.d";
+      const bins = cni?.binDirs.join(" or ") || "/opt/cni/bin";
+      return await condition(context, signal, {
         type: "NetworkReady",
-        good: "pods get a network by CNI",
-        todo:
-          "put a CNI configuration (for containerd by default a file in /etc/cni/net.d) and its " +
-          "plugins (in /opt/cni/bin or what bin_dir of the runtime's configuration says) in place; " +
-          "pods with hostNetwork run without",
-      }),
+        good: `pods get a network by CNI, configured in ${config}`,
+        why: cni?.problem,
+        todo: `put a CNI configuration in ${config} and its plugins in ${bins}; pods with ` +
+          "hostNetwork run without",
+      });
+    },
+  },
+  {
+    name: "network-plugins",
+    when: hasRuntime,
+    async look(context, signal) {
+      const { cni } = await runtimeOf(context).details(signal);
+      if (!cni || cni.plugins.length === 0) return "the runtime does not say which ones it needs";
+      const missing: string[] = [];
+      for (const plugin of cni.plugins) {
+        const found = await Promise.all(cni.binDirs.map((dir) => context.has(`${dir}/${plugin}`)));
+        if (!found.includes("there") && !found.includes("hidden")) missing.push(plugin);
+      }
+      const bins = cni.binDirs.join(" or ");
+      if (missing.length === 0) return `${cni.plugins.join(", ")} in ${bins}`;
+      throw new AppError(
+        "NotFound",
+        `${missing.join(", ")} not found in ${bins}: install the CNI plugins there`,
+      );
+    },
   },
   {
     name: "images",
@@ -84,11 +106,18 @@ function runtimeOf({ runtime }: CheckContext): Runtime {
 async function condition(
   context: CheckContext,
   signal: AbortSignal,
-  wanted: { readonly type: string; readonly good: string; readonly todo: string },
+  wanted: {
+    readonly type: string;
+    readonly good: string;
+    /** Says more than the condition. */
+    readonly why?: string | undefined;
+    readonly todo: string;
+  },
 ): Promise<string> {
   const all: RuntimeCondition[] = await runtimeOf(context).conditions(signal);
   const found = all.find(({ type }) => type === wanted.type);
   if (found?.status) return wanted.good;
-  const why = found?.message || found?.reason || `the runtime says nothing of ${wanted.type}`;
+  const why = wanted.why || found?.message || found?.reason ||
+    `the runtime says nothing of ${wanted.type}`;
   throw new AppError("ServiceUnavailable", `${why}: ${wanted.todo}`);
 }

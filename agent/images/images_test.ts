@@ -112,7 +112,7 @@ function bed() {
   const machine = new FakeMachine({ clock });
   for (const name of ["a", "b", "c"]) machine.addImage(`${name}:1`, { size: bytes(10) });
   machine.addImage("pause:1", { size: bytes(10) });
-  machine.sandboxImage = "pause:1";
+  machine.details = { sandboxImage: "pause:1" };
   const world = { taken: 0, wanted: new Set<string>(), ended: new Set<string>() };
   const events: NodeEvent[] = [];
   const collector = new Collector({

@@ -21,10 +21,12 @@ import { findOrphans } from "./orphans.ts";
 import { PodPaths } from "./paths.ts";
 import { type LogRequest, PodDoors, type PodRequest } from "./pod_doors.ts";
 import { PodIndex } from "./pod_index.ts";
+import type { Shutdown } from "./policy/plan.ts";
 import { makePodParts } from "./pod_parts.ts";
 import { PodRecords } from "./records.ts";
-import { stopAll } from "./stop_all.ts";
+import { type ShutdownGroup, stopAll } from "./stop_all.ts";
 import type { StreamTarget } from "./stream_target.ts";
+import { sweepPodFolders } from "./sweep.ts";
 import { sweepMemoryDir } from "./volumes/memory_dir.ts";
 import type { PodWorker } from "./worker.ts";
 
@@ -47,6 +49,8 @@ export class PodManager implements Service {
   readonly #doors: PodDoors;
   #queue: WorkQueue | undefined;
   #index = new PodIndex();
+  /** What becomes of each pod, once the node goes down. */
+  #shutdown: ((pod: Pod) => Shutdown) | undefined;
   #observer: Observer | undefined;
   #devices: DeviceKeeper | undefined;
   /** The container runtime's name, once it was asked. */
@@ -150,6 +154,7 @@ export class PodManager implements Service {
       event: (uid, event) => this.#event(uid, event),
       runtimeInfo: () => this.#runtimeInfo(all),
       predecessor: (uid) => this.#hasPredecessor(uid),
+      shutdown: (pod) => this.#shutdown?.(pod),
       ended: (uid) => this.#ended(uid),
     });
     this.#devices = devices;
@@ -181,13 +186,25 @@ export class PodManager implements Service {
   }
 
   /**
-   * Stops and removes every pod of this node, for an agent that is to leave none running; only
-   * when {@linkcode run} has ended. The objects stay: the next start runs the pods again, but for
-   * those that restart nothing.
+   * Ends all pods of this node while {@linkcode run} goes on, group after group, because the node
+   * goes down or, with `remove`, because the agent is to leave nothing. The objects stay: the next
+   * start runs the pods again, but for those that restart nothing. Never throws.
    */
-  async stopAll(): Promise<void> {
+  async stopAll(
+    groups: readonly ShutdownGroup[],
+    { remove }: { readonly remove: boolean },
+  ): Promise<void> {
     const { nodeName } = this.#options.config;
-    await stopAll({ ...this.#options, nodeName, records: this.#records, paths: this.#paths });
+    await stopAll({
+      ...this.#options,
+      nodeName,
+      remove,
+      pods: () => this.#records.all(nodeName),
+      order: (decide) => {
+        this.#shutdown = decide;
+        this.#addAll();
+      },
+    }, groups);
   }
 
   async #work(worker: PodWorker, uid: string): Promise<ReturnType<typeof ms> | void> {
@@ -236,10 +253,25 @@ export class PodManager implements Service {
     const { config, synced } = this.#options;
     if (!this.#observer || !synced()) return;
     const all = await this.#observer.all();
-    this.#sweepMemory(new Set([...all.sandboxes, ...all.containers].map((one) => one.podUid)));
+    const present = new Set([...all.sandboxes, ...all.containers].map((one) => one.podUid));
+    this.#sweepMemory(present);
+    await this.#sweepFolders(present);
     const { nodeName } = config;
     const known = { nodeName, index: this.#index, records: this.#records };
     for (const uid of findOrphans(all, known)) this.#add(uid);
+  }
+
+  /** Files of pods of which nothing runs, nothing is remembered, and that the hub does not want. */
+  async #sweepFolders(present: ReadonlySet<string>): Promise<void> {
+    const { nodeName } = this.#options.config;
+    const gone = await sweepPodFolders(
+      this.#paths,
+      // Asked for each folder: a pod may come while the others are removed.
+      (uid) => present.has(uid) || this.#records.knows(uid, nodeName),
+    );
+    if (gone.length > 0) {
+      this.#options.log.info("folders of pods that are gone are removed", { gone });
+    }
   }
 
   /** Secrets of pods that are gone and run nothing do not stay in memory. */

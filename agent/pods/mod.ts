@@ -26,6 +26,8 @@ export { POD_FIELDS, type Rule } from "./policy/support_table.ts";
 export { refusals, refusalText } from "./policy/support.ts";
 export type { StreamTarget } from "./stream_target.ts";
 export { cgroupNumbers } from "./policy/resources.ts";
+export type { ShutdownGroup } from "./stop_all.ts";
+export { CRITICAL_PRIORITY } from "./policy/priority.ts";
 export { StaticPods, type StaticPodsOptions } from "./static_pods.ts";
 export { parseResolvConf } from "./config/resolv_conf.ts";
 export { findMemoryDir } from "./volumes/memory_dir.ts";

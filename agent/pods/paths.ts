@@ -33,6 +33,16 @@ export class PodPaths {
     this.#memory = dirs.memoryDir;
   }
 
+  /** The folder of all pods' folders. */
+  get pods(): string {
+    return `${this.#state}/pods`;
+  }
+
+  /** The folder of all pods' logs; others may have theirs there as well. */
+  get allLogs(): string {
+    return this.#logs;
+  }
+
   /** The folder of a pod: volumes, hosts file, termination messages. */
   pod(uid: string): string {
     return `${this.#state}/pods/${pathPart(uid)}`;

@@ -8,7 +8,7 @@ import type { NodeVerdicts, PodConfig } from "./options.ts";
 import type { PodPaths } from "./paths.ts";
 import { isTerminal } from "./policy/finish.ts";
 import type { PodMemory } from "./policy/memory.ts";
-import type { ImageView, NodePolicy, PodEnv, PodView } from "./policy/plan.ts";
+import type { ImageView, NodePolicy, PodEnv, PodView, Shutdown } from "./policy/plan.ts";
 import { wantsResize } from "./policy/resize.ts";
 import { podContainers } from "./policy/roles.ts";
 import { awaitsHook } from "./policy/started.ts";
@@ -32,6 +32,8 @@ export interface PodEnvsOptions {
   readonly runtimeInfo: () => Promise<RuntimeInfo>;
   /** Whether an older pod of this name has not ended. */
   readonly predecessor: (uid: string) => boolean;
+  /** What becomes of a pod because the node goes down. */
+  readonly shutdown: (pod: Pod) => Shutdown | undefined;
 }
 
 /** What had to be waited for. */
@@ -97,6 +99,7 @@ export class PodEnvs {
     if (pod.metadata.deletionTimestamp) images.drop(uid);
     hooks.keep(uid, new Set(view.containers.filter(isLive).map((one) => one.id)));
     const volumes = pod.spec.volumes ?? [];
+    const shutdown = this.#options.shutdown(pod);
     this.#mounting.set(uid, record.version);
     return {
       node: this.#policy(known.runtime),
@@ -108,6 +111,7 @@ export class PodEnvs {
       hooks: hooks.of(uid),
       messages: known.messages,
       predecessor: predecessor(uid),
+      ...(shutdown ? { shutdown } : {}),
       ...this.#verdicts(pod, memory, view),
     };
   }

@@ -34,7 +34,8 @@ export async function removePodFiles(paths: PodPaths, pod: PodId): Promise<void>
   ]);
 }
 
-async function removeTree(path: string): Promise<void> {
+/** Removes a folder with all that is in it, if it is there. */
+export async function removeTree(path: string): Promise<void> {
   try {
     await Deno.remove(path, { recursive: true });
   } catch (error) {

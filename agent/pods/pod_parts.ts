@@ -1,3 +1,4 @@
+import type { Pod } from "../../core/api/mod.ts";
 import type { WorkQueue } from "../../core/base/mod.ts";
 import type { RuntimeInfo } from "../runtimes/mod.ts";
 import { Actor } from "./actor.ts";
@@ -7,7 +8,7 @@ import { ImageKeeper } from "./image_keeper.ts";
 import type { Observer } from "./observer.ts";
 import type { PodManagerOptions } from "./options.ts";
 import type { PodPaths } from "./paths.ts";
-import type { PodEvent } from "./policy/plan.ts";
+import type { PodEvent, Shutdown } from "./policy/plan.ts";
 import { Prober } from "./probes/prober.ts";
 import type { PodRecords } from "./records.ts";
 import { Stops } from "./stops.ts";
@@ -24,6 +25,7 @@ export interface PodPartsOptions {
   readonly event: (uid: string, event: PodEvent) => void;
   readonly runtimeInfo: () => Promise<RuntimeInfo>;
   readonly predecessor: (uid: string) => boolean;
+  readonly shutdown: (pod: Pod) => Shutdown | undefined;
   readonly ended: (uid: string) => void;
 }
 

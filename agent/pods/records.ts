@@ -115,6 +115,18 @@ export class PodRecords {
     throw new AppError("NotFound", `RuntimeClass "${name}" not found`);
   }
 
+  /** The pods of this node, whatever has become of them. */
+  all(nodeName: string): Pod[] {
+    const pods = this.#store.transact((tx) => tx.list(RESOURCES.pods)) as Pod[];
+    return pods.filter(({ spec }) => spec.nodeName === nodeName);
+  }
+
+  /** Whether anything is known of a pod: its object, its memory or that it is to end. */
+  knows(uid: string, nodeName: string): boolean {
+    const row = this.#store.transact((tx) => tx.row(MEMORY_SPACE, uid) ?? tx.row(GONE_SPACE, uid));
+    return row !== undefined || this.all(nodeName).some(({ metadata }) => metadata.uid === uid);
+  }
+
   /** Whether there is evidence that a pod is gone. */
   isGone(uid: string, name: { namespace: string; name: string }): boolean {
     return this.#store.transact((tx) => {

@@ -1,101 +1,111 @@
-import { type Clock, deadline, errorText, type Logger, seconds } from "../../core/base/mod.ts";
+import type { Pod } from "../../core/api/mod.ts";
+import {
+  type Clock,
+  deadline,
+  errorText,
+  type Logger,
+  type Ms,
+  ms,
+  seconds,
+  sleep,
+} from "../../core/base/mod.ts";
 import { LABEL, type Observation, type Runtime } from "../runtimes/mod.ts";
-import type { PodMemory } from "./policy/memory.ts";
-import { terminationMessages } from "./messages.ts";
-import { viewOf } from "./observer.ts";
-import type { PodPaths } from "./paths.ts";
-import type { PodRecords } from "./records.ts";
-import { shutDown, shutDownGrace } from "./policy/shut_down.ts";
+import type { Shutdown } from "./policy/plan.ts";
 import { isLive } from "./policy/view.ts";
+
+/** Pods that end together when the node goes down. */
+export interface ShutdownGroup {
+  /** Whether a pod is one of them; groups come one after the other, and stay. */
+  readonly has: (pod: Pod) => boolean;
+  /** How long their containers get at most; a pod with a shorter grace of its own gets that. */
+  readonly period: Ms;
+}
 
 /** What {@linkcode stopAll} works with. */
 export interface StopAllOptions {
   readonly runtime: Runtime;
-  readonly records: PodRecords;
-  readonly paths: PodPaths;
   readonly nodeName: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Nothing is to be left in the runtime. */
+  readonly remove: boolean;
+  /** The pods of this node. */
+  readonly pods: () => readonly Pod[];
+  /** Says from now on what becomes of each pod. */
+  readonly order: (decide: (pod: Pod) => Shutdown) => void;
 }
 
-/** How long the stops may take, then how long the rest; the launcher kills the agent after 40 s. */
-const STOP_LIMIT = seconds(18);
-const REST_LIMIT = seconds(15);
+/** What the runtime may take beyond a group's period: a KILL is quick, its report need not be. */
+const MARGIN = seconds(8);
+const LOOK_EVERY = ms(250);
 
 /**
- * Stops every pod of this node, remembers how its containers ended, then removes the sandboxes.
- * Nothing else may work on pods meanwhile. What cannot be stopped is logged and runs on.
+ * Ends the pods of this node, one group after the other, each as soon as the one before has ended or
+ * had its time. From the first moment on nothing new is started. Never throws: what cannot be ended
+ * is logged and runs on.
  */
-export async function stopAll(options: StopAllOptions): Promise<void> {
-  const { clock, log, runtime } = options;
-  const late = (): Error => new Error("pods took too long to stop");
-  try {
-    const before = await stopContainers(options, late);
-    using rest = deadline(clock, REST_LIMIT, late);
-    const after = await runtime.observe(rest.signal);
-    // First what they ended with: it cannot be read any more when they are removed.
-    const uids = podsOf(before);
-    for (const memory of options.records.memories()) {
-      if (uids.has(memory.uid)) await remember(options, { memory, before, after });
-    }
-    await Promise.all(before.sandboxes.map(async ({ id }) => {
-      await runtime.stopSandbox(id, rest.signal);
-      await runtime.removeSandbox(id, rest.signal);
-    }));
-    log.info("pods stopped", { count: before.sandboxes.length });
-  } catch (error) {
-    log.error("some pods may still run", { error: errorText(error) });
+export async function stopAll(
+  options: StopAllOptions,
+  groups: readonly ShutdownGroup[],
+): Promise<void> {
+  const { order, remove, clock, log, pods } = options;
+  for (const [at, { period }] of groups.entries()) {
+    const due = groups.slice(0, at + 1);
+    order((pod) => {
+      const group = due.find((one) => one.has(pod));
+      return { ...(group ? { grace: group.period } : {}), ...(remove ? { remove } : {}) };
+    });
+    const uids = new Set(
+      pods().filter((pod) => due.some((one) => one.has(pod))).map(({ metadata }) => metadata.uid),
+    );
+    const until = ms(clock.monotonic() + period + MARGIN);
+    await untilStopped(options, { until, due: (uid) => uids.has(uid) });
   }
+  if (remove) await removeRest(options);
+  log.info("pods stopped", { groups: groups.length });
 }
 
-/** Stops what runs of this node, all at once; returns what there was. */
-async function stopContainers(options: StopAllOptions, late: () => Error): Promise<Observation> {
-  const { clock, log, records, runtime, nodeName } = options;
-  using limit = deadline(clock, STOP_LIMIT, late);
-  const all = await runtime.observe(limit.signal);
-  const before = {
+async function untilStopped(
+  options: StopAllOptions,
+  wait: { readonly until: Ms; readonly due: (uid: string) => boolean },
+): Promise<void> {
+  const { clock, log } = options;
+  let problem = "they take too long";
+  while (clock.monotonic() < wait.until) {
+    try {
+      const seen = await look(options, ms(wait.until - clock.monotonic()));
+      const live = seen.containers.filter((one) => wait.due(one.podUid) && isLive(one));
+      const left = options.remove ? seen.sandboxes.filter((one) => wait.due(one.podUid)) : [];
+      if (live.length + left.length === 0) return;
+    } catch (error) {
+      problem = errorText(error);
+    }
+    await sleep(clock, LOOK_EVERY);
+  }
+  log.error("some pods may still run", { error: problem });
+}
+
+/** What runs of this node. */
+async function look({ runtime, clock, nodeName }: StopAllOptions, limit: Ms): Promise<Observation> {
+  using late = deadline(clock, limit, () => new Error("the runtime does not answer"));
+  const all = await runtime.observe(late.signal);
+  return {
     sandboxes: all.sandboxes.filter(({ labels }) => labels[LABEL.node] === nodeName),
     containers: all.containers.filter(({ labels }) => labels[LABEL.node] === nodeName),
   };
-  const memories = new Map(records.memories().map((memory) => [memory.uid, memory]));
-  await Promise.all(
-    before.containers.filter(isLive).map(async ({ id, podUid: uid }) => {
-      try {
-        const grace = shutDownGrace(memories.get(uid), clock.now());
-        await runtime.stopContainer(id, grace, limit.signal);
-      } catch (error) {
-        log.warn("a container could not be stopped", {
-          uid,
-          container: id,
-          error: errorText(error),
-        });
-      }
-    }),
-  );
-  return before;
 }
 
-async function remember(
-  options: StopAllOptions,
-  seen: { readonly memory: PodMemory; readonly before: Observation; readonly after: Observation },
-): Promise<void> {
-  const { clock, log, records, paths } = options;
-  const { memory } = seen;
-  const { uid } = memory;
+/** Takes away what no pod object tells of. */
+async function removeRest(options: StopAllOptions): Promise<void> {
+  const { runtime, clock, log } = options;
   try {
-    const record = records.read(uid, memory);
-    const { pod } = record;
-    const before = viewOf(seen.before, uid);
-    const after = viewOf(seen.after, uid);
-    const messages = pod ? await terminationMessages({ pod, view: after, memory, paths }) : {};
-    const next = shutDown(memory, { pod, before, after, now: clock.now(), messages });
-    records.commit(record, { memory: next, events: [], gone: false });
+    const { sandboxes } = await look(options, MARGIN);
+    using late = deadline(clock, MARGIN, () => new Error("the runtime does not answer"));
+    await Promise.all(sandboxes.map(async ({ id }) => {
+      await runtime.stopSandbox(id, late.signal);
+      await runtime.removeSandbox(id, late.signal);
+    }));
   } catch (error) {
-    // The next start takes its containers for lost.
-    log.warn("the end of a pod could not be noted", { uid, error: errorText(error) });
+    log.error("some pods may still run", { error: errorText(error) });
   }
-}
-
-function podsOf({ sandboxes, containers }: Observation): Set<string> {
-  return new Set([...sandboxes, ...containers].map((one) => one.podUid));
 }

@@ -32,6 +32,7 @@ export function checkContext(
       return "dir" in found ? found.dir : undefined;
     },
     disk: loadDisk,
+    has: hasFile,
     engine: parts.engine,
     link: connected && (() => ({ connected: connected() })),
     certificateEnds() {
@@ -40,4 +41,15 @@ export function checkContext(
     },
     memory: () => Deno.systemMemoryInfo(),
   };
+}
+
+async function hasFile(path: string): Promise<"there" | "missing" | "hidden"> {
+  try {
+    await Deno.lstat(path);
+    return "there";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "missing";
+    if (error instanceof Deno.errors.NotCapable) return "hidden";
+    throw error;
+  }
 }

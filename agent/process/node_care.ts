@@ -20,7 +20,7 @@ import {
   type RuntimeState,
 } from "../node/mod.ts";
 import { type IsOwn, logRotation, type NodeVerdicts, type PodManager } from "../pods/mod.ts";
-import type { Runtime } from "../runtimes/mod.ts";
+import type { Runtime, RuntimeCondition } from "../runtimes/mod.ts";
 import type { Base } from "./base.ts";
 import { type Enqueue, type EventReports, nodeIntent } from "./reports.ts";
 import { Verdicts } from "./verdicts.ts";
@@ -81,6 +81,11 @@ export class NodeCare {
   /** The container runtime, or a device, has come, gone or come back. */
   kick(): void {
     this.#status.kick();
+  }
+
+  /** The machine goes down: the node is not ready from now on. */
+  shutDown(): void {
+    this.#status.shutDown();
   }
 
   #createStatus(): NodeStatus {
@@ -206,11 +211,29 @@ function quantityOption(options: AgentOptions, name: "container-log-max-size"): 
   }
 }
 
+/** The runtime says that there is no network; elsewhere it says which folder lacks what. */
+async function explained(
+  runtime: Runtime,
+  conditions: readonly RuntimeCondition[],
+  signal: AbortSignal,
+): Promise<readonly RuntimeCondition[]> {
+  const isNetwork = ({ type, status }: RuntimeCondition): boolean =>
+    type === "NetworkReady" && !status;
+  if (!conditions.some(isNetwork)) return conditions;
+  const problem = (await runtime.details(signal)).cni?.problem;
+  return conditions.map((one) =>
+    isNetwork(one) && problem ? { ...one, message: `${one.message}: ${problem}` } : one
+  );
+}
+
 async function probeRuntime(runtime: Runtime, signal: AbortSignal): Promise<RuntimeState> {
   try {
     const { name, version } = await runtime.info(signal);
     const conditions = await runtime.conditions(signal);
-    return { version: `${name}://${version}`, conditions };
+    return {
+      version: `${name}://${version}`,
+      conditions: await explained(runtime, conditions, signal),
+    };
   } catch (error) {
     if (signal.aborted) throw error;
     return { version: "unknown://", down: errorText(error), conditions: [] };

@@ -45,6 +45,7 @@ import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { NodeCare } from "./node_care.ts";
 import { createStats, localMetrics } from "./node_stats.ts";
 import { renewalService } from "./renewal.ts";
+import { endPodsFirst, machineDownSignal } from "./shutdown.ts";
 import {
   type Enqueue,
   EventReports,
@@ -151,8 +152,24 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     ...linked,
     metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
     readyService(options, credentials.kubeconfig),
-  ], signal);
-  if (options["stop-pods"]) await parts.pods?.stopAll();
+  ], stopSignal(base, { signal, parts, care }));
+}
+
+/** When the services are to stop: at `signal`, after the pods that are to end before. */
+function stopSignal(
+  base: Base,
+  around: { readonly signal: AbortSignal; readonly parts: Parts; readonly care: NodeCare },
+): AbortSignal {
+  const { signal, parts, care } = around;
+  const { pods } = parts;
+  if (!pods) return signal;
+  return endPodsFirst({
+    ...base,
+    pods,
+    onShutdown: () => care.shutDown(),
+    reported: () => !parts.link?.state.connected || parts.link.outbox.isEmpty,
+    machineDown: machineDownSignal(),
+  }, signal);
 }
 
 /** The pieces that know each other; filled in while the agent is put together. */

@@ -76,8 +76,11 @@ export class Verdicts implements NodeVerdicts, Service {
     if (!node) return undefined;
     const staying = others.filter(({ metadata }) => !this.#preempted.has(metadata.uid ?? ""));
     const answer = admit({ pod, node, others: staying, isOwn, pressures: pressures() });
+    if (answer.do === "admit") return undefined;
     if (answer.do === "reject") return answer.rejection;
-    for (const victim of answer.do === "preempt" ? answer.victims : []) {
+    // One that was let in before asks for more now: nobody ends for that.
+    if (this.#isIn(pod)) return answer.rejection;
+    for (const victim of answer.victims) {
       const { uid = "" } = victim.metadata;
       this.#preempted.add(uid);
       podEvent(victim, { type: "Warning", reason: PREEMPTION.reason, message: PREEMPTED });
@@ -120,6 +123,10 @@ export class Verdicts implements NodeVerdicts, Service {
       podEvent(pod, { type: "Normal", reason: TAINT_EVICTION.reason, message });
       look(uid);
     }
+  }
+
+  #isIn({ metadata: { uid } }: Pod): boolean {
+    return this.#options.active().some(({ metadata }) => metadata.uid === uid);
   }
 
   #isDue(pod: Pod, taints: readonly Taint[]): boolean {

@@ -143,6 +143,16 @@ export const AGENT_OPTIONS = {
     value: "HOST[:PORT]",
     fallback: [] as readonly string[],
   },
+  "shutdown-grace-period": {
+    help: "seconds that pods get when the machine goes down (SIGPWR); 0 leaves them to it",
+    value: "SECONDS",
+    fallback: 30,
+  },
+  "shutdown-grace-period-critical-pods": {
+    help: "how many of these seconds are kept for critical pods, which end last",
+    value: "SECONDS",
+    fallback: 10,
+  },
   "stop-pods": { help: "stop all pods when the agent stops", fallback: false },
   "allowed-unsafe-sysctls": {
     help: "kernel setting, or PREFIX*, that pods may have beyond the safe ones; may be repeated",

@@ -84,6 +84,11 @@ export class Outbox {
     });
   }
 
+  /** Whether the hub has answered everything. */
+  get isEmpty(): boolean {
+    return this.#options.store.transact((tx) => tx.rows(OUTBOX_SPACE, { limit: 1 })).length === 0;
+  }
+
   /** A session is up: sends every row, then what comes. */
   attach(session: OutboxSession): void {
     this.detach();

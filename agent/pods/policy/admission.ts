@@ -33,8 +33,12 @@ export interface AdmissionInput {
 export type Admission =
   | { readonly do: "admit" }
   | { readonly do: "reject"; readonly rejection: Rejection }
-  /** Let in, and these end for it. */
-  | { readonly do: "preempt"; readonly victims: readonly Pod[] };
+  /** Let in, and these end for it; `rejection` is what it would meet if they could not. */
+  | {
+    readonly do: "preempt";
+    readonly victims: readonly Pod[];
+    readonly rejection: Rejection;
+  };
 
 /** There is less of something than the pod asks for. `cpu` counts in millicores. */
 export interface Shortage {
@@ -62,7 +66,7 @@ export function admit(input: AdmissionInput): Admission {
   if (!isCritical(pod, isOwn)) return { do: "reject", rejection: outOf(first) };
   if (other) return { do: "reject", rejection: other };
   const victims = preempt({ pod, others, isOwn, shortages });
-  return victims ? { do: "preempt", victims } : {
+  return victims ? { do: "preempt", victims, rejection: outOf(first) } : {
     do: "reject",
     rejection: {
       reason: "UnexpectedAdmissionError",

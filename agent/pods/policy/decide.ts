@@ -10,6 +10,7 @@ import type { Plan, PodEnv, PodView } from "./plan.ts";
 import { initNames, podContainers } from "./roles.ts";
 import { seedMemory } from "./seed.ts";
 import { refusals, refusalText } from "./support.ts";
+import { resumePod, shutDownPod } from "./shut_down.ts";
 import { markCut, readySandbox } from "./view.ts";
 
 /**
@@ -31,6 +32,8 @@ export function decide(
   if (isTerminal(draft.memory)) return rest(draft);
   if (!draft.memory.finish) checkFinish(draft);
   if (!draft.memory.finish) {
+    const down = shutDownPod(draft);
+    if (down) return down;
     if (refuse(draft)) return finishPlan(draft);
     if (awaitOthers(draft)) return finishPlan(draft);
     if (reject(draft)) return rest(draft);
@@ -72,7 +75,8 @@ function begin(
   const grace = seconds(pod.spec.terminationGracePeriodSeconds ?? 30);
   const before = input.memory ??
     seedMemory(pod, view, newMemory({ uid, namespace, name }, { now, grace }));
-  const memory = learn(before, view, { now, inits: initNames(pod), messages: env.messages });
+  const learnt = learn(before, view, { now, inits: initNames(pod), messages: env.messages });
+  const memory = env.shutdown ? learnt : resumePod(learnt, now);
   return { pod, view, now, env, before, memory, actions: [], events: [], verdicts: new Map() };
 }
 

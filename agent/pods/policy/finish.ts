@@ -60,15 +60,24 @@ export function rest(draft: Draft): Plan {
   const live = stopEverything(draft, memory.finish ?? { deadline: ms(now + memory.grace) });
   showAll(draft);
   if (!live) {
-    const ready = draft.view.sandboxes.filter((one) => one.ready);
-    for (const { id } of ready) draft.actions.push({ type: "stop-sandbox", sandboxId: id });
-    if (ready.length === 0 && !memory.released) draft.actions.push({ type: "release" });
+    endSandboxes(draft);
+    const ready = draft.view.sandboxes.some((one) => one.ready);
+    if (!ready && !memory.released) draft.actions.push({ type: "release" });
   }
   const plan = finishPlan(draft);
   const known = live || Object.values(plan.memory.containers).some((one) => one.exit ?? one.last);
   const { status } = draft.pod;
   // Its memory was lost: what was reported says more than what can be made up now.
   return known || !status || status.phase !== plan.memory.phase ? plan : { ...plan, status };
+}
+
+/** Ends the network of a pod, or takes away all that is left of it where the agent leaves nothing. */
+export function endSandboxes(draft: Draft): void {
+  const { view: { sandboxes }, env: { shutdown } } = draft;
+  for (const { id, ready } of sandboxes) {
+    if (shutdown?.remove) draft.actions.push({ type: "remove-sandbox", sandboxId: id });
+    else if (ready) draft.actions.push({ type: "stop-sandbox", sandboxId: id });
+  }
 }
 
 /** Turns a pod away that is new here: it has failed, and nothing of it is started. */
@@ -88,7 +97,7 @@ export function reject(draft: Draft): boolean {
 }
 
 /** Returns whether something still lives. */
-function stopEverything(draft: Draft, time: StopTime): boolean {
+export function stopEverything(draft: Draft, time: StopTime): boolean {
   const { live, ...steps } = stopAllSteps({ ...draft, time });
   draft.memory = steps.memory;
   const under = new Set(draft.actions.map((one) => one.type === "stop" && one.containerId));

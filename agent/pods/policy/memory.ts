@@ -117,6 +117,8 @@ export interface PodMemory {
   readonly rejected?: true;
   /** Set, and kept, once it is known how the pod ends. */
   readonly finish?: Finish;
+  /** The node goes down, and the pod with it: containers that ran then, and when they are dead. */
+  readonly halted?: { readonly deadline: Ms; readonly grace: Ms; readonly ids: readonly string[] };
   /** The fields for which the pod is refused, as last reported. */
   readonly refused?: string;
   /** Set when the pod is to go: it or its object was deleted. */

@@ -113,6 +113,14 @@ export interface Termination {
   };
 }
 
+/** What becomes of a pod because the node goes down. */
+export interface Shutdown {
+  /** How long its containers get at most; absent while it is not the pod's turn. */
+  readonly grace?: Ms;
+  /** Nothing is to be left of it in the runtime: the agent is stopped for good. */
+  readonly remove?: boolean;
+}
+
 /** What {@linkcode decide} knows beside the pod, what runs, and what was remembered. */
 export interface PodEnv {
   readonly node: NodePolicy;
@@ -135,6 +143,8 @@ export interface PodEnv {
   readonly rejection?: Rejection;
   /** What a pod that is new here waits for before it is let in; `tell` makes an Event of it. */
   readonly waits?: { readonly message: string; readonly tell?: true };
+  /** The node goes down: nothing is started any more. */
+  readonly shutdown?: Shutdown;
   /** The node wants this pod to end. */
   readonly terminate?: Termination;
   /** Why the node cannot give the pod the resources that its spec wants by now. */

@@ -1,58 +1,69 @@
-import type { Pod } from "../../../core/api/mod.ts";
-import { type Ms, ms, seconds } from "../../../core/base/mod.ts";
+import { type Ms, ms } from "../../../core/base/mod.ts";
 import { nextRun } from "./backoff.ts";
-import { learn } from "./learn.ts";
+import { type Draft, finishPlan } from "./draft.ts";
+import { endSandboxes, finishPod, setFinish, showAll, stopEverything } from "./finish.ts";
+import { SHUT_DOWN } from "./halted.ts";
 import { containerMemory, type PodMemory, withContainer } from "./memory.ts";
-import type { PodView } from "./plan.ts";
-import { initNames } from "./roles.ts";
-import { isLive, markCut } from "./view.ts";
+import type { Plan } from "./plan.ts";
+import { podContainers } from "./roles.ts";
+import { isLive } from "./view.ts";
 
-/** What a pod says that ended with the gateway: the words of Kubernetes' graceful node shutdown. */
-export const SHUT_DOWN = {
-  reason: "Terminated",
-  message: "Pod was terminated in response to imminent node shutdown.",
-} as const;
+/** What is said of a pod that came too late: it starts when the node is up again. */
+const LATE = { reason: "NodeShutdown", message: "the node is shutting down" } as const;
 
-/** The longest grace at a shutdown: the person who pressed Ctrl-C waits for it. */
-const GRACE_CAP = seconds(10);
+/**
+ * What a node that goes down does with a pod: nothing is started any more, and when it is the pod's
+ * turn it ends as ever, with its hooks. A pod that restarts nothing has failed then; any other runs
+ * again at the next start, without a hub if need be. `undefined` while it is not its turn and it runs.
+ */
+export function shutDownPod(draft: Draft): Plan | undefined {
+  const { env: { shutdown }, pod, view, now } = draft;
+  if (!shutdown) return undefined;
+  const live = view.containers.filter(isLive);
+  const { halted } = draft.memory;
+  if (live.length === 0 && !halted) return hold(draft);
+  if (shutdown.grace === undefined) return undefined;
+  const grace = ms(Math.min(shutdown.grace, draft.memory.grace));
+  if (pod.spec.restartPolicy === "Never") {
+    const condition = { type: "DisruptionTarget", reason: "TerminationByKubelet" };
+    const { message } = SHUT_DOWN;
+    setFinish(draft, {
+      phase: "Failed",
+      ...SHUT_DOWN,
+      grace,
+      condition: { ...condition, message },
+    });
+    return draft.memory.finish && finishPod(draft, draft.memory.finish);
+  }
+  const time = halted ?? { deadline: ms(now + grace), grace, ids: live.map(({ id }) => id) };
+  draft.memory = { ...draft.memory, halted: time };
+  const stopping = stopEverything(draft, time);
+  showAll(draft);
+  if (!stopping) endSandboxes(draft);
+  return finishPlan(draft);
+}
 
-/** How long a pod's containers get to end by themselves at a shutdown: its own grace, capped. */
-export function shutDownGrace(memory: PodMemory | undefined, now: Ms): Ms {
-  const left = memory?.ending ? memory.ending.deadline - now : Infinity;
-  return ms(Math.max(0, Math.min(GRACE_CAP, memory?.grace ?? GRACE_CAP, left)));
+/** Nothing of the pod runs, and nothing is begun. */
+function hold(draft: Draft): Plan {
+  for (const { container } of podContainers(draft.pod)) {
+    draft.verdicts.set(container.name, { kind: "wait", ...LATE });
+  }
+  showAll(draft);
+  endSandboxes(draft);
+  return finishPlan(draft);
 }
 
 /**
- * What is to be remembered of a pod whose containers the agent stopped because it ends itself:
- * how they ended, and what follows for the next start. A container that would be restarted runs
- * again without a back-off, as it did not fail; a pod that restarts nothing has failed, with
- * {@linkcode SHUT_DOWN}. A pod that had ended, that is being deleted, or of which something still
- * runs is only learnt about.
+ * The memory of a pod that was halted, now that the node is up again: what was stopped then did not
+ * fail, so it runs again at once, whatever it ended with.
  */
-export function shutDown(
-  memory: PodMemory,
-  input: {
-    readonly pod: Pod | undefined;
-    /** What ran before the stop. */
-    readonly before: PodView;
-    /** What is there after it. */
-    readonly after: PodView;
-    readonly now: Ms;
-    /** Termination messages by container id. */
-    readonly messages: Readonly<Record<string, string>>;
-  },
-): PodMemory {
-  const { pod, before, after, now, messages } = input;
-  const learnt = learn(memory, markCut(after, memory), { now, inits: initNames(pod), messages });
-  const stopped = before.containers.filter(isLive);
-  const over = memory.phase === "Succeeded" || memory.phase === "Failed" || memory.ending ||
-    pod?.metadata.deletionTimestamp;
-  if (!pod || over || stopped.length === 0 || after.containers.some(isLive)) return learnt;
-  if (pod.spec.restartPolicy === "Never") return { ...learnt, phase: "Failed", ...SHUT_DOWN };
-  let next = learnt;
-  for (const { name, id } of stopped) {
-    const part = containerMemory(learnt, name);
-    if (part?.exit?.id !== id) continue;
+export function resumePod(memory: PodMemory, now: Ms): PodMemory {
+  const { halted, ...rest } = memory;
+  if (!halted) return memory;
+  let next: PodMemory = rest;
+  for (const name of Object.keys(memory.containers)) {
+    const part = containerMemory(memory, name);
+    if (!part?.exit || !halted.ids.includes(part.exit.id)) continue;
     next = withContainer(next, name, nextRun({ ...part, delay: ms(0) }, now));
   }
   return next;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { ms, seconds, systemClock } from "../../../core/base/mod.ts";
 import { FakeMachine } from "../../runtimes/fake/mod.ts";
-import { newMemory } from "./memory.ts";
-import { SHUT_DOWN, shutDownGrace } from "./shut_down.ts";
 import { type PodBench, startBench, testPod } from "../testing/mod.ts";
+import { SHUT_DOWN } from "./halted.ts";
+import { priorityOf } from "./priority.ts";
 
 /** A container of an image that is there. */
 function running(image: string): { name: string; image: string; imagePullPolicy: "IfNotPresent" } {
@@ -77,15 +77,71 @@ Deno.test("PodManager.stopAll() goes on with the end of a pod that was being del
   await bench.until("gone", () => bench.gone.includes("uid-web"));
 });
 
-Deno.test("shutDownGrace() is the pod's own, 10 s at most, and never longer than its end is away", () => {
-  const now = ms(1_000_000);
-  const grace = (value: number) =>
-    newMemory({ uid: "u", namespace: "default", name: "n" }, { now, grace: seconds(value) });
-  assert.equal(shutDownGrace(grace(30), now), seconds(10));
-  assert.equal(shutDownGrace(grace(2), now), seconds(2));
-  assert.equal(shutDownGrace(grace(0), now), 0);
-  assert.equal(shutDownGrace(undefined, now), seconds(10));
-  const ending = { since: now, deadline: ms(now + 500) };
-  assert.equal(shutDownGrace({ ...grace(30), ending }, now), 500);
-  assert.equal(shutDownGrace({ ...grace(30), ending }, ms(now + 900)), 0);
+Deno.test("PodManager.stopAll() ends groups one after the other, with hooks, and starts nothing new", async () => {
+  const host = machine();
+  const ends: string[] = [];
+  for (const name of ["low", "high"]) {
+    host.addImage(`${name}:1`);
+    host.script(`${name}:1`, {
+      termDelay: ms(50),
+      exec: ([what = ""]) => {
+        ends.push(`${what} of ${name}`);
+        return { exitCode: 0 };
+      },
+    });
+  }
+  await using bench = await startBench({ connect: () => host.connect() });
+  const lifecycle = { preStop: { exec: { command: ["hook"] } } };
+  const pod = (name: string, priority: number) =>
+    testPod(name, { priority, containers: [{ ...running(`${name}:1`), lifecycle }] });
+  bench.put(pod("high", 2_000_000_000));
+  bench.put(pod("low", 0));
+  for (const name of ["low", "high"]) await settled(bench, name, "Running");
+
+  const stopping = bench.manager.stopAll([
+    { has: (one) => priorityOf(one) < 2_000_000_000, period: seconds(5) },
+    { has: () => true, period: seconds(5) },
+  ], { remove: false });
+  bench.put(testPod("late"));
+  await stopping;
+  assert.deepEqual(ends, ["hook of low", "hook of high"]);
+  const [low, high] = ["low", "high"].map((name) => host.newest(`uid-${name}`, "main"));
+  assert.ok((low?.finishedAt ?? 0) <= (high?.finishedAt ?? 0));
+  assert.ok([...host.sandboxes.values()].every(({ ready }) => !ready));
+  for (const name of ["low", "high"]) {
+    const { status } = await bench.until(`${name} says why`, () => {
+      const found = bench.pod(name);
+      return found?.status?.reason === "Terminated" && found;
+    });
+    assert.equal(status?.phase, "Running", "it runs again at the next start");
+    assert.equal(status?.message, SHUT_DOWN.message);
+    const ready = status?.conditions?.find(({ type }) => type === "Ready");
+    assert.equal(ready?.status, "False");
+    assert.equal(status?.containerStatuses?.[0]?.state.terminated?.exitCode, 143);
+    assert.equal(status?.containerStatuses?.[0]?.restartCount, 0);
+  }
+  const waiting = await bench.until(
+    "the late one waits",
+    () => bench.pod("late")?.status?.containerStatuses?.[0]?.state.waiting,
+  );
+  assert.equal(waiting.reason, "NodeShutdown");
+  assert.equal(host.newest("uid-late", "main"), undefined);
+
+  await bench.restart();
+  for (const name of ["low", "high", "late"]) {
+    await settled(bench, name, "Running");
+    assert.equal(bench.pod(name)?.status?.reason, undefined);
+  }
+  assert.equal(bench.pod("low")?.status?.containerStatuses?.[0]?.restartCount, 1);
+});
+
+Deno.test("PodManager.stopAll() gives up on a runtime that is away, and on a pod that does not end", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  bench.put(testPod("web"));
+  await settled(bench, "web", "Running");
+  host.goDown();
+  await bench.manager.stopAll([{ has: () => true, period: ms(-7900) }], { remove: true });
+  host.comeBack();
+  assert.equal(bench.pod("web")?.status?.phase, "Running");
 });

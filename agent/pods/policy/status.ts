@@ -8,6 +8,7 @@ import {
 } from "../../../core/api/mod.ts";
 import { type Ms, toTime } from "../../../core/base/mod.ts";
 import { podConditions } from "./conditions.ts";
+import { SHUT_DOWN } from "./halted.ts";
 import {
   type ContainerMemory,
   containerMemory,
@@ -44,8 +45,7 @@ export function podStatus(
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase,
     conditions: podConditions({ ...input, ...lists, phase }),
-    ...(memory.reason ? { reason: memory.reason } : {}),
-    ...(memory.message ? { message: memory.message } : {}),
+    ...wordsOf(memory),
     ...(env.node.hostIPs[0]
       ? { hostIP: env.node.hostIPs[0], hostIPs: env.node.hostIPs.map((ip) => ({ ip })) }
       : {}),
@@ -59,6 +59,12 @@ export function podStatus(
     qosClass: qosClass(pod.spec),
   };
   return { status, phase };
+}
+
+/** Why the pod stands as it does, where that needs a word. */
+function wordsOf(memory: PodMemory): Pick<PodStatus, "reason" | "message"> {
+  const { reason, message } = memory.halted ? SHUT_DOWN : memory;
+  return { ...(reason ? { reason } : {}), ...(message ? { message } : {}) };
 }
 
 function statusLists(

@@ -4,6 +4,7 @@ import {
   type Clock,
   type Logger,
   ms,
+  seconds,
   seededRandom,
   silentLogger,
   systemClock,
@@ -157,14 +158,14 @@ class Bench implements PodBench {
   }
 
   async shutDown(): Promise<void> {
-    const { manager } = this;
-    await this.#end(() => manager.stopAll());
+    const period = seconds(10);
+    await this.manager.stopAll([{ has: () => true, period }], { remove: true });
+    await this.#end();
   }
 
-  async #end(last?: () => Promise<void>): Promise<void> {
+  async #end(): Promise<void> {
     this.#stop?.abort(new Error("the test ends the manager"));
     await this.#ended;
-    await last?.();
     await this.#runtime?.[Symbol.asyncDispose]();
     this.#manager = undefined;
   }

@@ -12,6 +12,7 @@ import type {
   ObservedContainer,
   ObservedSandbox,
   Runtime,
+  RuntimeDetails,
   RuntimeEvent,
   SandboxConfig,
   SandboxUsage,
@@ -70,8 +71,8 @@ export class FakeMachine {
   readonly pulls = new Map<string, number>();
   /** Network counters by pod UID; pods without an entry have an idle `eth0`. */
   readonly interfaces = new Map<string, readonly InterfaceUsage[]>();
-  /** What `details` says of the image of sandboxes. */
-  sandboxImage: string | undefined;
+  /** What the runtime says of its set-up. */
+  details: RuntimeDetails = {};
   readonly imageFilesystems: ImageFilesystem[] = [];
   readonly #scripts = new Map<string, ImageScript>();
   readonly #pullScripts = new Map<string, PullScript>();

@@ -62,8 +62,7 @@ export class FakeRuntime implements Runtime {
 
   async details(signal: AbortSignal): Promise<RuntimeDetails> {
     await this.#call(signal);
-    const { sandboxImage } = this.#machine;
-    return sandboxImage === undefined ? {} : { sandboxImage };
+    return this.#machine.details;
   }
 
   async observe(signal: AbortSignal, podUid?: string): Promise<Observation> {

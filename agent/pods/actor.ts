@@ -2,7 +2,7 @@ import { type Clock, errorText, isAppError, minutes } from "../../core/base/mod.
 import type { Runtime } from "../runtimes/mod.ts";
 import { type ActContext, containerOf, podOf } from "./act_context.ts";
 import { podDns } from "./config/dns.ts";
-import { pullAuth } from "./config/pull_auth.ts";
+import { pullAuths } from "./config/pull_auth.ts";
 import { sandboxConfig } from "./config/sandbox_config.ts";
 import { ContainerStarter } from "./container_starter.ts";
 import type { PodDevices } from "./devices.ts";
@@ -186,13 +186,15 @@ export class Actor {
 
   async #image(name: string, context: ActContext): Promise<boolean> {
     const pod = podOf(context);
-    const { container } = containerOf(context, name);
+    const which = containerOf(context, name);
+    const { container } = which;
     const view = await this.#options.images.ensure({
       uid: context.uid,
       container: name,
       image: container.image,
       policy: pullPolicy(container),
-      auth: pullAuth(pod, context.objects, container.image),
+      auths: pullAuths(pod, context.objects, container.image),
+      fieldPath: fieldPathOf(which),
     });
     return view.state !== "pulling";
   }

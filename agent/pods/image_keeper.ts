@@ -1,14 +1,8 @@
-import {
-  type Clock,
-  errorText,
-  isAppError,
-  minutes,
-  type Ms,
-  ms,
-  seconds,
-} from "../../core/base/mod.ts";
+import { type Clock, errorText, isAppError, minutes, type Ms, ms } from "../../core/base/mod.ts";
 import type { ImageAuth, Runtime } from "../runtimes/mod.ts";
+import { ImagePulls } from "./image_pulls.ts";
 import { failureDelay } from "./policy/backoff.ts";
+import { goDuration } from "./policy/go_duration.ts";
 import type { ImageView, PodEvent } from "./policy/plan.ts";
 import type { PullPolicy } from "./policy/pull_policy.ts";
 
@@ -18,7 +12,10 @@ export interface ImageWant {
   readonly container: string;
   readonly image: string;
   readonly policy: PullPolicy;
-  readonly auth: ImageAuth | undefined;
+  /** Tried in turn; none: asks without a name. */
+  readonly auths: readonly ImageAuth[];
+  /** What its Events are about, e.g. `spec.containers{web}`. */
+  readonly fieldPath: string;
 }
 
 /** Options of {@linkcode ImageKeeper}. */
@@ -34,6 +31,15 @@ export interface ImageKeeperOptions {
   readonly event: (uid: string, event: PodEvent) => void;
 }
 
+/** Kubernetes' waiting reasons for an image that cannot be had. */
+type ImageFailure = "ErrImagePull" | "ErrImageNeverPull" | "InvalidImageName";
+
+/** A name that is no name, or that nobody may pull, gets no better by waiting; looking costs little. */
+const DELAYS: Readonly<Partial<Record<ImageFailure, Ms>>> = {
+  InvalidImageName: minutes(5),
+  ErrImageNeverPull: minutes(1),
+};
+
 interface Entry {
   view: ImageView;
   failures: number;
@@ -48,14 +54,12 @@ interface Entry {
 export class ImageKeeper {
   readonly #options: ImageKeeperOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #pulls = new Map<string, Promise<string>>();
+  readonly #pulls: ImagePulls;
   readonly #running = new Set<Promise<void>>();
-  #free: number;
-  #queue: (() => void)[] = [];
 
   constructor(options: ImageKeeperOptions) {
     this.#options = options;
-    this.#free = options.pulls;
+    this.#pulls = new ImagePulls(options);
   }
 
   /** Where the image of a container stands. */
@@ -79,7 +83,7 @@ export class ImageKeeper {
 
   /** Waits for the pulls that were cut to end. */
   async settled(): Promise<void> {
-    await Promise.allSettled([...this.#running, ...this.#pulls.values()]);
+    await Promise.allSettled([...this.#running, this.#pulls.settled()]);
   }
 
   /**
@@ -88,7 +92,7 @@ export class ImageKeeper {
    * @throws {AppError} ServiceUnavailable when the runtime is away
    */
   async ensure(want: ImageWant): Promise<ImageView> {
-    const { runtime, clock, signal } = this.#options;
+    const { runtime, signal } = this.#options;
     const key = `${want.uid}/${want.container}`;
     const entry = this.#entries.get(key) ??
       { view: { state: "unknown" }, failures: 0, stop: new AbortController() };
@@ -99,28 +103,14 @@ export class ImageKeeper {
       info = await runtime.imageStatus(want.image, signal);
     } catch (error) {
       if (isAppError(error, "ServiceUnavailable", "Timeout") || signal.aborted) throw error;
-      return this.#fail(entry, "InvalidImageName", errorText(error));
+      return this.#invalid(entry, want, errorText(error));
     }
     if (info && want.policy !== "Always") {
       const message = `Container image "${want.image}" already present on machine`;
       this.#tell(want, { type: "Normal", reason: "Pulled", message });
       return entry.view = presentView(info.id, info);
     }
-    if (want.policy === "Never") {
-      const message = `Container image "${want.image}" is not present with pull policy of Never`;
-      if (entry.failures === 0) {
-        this.#tell(want, { type: "Warning", reason: "ErrImageNeverPull", message });
-      }
-      entry.failures++;
-      const now = clock.now();
-      return entry.view = {
-        state: "failed",
-        reason: "ErrImageNeverPull",
-        message,
-        at: now,
-        until: ms(now + minutes(1)),
-      };
-    }
+    if (want.policy === "Never") return this.#never(entry, want);
     entry.view = { state: "pulling" };
     const work = this.#pull(entry, want);
     this.#running.add(work);
@@ -130,75 +120,76 @@ export class ImageKeeper {
 
   async #pull(entry: Entry, want: ImageWant): Promise<void> {
     const { runtime, clock, signal } = this.#options;
-    this.#tell(want, {
-      type: "Normal",
-      reason: "Pulling",
-      message: `Pulling image "${want.image}"`,
-    });
-    const started = clock.monotonic();
+    const { image } = want;
+    this.#tell(want, { type: "Normal", reason: "Pulling", message: `Pulling image "${image}"` });
+    const asked = clock.monotonic();
     try {
-      const ref = await this.#shared(want);
+      const { ref, began } = await this.#pulls.pull(image, want.auths);
       const info = await runtime.imageStatus(ref, signal);
-      const took = ((clock.monotonic() - started) / 1000).toFixed(3);
+      const now = clock.monotonic();
+      // Of a pull that was under way already, only the rest was this one's.
+      const took = goDuration(ms(now - Math.max(began, asked)));
+      const waited = goDuration(ms(now - asked));
       entry.failures = 0;
       entry.view = presentView(ref, info);
       this.#tell(want, {
         type: "Normal",
         reason: "Pulled",
-        message: `Successfully pulled image "${want.image}" in ${took}s`,
+        message: `Successfully pulled image "${image}" in ${took} (${waited} including waiting). ` +
+          `Image size: ${info?.size ?? 0} bytes.`,
       });
     } catch (error) {
       if (signal.aborted) return;
-      const invalid = isAppError(error, "Invalid", "BadRequest");
       const text = errorText(error);
-      this.#fail(entry, invalid ? "InvalidImageName" : "ErrImagePull", text);
-      if (!entry.stop.signal.aborted) {
-        this.#tell(want, {
-          type: "Warning",
-          reason: "Failed",
-          message: `Failed to pull image "${want.image}": ${text}`,
-        });
-      }
+      if (isAppError(error, "Invalid", "BadRequest")) this.#invalid(entry, want, text);
+      else this.#failed(entry, want, text);
     }
     if (!entry.stop.signal.aborted) this.#options.changed(want.uid);
   }
 
-  /** One pull of an image for all who want it now, with the same credentials. */
-  #shared(want: ImageWant): Promise<string> {
-    const key = JSON.stringify([want.image, want.auth ?? null]);
-    const under = this.#pulls.get(key);
-    if (under) return under;
-    const pull = this.#limited(() =>
-      this.#options.runtime.pullImage(want.image, want.auth, this.#options.signal)
-    ).finally(() => this.#pulls.delete(key));
-    this.#pulls.set(key, pull);
-    return pull;
+  #failed(entry: Entry, want: ImageWant, text: string): void {
+    this.#fail(entry, "ErrImagePull", text);
+    if (entry.stop.signal.aborted) return;
+    const { image } = want;
+    this.#warn(want, "Failed", `Failed to pull image "${image}": ${text}`);
+    this.#warn(want, "Failed", "Error: ErrImagePull");
+    const message = `Back-off pulling image "${image}"`;
+    this.#tell(want, { type: "Normal", reason: "BackOff", message });
+    this.#warn(want, "Failed", "Error: ImagePullBackOff");
   }
 
-  async #limited<T>(fn: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    else this.#free--;
-    try {
-      return await fn();
-    } finally {
-      const next = this.#queue.shift();
-      if (next) next();
-      else this.#free++;
+  #invalid(entry: Entry, want: ImageWant, text: string): ImageView {
+    if (entry.failures === 0 && !entry.stop.signal.aborted) {
+      const message = `Failed to apply default image tag "${want.image}": ${text}`;
+      this.#warn(want, "InspectFailed", message);
+      this.#warn(want, "Failed", "Error: InvalidImageName");
     }
+    return this.#fail(entry, "InvalidImageName", text);
   }
 
-  #fail(entry: Entry, reason: string, message: string): ImageView {
+  #never(entry: Entry, want: ImageWant): ImageView {
+    const message = `Container image "${want.image}" is not present with pull policy of Never`;
+    if (entry.failures === 0) {
+      this.#warn(want, "ErrImageNeverPull", message);
+      this.#warn(want, "Failed", "Error: ErrImageNeverPull");
+    }
+    return this.#fail(entry, "ErrImageNeverPull", message);
+  }
+
+  #fail(entry: Entry, reason: ImageFailure, message: string): ImageView {
     const now: Ms = this.#options.clock.now();
     entry.failures++;
-    // A name that is no name gets no better by waiting; looking again now and then costs nothing.
-    const delay = reason === "InvalidImageName" ? seconds(300) : failureDelay(entry.failures);
+    const delay = DELAYS[reason] ?? failureDelay(entry.failures);
     entry.view = { state: "failed", reason, message, at: now, until: ms(now + delay) };
     return entry.view;
   }
 
-  #tell(want: ImageWant, event: PodEvent): void {
-    const fieldPath = `spec.containers{${want.container}}`;
-    this.#options.event(want.uid, { ...event, fieldPath });
+  #warn(want: ImageWant, reason: string, message: string): void {
+    this.#tell(want, { type: "Warning", reason, message });
+  }
+
+  #tell({ uid, fieldPath }: ImageWant, event: PodEvent): void {
+    this.#options.event(uid, { ...event, fieldPath });
   }
 }
 

@@ -215,7 +215,6 @@ export interface RuntimeEvent {
 export interface ImageAuth {
   readonly username: string;
   readonly password: string;
-  readonly server?: string;
 }
 
 /** An image that is on the node. */

@@ -8,6 +8,8 @@ export interface ContainerdPaths {
   readonly socket: string;
   readonly cni: string;
   readonly config: string;
+  /** Registries that need words of their own, by host. */
+  readonly registries: string;
   readonly log: string;
 }
 
@@ -20,6 +22,7 @@ export function containerdPaths(dir: string): ContainerdPaths {
     socket: `${dir}/containerd.sock`,
     cni: `${dir}/cni`,
     config: `${dir}/config.toml`,
+    registries: `${dir}/certs.d`,
     log: `${dir}/containerd.log`,
   };
 }
@@ -62,11 +65,23 @@ enable_unprivileged_icmp = true
 bin_dir = "${machine.cniBin}"
 conf_dir = "${paths.cni}"
 
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "${paths.registries}"
+
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 SystemdCgroup = false
+`;
+}
+
+/** What makes containerd speak plain HTTP with the registry `host` (`HOST:PORT`), as `hosts.toml`. */
+export function plainHttpHost(host: string): string {
+  return `server = "http://${host}"
+
+[host."http://${host}"]
+capabilities = ["pull", "resolve"]
 `;
 }
 

@@ -17,6 +17,7 @@ const NEEDED: readonly { readonly files: readonly string[]; readonly package: st
   { files: ["/bin/busybox", "/usr/bin/busybox"], package: "busybox-static" },
   { files: ["/sbin/ip", "/usr/sbin/ip", "/bin/ip"], package: "iproute2" },
   { files: ["/usr/sbin/iptables", "/sbin/iptables"], package: "iptables" },
+  { files: ["/usr/bin/docker-registry"], package: "docker-registry" },
 ];
 
 /** Installs the missing packages and returns their names. @throws {Error} when it cannot. */

@@ -9,6 +9,7 @@ import {
   type ContainerdPaths,
   containerdPaths,
   MAX_NETWORKS,
+  plainHttpHost,
 } from "./config.ts";
 import {
   findProcesses,
@@ -48,6 +49,8 @@ export interface Containerd extends AsyncDisposable {
   ctr(...args: string[]): Promise<string>;
   /** Imports a docker archive. */
   importImages(archive: Uint8Array): Promise<void>;
+  /** Lets it pull from the registry `host` (`HOST:PORT`) over plain HTTP. */
+  allowPlainHttp(host: string): Promise<void>;
   /** The end of containerd's log, for messages of failed tests. */
   log(): Promise<string>;
 }
@@ -213,6 +216,12 @@ class Daemon implements Containerd {
     } finally {
       await Deno.remove(file);
     }
+  }
+
+  async allowPlainHttp(host: string): Promise<void> {
+    const folder = `${this.paths.registries}/${host}`;
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(`${folder}/hosts.toml`, plainHttpHost(host));
   }
 
   async log(): Promise<string> {

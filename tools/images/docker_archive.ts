@@ -28,7 +28,7 @@ export async function dockerArchive(
   ];
   const manifest: unknown[] = [];
   for (const image of images) {
-    const config = json(imageConfig(image, diffId, architecture));
+    const config = json(imageConfig(image, [`sha256:${diffId}`], architecture));
     const name = `${await sha256(config)}.json`;
     entries.push({ kind: "file", path: name, mode: 0o644, data: config });
     manifest.push({ Config: name, RepoTags: [image.ref], Layers: [layerPath] });
@@ -37,7 +37,12 @@ export async function dockerArchive(
   return writeTar(entries);
 }
 
-function imageConfig(image: ImageSpec, diffId: string, architecture: string): unknown {
+/** An image's configuration, in the form that docker and OCI share; layers by their digests. */
+export function imageConfig(
+  image: ImageSpec,
+  diffIds: readonly string[],
+  architecture: string,
+): unknown {
   return {
     architecture,
     os: "linux",
@@ -51,7 +56,7 @@ function imageConfig(image: ImageSpec, diffId: string, architecture: string): un
       ...(image.cmd ? { Cmd: image.cmd } : {}),
       ...(image.user ? { User: image.user } : {}),
     },
-    rootfs: { type: "layers", diff_ids: [`sha256:${diffId}`] },
+    rootfs: { type: "layers", diff_ids: diffIds },
     history: [{ created: "1970-01-01T00:00:00Z", created_by: image.ref }],
   };
 }

@@ -12,7 +12,10 @@ export const TEST_IMAGES = {
 } as const;
 
 const BUSYBOX_PATHS = ["/bin/busybox", "/usr/bin/busybox"];
-const GO_ARCHITECTURE: Record<string, string> = { x86_64: "amd64", aarch64: "arm64" };
+const GO_ARCHITECTURES: Record<string, string> = { x86_64: "amd64", aarch64: "arm64" };
+
+/** This machine's architecture as images name it. */
+export const GO_ARCHITECTURE = GO_ARCHITECTURES[Deno.build.arch] ?? Deno.build.arch;
 
 /**
  * Builds one docker archive with all of {@linkcode TEST_IMAGES} from this machine's statically linked
@@ -21,13 +24,18 @@ const GO_ARCHITECTURE: Record<string, string> = { x86_64: "amd64", aarch64: "arm
  * @throws {Error} when there is no static busybox; the message says what to install.
  */
 export async function buildTestImages(): Promise<Uint8Array<ArrayBuffer>> {
-  const layer = writeTar(rootFiles(await loadBusybox(), await busyboxApplets()));
+  const layer = await busyboxLayer();
   return await dockerArchive(layer, [
     { ref: TEST_IMAGES.busybox, cmd: ["sh"] },
     { ref: TEST_IMAGES.nonroot, cmd: ["sh"], user: "1000" },
     // The kernel drops TERM for a pid 1 without a handler; runtimes end sandboxes with KILL.
     { ref: TEST_IMAGES.pause, entrypoint: ["/bin/sleep", "2147483647"] },
-  ], GO_ARCHITECTURE[Deno.build.arch] ?? Deno.build.arch);
+  ], GO_ARCHITECTURE);
+}
+
+/** The files of {@linkcode TEST_IMAGES}, as a tar archive. */
+export async function busyboxLayer(): Promise<Uint8Array<ArrayBuffer>> {
+  return writeTar(rootFiles(await loadBusybox(), await busyboxApplets()));
 }
 
 async function loadBusybox(): Promise<Uint8Array<ArrayBuffer>> {

@@ -13,30 +13,67 @@ interface DockerAuth {
 export function registryOf(image: string): string {
   const first = image.split("/")[0] ?? "";
   const host = image.includes("/") && (/[.:]/.test(first) || first === "localhost");
-  return host ? first : "docker.io";
+  return host ? plainHost(first) : "docker.io";
 }
 
 /**
- * The credentials for an image out of the pod's `imagePullSecrets`; `undefined` when none names
- * its registry. Secrets that are missing or unreadable are passed over, as the kubelet does.
+ * The credentials for an image out of the pod's `imagePullSecrets`, in the order in which they are
+ * tried: the longer name of a registry first, as `HOST/team` comes before `HOST`. Secrets that are
+ * missing or unreadable are passed over. As the kubelet does all of it.
  */
-export function pullAuth(pod: Pod, objects: PodObjects, image: string): ImageAuth | undefined {
-  const registry = registryOf(image);
+export function pullAuths(pod: Pod, objects: PodObjects, image: string): ImageAuth[] {
+  const found: { key: string; auth: ImageAuth }[] = [];
   for (const { name } of pod.spec.imagePullSecrets as { name: string }[] | undefined ?? []) {
     const secret = Object.hasOwn(objects.secrets, name) ? objects.secrets[name] : undefined;
     const auths = secret && dockerAuths(secret.binary, secret.data);
-    for (const [server, auth] of Object.entries(auths ?? {})) {
-      if (hostOf(server) !== registry) continue;
-      const found = credentials(auth);
-      if (found) return { ...found, server: registry };
+    for (const [server, entry] of Object.entries(auths ?? {})) {
+      const key = keyOf(server);
+      const auth = matches(key, image) ? credentials(entry) : undefined;
+      if (auth) found.push({ key, auth });
     }
   }
-  return undefined;
+  return found.sort((a, b) => a.key < b.key ? 1 : a.key > b.key ? -1 : 0).map(({ auth }) => auth);
 }
 
-function hostOf(server: string): string {
-  const host = server.replace(/^https?:\/\//, "").split("/")[0] ?? server;
+/** The name of a registry in a secret as `HOST` or `HOST/PATH`. */
+function keyOf(server: string): string {
+  const [host = "", ...path] = server.replace(/^https?:\/\//, "").split("/");
+  if (path[0] === "v1" || path[0] === "v2") path.shift();
+  return [plainHost(host), ...path].join("/").replace(/\/+$/, "");
+}
+
+/** Docker's own registry has several names. */
+function plainHost(host: string): string {
   return host === "index.docker.io" || host === "registry-1.docker.io" ? "docker.io" : host;
+}
+
+/** Whether a key is about an image: `*` stands for anything within one part of the host's name. */
+function matches(key: string, image: string): boolean {
+  const slash = key.indexOf("/");
+  const [host, path] = slash < 0 ? [key, ""] : [key.slice(0, slash), key.slice(slash + 1)];
+  const [wanted, found] = [partsOf(host), partsOf(registryOf(image))];
+  return wanted.port === found.port && wanted.names.length === found.names.length &&
+    wanted.names.every((name, at) => globMatches(name, found.names[at] ?? "")) &&
+    image.slice(image.indexOf("/") + 1).startsWith(path);
+}
+
+function partsOf(host: string): { readonly names: string[]; readonly port: string } {
+  const [name = "", port = ""] = host.split(":");
+  return { names: name.split("."), port };
+}
+
+function globMatches(glob: string, text: string): boolean {
+  const [first = "", ...parts] = glob.split("*");
+  const last = parts.pop();
+  if (last === undefined) return glob === text;
+  if (!text.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of parts) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return text.length - last.length >= at && text.endsWith(last);
 }
 
 function dockerAuths(

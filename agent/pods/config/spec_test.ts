@@ -6,7 +6,6 @@ import { pullPolicy } from "../policy/pull_policy.ts";
 import { PodPaths } from "../paths.ts";
 import { volumePayload } from "../volumes/payload.ts";
 import type { NodePolicy, PodObjects } from "../policy/plan.ts";
-import { pullAuth, registryOf } from "./pull_auth.ts";
 import { parseResolvConf } from "./resolv_conf.ts";
 import { cgroupNumbers } from "../policy/resources.ts";
 import { refusals } from "../policy/support.ts";
@@ -117,25 +116,6 @@ Deno.test("pullPolicy() is Always for latest and IfNotPresent for the rest", () 
   ];
   for (const [image, expected] of cases) assert.equal(pullPolicy({ image }), expected, image);
   assert.equal(pullPolicy({ image: "app", imagePullPolicy: "Never" }), "Never");
-});
-
-Deno.test("pullAuth() finds the credentials of the image's registry", () => {
-  const config = { auths: { "https://reg.test:5000/v2/": { auth: btoa("me:pa:ss") } } };
-  const secrets = {
-    pull: { data: {}, binary: { ".dockerconfigjson": btoa(JSON.stringify(config)) } },
-    broken: { data: {}, binary: { ".dockerconfigjson": btoa("{") } },
-  };
-  const pod = testPod("p", {
-    imagePullSecrets: [{ name: "none" }, { name: "broken" }, { name: "pull" }],
-  });
-  assert.deepEqual(pullAuth(pod, { configMaps: {}, secrets }, "reg.test:5000/a/b:1"), {
-    username: "me",
-    password: "pa:ss",
-    server: "reg.test:5000",
-  });
-  assert.equal(pullAuth(pod, { configMaps: {}, secrets }, "other.test/a:1"), undefined);
-  assert.equal(registryOf("busybox"), "docker.io");
-  assert.equal(registryOf("localhost/x"), "localhost");
 });
 
 Deno.test("volumePayload() chooses items, modes and sources", () => {

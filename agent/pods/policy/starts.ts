@@ -103,7 +103,7 @@ function imageWait(draft: Draft, { container, part }: Target): Verdict | undefin
   return {
     kind: "wait",
     reason: "ImagePullBackOff",
-    message: `Back-off pulling image "${container.image}": ${image.message}`,
+    message: `Back-off pulling image "${container.image}": ErrImagePull: ${image.message}`,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Pod, PodSpec } from "../../../core/api/mod.ts";
 import { type Ms, ms } from "../../../core/base/mod.ts";
 import type { ObservedContainer } from "../../runtimes/mod.ts";
 import { nextRun, restartAt } from "./backoff.ts";
+import { goDuration } from "./go_duration.ts";
 import { type ContainerMemory, type Exit, type Kill, runOf } from "./memory.ts";
 import type { Role } from "./roles.ts";
 import { isLive } from "./view.ts";
@@ -95,17 +96,11 @@ function crashLoop(
   part: ContainerMemory,
 ): { kind: "wait"; reason: string; message: string } {
   const { namespace = "default", name: podName, uid } = pod.metadata;
-  const wait = formatDelay(part.delay);
+  const wait = goDuration(part.delay);
   return {
     kind: "wait",
     reason: "CrashLoopBackOff",
     message:
       `back-off ${wait} restarting failed container=${name} pod=${podName}_${namespace}(${uid})`,
   };
-}
-
-/** A wait as the kubelet prints it: `10s`, `2m40s`. */
-function formatDelay(delay: Ms): string {
-  const total = Math.round(delay / 1000);
-  return total < 60 ? `${total}s` : `${Math.floor(total / 60)}m${total % 60}s`;
 }

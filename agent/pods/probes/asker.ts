@@ -2,9 +2,10 @@ import { type Clock, deadline, errorText, isAppError, type Ms } from "../../../c
 import type { Runtime } from "../../runtimes/mod.ts";
 import { connectTcp, type Endpoint } from "./connection.ts";
 import { grpcLate, grpcProbe } from "./grpc_probe.ts";
+import { goDuration } from "../policy/go_duration.ts";
 import { hostAndPort, urlOf } from "./http_get.ts";
 import { httpProbe } from "./http_probe.ts";
-import { connectionWords, goDuration, type ProbeOutcome } from "./outcome.ts";
+import { connectionWords, type ProbeOutcome } from "./outcome.ts";
 import type { ProbeHandler } from "./spec.ts";
 
 /** Where a pod is asked. */

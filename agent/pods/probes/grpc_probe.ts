@@ -1,6 +1,7 @@
 import { errorText, type Ms } from "../../../core/base/mod.ts";
+import { goDuration } from "../policy/go_duration.ts";
 import { hostAndPort, USER_AGENT } from "./http_get.ts";
-import { goDuration, type ProbeOutcome } from "./outcome.ts";
+import type { ProbeOutcome } from "./outcome.ts";
 import type { Endpoint } from "./connection.ts";
 
 /** `grpc.health.v1.HealthCheckResponse.ServingStatus`. */

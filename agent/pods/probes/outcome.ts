@@ -1,4 +1,4 @@
-import { errorText, type Ms } from "../../../core/base/mod.ts";
+import { errorText } from "../../../core/base/mod.ts";
 
 /** What one question to a container came to. */
 export interface ProbeOutcome {
@@ -27,11 +27,4 @@ export function connectionWords(error: unknown, address: string): string {
   const words = typeof code === "string" ? SYSTEM_WORDS[code] : undefined;
   if (words === undefined) return errorText(error);
   return words.startsWith("connect") ? `dial tcp ${address}: ${words}` : words;
-}
-
-/** A span as Go prints it in a probe's message: `1s`, `1m30s`. */
-export function goDuration(span: Ms): string {
-  const total = Math.round(span / 1000);
-  const minutes = Math.floor(total / 60);
-  return minutes > 0 ? `${minutes}m${total % 60}s` : `${total}s`;
 }

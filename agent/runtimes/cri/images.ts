@@ -29,12 +29,7 @@ export class CriImages {
 
   /** {@linkcode Runtime.pullImage}. Takes as long as it takes: only `signal` ends it. */
   async pull(image: string, auth: ImageAuth | undefined, signal: AbortSignal): Promise<string> {
-    const credentials = auth && {
-      username: auth.username,
-      password: auth.password,
-      serverAddress: auth.server ?? "",
-    };
-    const request = { image: { image }, ...(credentials ? { auth: credentials } : {}) };
+    const request = { image: { image }, ...(auth ? { auth } : {}) };
     return (await this.#channel.unary(pullImage, request, { signal })).imageRef;
   }
 

@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { createServer, type ServerHttp2Stream } from "node:http2";
+import { createCriRuntime } from "../../agent/runtimes/mod.ts";
+import { type PodBench, startBench, testPod } from "../../agent/pods/testing/mod.ts";
+import type { Container, ContainerStatus, Pod } from "../../core/api/mod.ts";
+import { silentLogger, systemClock } from "../../core/base/mod.ts";
+import { type Containerd, startContainerd } from "../../tools/containerd/mod.ts";
+import { TEST_IMAGES } from "../../tools/images/mod.ts";
+import { needsContainerd } from "./containerd.ts";
+
+/** Folder of the test that the containers see as `/shared`. */
+type Shared = (file: string) => string;
+
+function probed(name: string, script: string, container: Partial<Container>, shared: Shared): Pod {
+  return testPod(name, {
+    terminationGracePeriodSeconds: 1,
+    volumes: [{ name: "shared", hostPath: { path: shared("") } }],
+    containers: [{
+      name: "main",
+      image: TEST_IMAGES.busybox,
+      imagePullPolicy: "IfNotPresent",
+      command: ["sh", "-c", script],
+      volumeMounts: [{ name: "shared", mountPath: "/shared" }],
+      ...container,
+    }],
+  });
+}
+
+function statusOf(pods: PodBench, name: string): ContainerStatus | undefined {
+  return pods.pod(name)?.status?.containerStatuses?.[0];
+}
+
+async function ready(pods: PodBench, name: string, wanted = true): Promise<void> {
+  await pods.until(`${name} is ${wanted ? "" : "not "}ready`, () => {
+    const condition = pods.pod(name)?.status?.conditions?.find((one) => one.type === "Ready");
+    return condition?.status === (wanted ? "True" : "False") &&
+      statusOf(pods, name)?.ready === wanted;
+  });
+}
+
+async function told(pods: PodBench, name: string, reason: string, words: RegExp): Promise<void> {
+  await pods.until(
+    `${reason} ${words} of ${name}`,
+    () =>
+      pods.events.some(({ uid, event }) =>
+        uid === `uid-${name}` && event.reason === reason && words.test(event.message)
+      ),
+  );
+}
+
+/** A gRPC health server in this process, on the pods' bridge; `serving` is what it answers. */
+async function healthServer(
+  hostname: string,
+): Promise<{ port: number; serving: boolean; services: Set<string> } & AsyncDisposable> {
+  const server = createServer();
+  const made = { port: 0, serving: true, services: new Set<string>() };
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    let text = "";
+    stream.on("data", (part: Uint8Array) => text += new TextDecoder().decode(part));
+    stream.on("end", () => {
+      made.services.add(text.slice(7));
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, {
+        waitForTrailers: true,
+      });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Uint8Array.of(0, 0, 0, 0, 2, 8, made.serving ? 1 : 2));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, hostname, resolve));
+  made.port = (server.address() as { port: number }).port;
+  return Object.assign(made, {
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  });
+}
+
+async function bench(containerd: Containerd): Promise<PodBench> {
+  const { socket: socketPath } = containerd;
+  return await startBench({
+    connect: () =>
+      createCriRuntime({ socketPath, clock: systemClock, log: silentLogger, node: "n1" }),
+    limit: 60_000,
+  });
+}
+
+Deno.test({
+  ...await needsContainerd("probes decide over pods on a real containerd"),
+  async fn(t) {
+    await using containerd = await startContainerd();
+    await using pods = await bench(containerd);
+    const folder = await Deno.makeTempDir({ prefix: "skerry-probes-" });
+    await Deno.chmod(folder, 0o755);
+    const shared: Shared = (file) => `${folder}/${file}`;
+    const touch = (file: string): Promise<void> => Deno.writeTextFile(shared(file), "");
+
+    await t.step("readiness over HTTP follows what the server says", async () => {
+      pods.put(probed("web", "exec httpd -f -p 8080 -h /shared", {
+        ports: [{ name: "web", containerPort: 8080 }],
+        readinessProbe: { httpGet: { port: "web", path: "/ready" }, periodSeconds: 1 },
+      }, shared));
+      await told(
+        pods,
+        "web",
+        "Unhealthy",
+        /^Readiness probe failed: HTTP probe failed with statuscode: 404$/,
+      );
+      await ready(pods, "web", false);
+      assert.equal(statusOf(pods, "web")?.started, true);
+      await touch("ready");
+      await ready(pods, "web");
+      await Deno.remove(shared("ready"));
+      await ready(pods, "web", false);
+      assert.equal(statusOf(pods, "web")?.restartCount, 0);
+    });
+
+    await t.step("an agent that starts again finds a ready container ready", async () => {
+      await touch("ready");
+      await ready(pods, "web");
+      await pods.stop();
+      const seen: (boolean | undefined)[] = [];
+      const before = pods.pod("web")?.metadata.resourceVersion;
+      await pods.start();
+      await pods.until("the probe is asked again", () => {
+        seen.push(statusOf(pods, "web")?.ready);
+        return seen.length > 100;
+      });
+      assert.deepEqual(new Set(seen), new Set([true]));
+      assert.equal(pods.pod("web")?.metadata.resourceVersion, before);
+    });
+
+    await t.step(
+      "a liveness probe by command that fails for good restarts the container",
+      async () => {
+        await touch("alive");
+        pods.put(probed("live", "exec sleep 1000", {
+          livenessProbe: {
+            exec: { command: ["cat", "/shared/alive"] },
+            periodSeconds: 1,
+            failureThreshold: 2,
+          },
+        }, shared));
+        await ready(pods, "live");
+        await Deno.remove(shared("alive"));
+        await told(
+          pods,
+          "live",
+          "Unhealthy",
+          /^Liveness probe failed: cat: can't open '\/shared\/alive'/,
+        );
+        await told(pods, "live", "Killing", /main failed liveness probe, will be restarted$/);
+        await touch("alive");
+        await pods.until("it runs again", () => {
+          const status = statusOf(pods, "live");
+          return status?.restartCount === 1 && status.ready;
+        });
+        assert.equal(statusOf(pods, "live")?.lastState.terminated?.exitCode, 137);
+      },
+    );
+
+    await t.step("nothing else is asked before the startup probe has succeeded", async () => {
+      pods.put(probed("slow", "exec httpd -f -p 80 -h /shared", {
+        startupProbe: {
+          httpGet: { port: 80, path: "/up" },
+          periodSeconds: 1,
+          failureThreshold: 60,
+        },
+        livenessProbe: { exec: { command: ["touch", "/shared/asked"] }, periodSeconds: 1 },
+      }, shared));
+      await told(pods, "slow", "Unhealthy", /^Startup probe failed: HTTP/);
+      assert.equal(statusOf(pods, "slow")?.started, false);
+      await ready(pods, "slow", false);
+      await assert.rejects(Deno.stat(shared("asked")), Deno.errors.NotFound);
+      await touch("up");
+      await ready(pods, "slow");
+      await pods.until(
+        "liveness is asked",
+        () => Deno.stat(shared("asked")).catch(() => undefined),
+      );
+    });
+
+    await t.step("a startup probe that fails for good restarts the container", async () => {
+      pods.put(probed("never", "exec sleep 1000", {
+        startupProbe: { tcpSocket: { port: 81 }, periodSeconds: 1, failureThreshold: 2 },
+      }, shared));
+      await told(
+        pods,
+        "never",
+        "Unhealthy",
+        /^Startup probe failed: dial tcp [0-9.]+:81: connect: connection refused$/,
+      );
+      await told(pods, "never", "Killing", /failed startup probe, will be restarted$/);
+      await pods.until("it is started again", () => statusOf(pods, "never")?.restartCount === 1);
+    });
+
+    await t.step("readiness over TCP and gRPC", async () => {
+      // busybox has no gRPC: the pod passes its port on to a server of this test.
+      const gateway = containerd.subnet.replace(/0\/24$/, "1");
+      await using health = await healthServer(gateway);
+      const readinessProbe = { grpc: { port: 50, service: "db" }, periodSeconds: 1 };
+      const script = `exec nc -ll -p 50 -e nc ${gateway} ${health.port}`;
+      pods.put(probed("rpc", script, {
+        readinessProbe,
+        livenessProbe: { tcpSocket: { port: 50 } },
+      }, shared));
+      await ready(pods, "rpc");
+      health.serving = false;
+      await told(
+        pods,
+        "rpc",
+        "Unhealthy",
+        /^Readiness probe failed: service unhealthy \(responded with "NOT_SERVING"\)$/,
+      );
+      await ready(pods, "rpc", false);
+      assert.deepEqual([...health.services], ["db"]);
+      pods.remove("rpc", 0);
+      await pods.until("it has gone", () => !pods.pod("rpc"));
+    });
+
+    await Deno.remove(folder, { recursive: true });
+  },
+});

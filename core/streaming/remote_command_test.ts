@@ -207,8 +207,13 @@ Deno.test("translateRemoteCommand() frees everything when the client leaves, bre
 Deno.test("translateRemoteCommand() gives a client that is not read a sign of life", async () => {
   const { client, runtime, done, clock } = start({ stdin: true, stdout: true });
   await client.sees("1 ");
-  await clock.advance(seconds(45));
+  await clock.advance(seconds(11));
   await client.sees("pong ", "pong ");
+  await client.channel.write(clientFrame(OP.ping, bytes("mine")));
+  await client.sees("pong mine");
+  await clock.advance(seconds(4));
+  await client.channel.write(clientFrame(OP.ping, bytes("again")));
+  await client.sees("pong again");
   await runtime.close();
   client.channel.close();
   await done;

@@ -14,10 +14,11 @@ const NORMAL = 1000;
 const PROTOCOL_ERROR = 1002;
 
 /**
- * Clients give a connection up that says nothing for a minute, and nothing of theirs, no ping either,
- * is read while the process in the container does not read what they sent before.
+ * How often a client from which nothing was read is told that somebody is here. Nothing is read, no
+ * ping either, while the process in the container does not read what was sent before. Then clients
+ * give up after a minute; and of one that has left, nothing is known until something is written.
  */
-const SIGN_OF_LIFE = seconds(20);
+const SIGN_OF_LIFE = seconds(5);
 
 /** Some bytes of a message; `start` for the first of a message. */
 export type Piece = Extract<FrameEvent, { kind: "data" }>;
@@ -33,6 +34,8 @@ export class WebSocketSide implements Disposable {
   #writing = 0;
   #last: Promise<void> = Promise.resolve();
   #closed = false;
+  /** Something was read since the last sign of life was due. */
+  #heard = false;
 
   constructor(channel: ByteChannel, clock: Clock) {
     this.#channel = channel;
@@ -53,6 +56,7 @@ export class WebSocketSide implements Disposable {
       if (event) continue;
       const bytes = await this.#channel.read();
       if (!bytes) return undefined;
+      this.#heard = true;
       try {
         this.#events = this.#decoder.push(bytes);
       } catch (error) {
@@ -88,9 +92,10 @@ export class WebSocketSide implements Disposable {
 
   #arm(): Disposable {
     return this.#clock.timer(SIGN_OF_LIFE, () => {
-      if (!this.#closed && this.#writing === 0) {
-        this.#write(serverFrame(OP.pong)).catch(() => {/* told by the next read */});
+      if (!this.#heard && !this.#closed && this.#writing === 0) {
+        this.#write(serverFrame(OP.pong)).catch(() => {/* told by the socket's end */});
       }
+      this.#heard = false;
       this.#timer = this.#arm();
     });
   }

@@ -1,14 +1,6 @@
 /** A client of exec that speaks `v5.channel.k8s.io` itself: as fast, or as slow, as a test wants it. */
 import { parse } from "yaml";
-import {
-  type ByteChannel,
-  type Bytes,
-  clientFrame,
-  FrameDecoder,
-  OP,
-  readAnswerHead,
-} from "../../core/wire/mod.ts";
-import { until } from "./gateway_process_lib.ts";
+import { type ByteChannel, FrameDecoder, readAnswerHead } from "../../core/wire/mod.ts";
 
 interface Server {
   readonly hostname: string;
@@ -58,12 +50,8 @@ export class ExecClient {
   }
 
   /** Starts a command; nothing is read until {@linkcode RawExec.finish}. */
-  async start(
-    pod: string,
-    command: readonly string[],
-    { stdin = false }: { readonly stdin?: boolean } = {},
-  ): Promise<RawExec> {
-    const query = new URLSearchParams({ stdin: String(stdin), stdout: "true", stderr: "true" });
+  async start(pod: string, command: readonly string[]): Promise<RawExec> {
+    const query = new URLSearchParams({ stdout: "true", stderr: "true" });
     for (const word of command) query.append("command", word);
     return await this.startAt(`/api/v1/namespaces/default/pods/${pod}/exec?${query}`);
   }
@@ -130,26 +118,6 @@ export class RawExec implements Disposable {
       }
     }
     throw new Error(`the stream broke: ${JSON.stringify(texts)}`);
-  }
-
-  /** Sends up to `size` bytes to standard input; returns how many were taken before nothing moved. */
-  async flood(size: number): Promise<number> {
-    const block: Bytes = new Uint8Array(64 * 1024);
-    let sent = 0;
-    const pump = (async () => {
-      for (; sent < size; sent += block.byteLength) {
-        await this.#channel.write(clientFrame(OP.binary, new Uint8Array([0]), block));
-      }
-    })();
-    pump.catch(() => {/* left in the middle */});
-    let last = -1;
-    let same = 0;
-    await until("the client is held up", () => {
-      same = sent === last ? same + 1 : 0;
-      last = sent;
-      return same >= 20;
-    });
-    return sent;
   }
 
   [Symbol.dispose](): void {

@@ -90,18 +90,14 @@ export async function writeResponse(
   // A watch that has nothing to say yet must still show the client that it is open.
   out.flushHeaders();
   const reader = response.body.getReader();
-  const gone = new Promise<"gone">((resolve) => out.once("close", () => resolve("gone")));
+  // Ends a read that waits. A race of promises would do it too, and keep every chunk until the end.
+  out.once("close", () => void reader.cancel().catch(() => {}));
   try {
     for (;;) {
-      const part = await Promise.race([reader.read(), gone]);
-      if (part === "gone" || out.destroyed) return;
-      if (part.done) break;
-      if (!out.write(part.value)) {
-        const drained = new Promise<"drain">((resolve) =>
-          out.once("drain", () => resolve("drain"))
-        );
-        if (await Promise.race([drained, gone]) === "gone") return;
-      }
+      const { done, value } = await reader.read();
+      if (out.destroyed) return;
+      if (done) break;
+      if (!out.write(value)) await drained(out);
     }
     out.end();
   } catch {
@@ -110,4 +106,18 @@ export async function writeResponse(
   } finally {
     await reader.cancel().catch(() => {});
   }
+}
+
+/** Resolves when more may be written, or when the client has gone. */
+function drained(out: ServerResponse): Promise<void> {
+  if (out.destroyed) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const go = (): void => {
+    out.off("drain", go);
+    out.off("close", go);
+    resolve();
+  };
+  out.on("drain", go);
+  out.on("close", go);
+  return promise;
 }

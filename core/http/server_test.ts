@@ -194,6 +194,29 @@ Deno.test("serveHttps() reads an answer's body no faster than the client takes i
   assert.ok(pulled < 1000, `${pulled} pieces were read for a client that reads nothing`);
 });
 
+Deno.test("serveHttps() keeps nothing of what a long answer has already said", async () => {
+  const piece = 64 * 1024;
+  const pieces = 6000;
+  let pulled = 0;
+  let most = 0;
+  const source: UnderlyingDefaultSource<Uint8Array> = {
+    pull(out) {
+      most = Math.max(most, Deno.memoryUsage().external);
+      if (pulled++ === pieces) out.close();
+      else out.enqueue(new Uint8Array(piece));
+    },
+  };
+  await using running = await start(() =>
+    Promise.resolve(new Response(new ReadableStream(source, { highWaterMark: 0 })))
+  );
+  using client = Deno.createHttpClient({ caCerts: [running.pki.ca.certificate] });
+  const answer = await fetch(`https://127.0.0.1:${running.server.port}/`, { client });
+  let bytes = 0;
+  for await (const chunk of answer.body ?? []) bytes += chunk.byteLength;
+  assert.equal(bytes, pieces * piece);
+  assert.ok(most < pieces * piece / 2, `${most} bytes were held of ${bytes}`);
+});
+
 Deno.test("serveHttps() hands request bodies on as they come", async () => {
   await using running = await start(async (request) =>
     new Response(String((await request.text()).length))

@@ -21,6 +21,8 @@ export interface StandOptions {
   /** How hub and gateway are started; the gateway is agent and runner. */
   readonly hub?: PartChanges;
   readonly gateway?: PartChanges;
+  /** Options of the agent that differ from the stand's. */
+  readonly agent?: Partial<AgentOptions>;
 }
 
 /** A hub, an agent and a runner of one's own on free ports of loopback, in a temporary folder. */
@@ -140,6 +142,7 @@ export class Stand implements AsyncDisposable {
       "api-port": this.#ports.local,
       "metrics-port": this.#ports.metrics,
       "stop-pods": true,
+      ...this.#options.agent,
     };
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Container, Pod, PodSpec } from "../../core/api/mod.ts";
 import { ms, systemClock } from "../../core/base/mod.ts";
 import { type FakeContainer, FakeMachine } from "../runtimes/fake/mod.ts";
-import { type Death, type PodBench, survive, testPod } from "./testing/mod.ts";
+import { everywhere, type PodBench, testPod } from "./testing/mod.ts";
 
 /** A machine that notes which hooks run in its containers, and in which order those end. */
 class NotingMachine extends FakeMachine {
@@ -27,6 +27,7 @@ class NotingMachine extends FakeMachine {
   }
 }
 
+const newHost = (): NotingMachine => new NotingMachine();
 const hook = (name: string) => ({ exec: { command: [name] } });
 const lifecycle = { postStart: hook("up"), preStop: hook("down") };
 
@@ -45,27 +46,6 @@ function lifePod(spec: Partial<PodSpec> = {}): Pod {
 }
 
 const ALL = ["init", "main", "one", "two"];
-
-/** Dies at every call of the runtime up to `calls`, before and after it was done. */
-async function everywhere(
-  calls: number,
-  run: (host: NotingMachine, where: string, death: Death) => Promise<string | undefined>,
-): Promise<Set<string>> {
-  const places = new Set<string>();
-  for (const when of ["before", "after"] as const) {
-    for (let call = 1; call <= calls; call++) {
-      const died = await run(new NotingMachine(), `death ${when} ${call}`, { call, when });
-      if (died) places.add(`${when} ${died}`);
-    }
-  }
-  return places;
-}
-
-function assertPlaces(places: ReadonlySet<string>, calls: readonly string[]): void {
-  for (const call of calls) {
-    assert.ok(places.has(`before ${call}`) && places.has(`after ${call}`), `never died at ${call}`);
-  }
-}
 
 async function ready(bench: PodBench, what: string): Promise<void> {
   await bench.until(`ready after ${what}`, () => {
@@ -87,137 +67,135 @@ function restarts(bench: PodBench): number[] {
 }
 
 Deno.test("a pod with sidecars and hooks starts exactly once wherever the agent is killed", async () => {
-  const places = await everywhere(
-    26,
-    async (host, where, death) =>
-      await survive(host, death, async (bench, arm) => {
-        await arm();
-        bench.put(lifePod());
-        await ready(bench, where);
-        const made = [...host.containers.values()].map((one) => one.config.name);
-        assert.deepEqual(made.toSorted(), ALL, "made anything twice");
-        assert.deepEqual(made, ["one", "init", "two", "main"], "out of order");
-        assert.deepEqual(restarts(bench), [0, 0, 0, 0]);
-        for (const name of ["one", "two", "main"]) {
-          const ran = counts(host.hooks)[`up ${name}`] ?? 0;
-          // Only a hook whose end nobody could remember runs again.
-          assert.ok(ran === 1 || ran === 2, `the hook of ${name} ran ${ran} times`);
-        }
-        assert.ok(host.hooks.length <= 4, host.hooks.join());
-      }),
+  await everywhere(
+    { runSandbox: 1, createContainer: 4, startContainer: 4, execSync: 3, observe: 6 },
+    newHost,
+    async ({ host, bench, where, arm }) => {
+      await arm();
+      bench.put(lifePod());
+      await ready(bench, where);
+      const made = [...host.containers.values()].map((one) => one.config.name);
+      assert.deepEqual(made.toSorted(), ALL, "made anything twice");
+      assert.deepEqual(made, ["one", "init", "two", "main"], "out of order");
+      assert.deepEqual(restarts(bench), [0, 0, 0, 0]);
+      for (const name of ["one", "two", "main"]) {
+        const ran = counts(host.hooks)[`up ${name}`] ?? 0;
+        // Only a hook whose end nobody could remember runs again.
+        assert.ok(ran === 1 || ran === 2, `the hook of ${name} ran ${ran} times`);
+      }
+      assert.ok(host.hooks.length <= 4, host.hooks.join());
+    },
   );
-  assertPlaces(places, ["createContainer", "startContainer", "execSync", "observe"]);
 });
 
 Deno.test("a pod with sidecars and hooks ends in its order wherever the agent is killed", async () => {
-  const places = await everywhere(
-    18,
-    async (host, where, death) =>
-      await survive(host, death, async (bench, arm) => {
-        bench.put(lifePod());
-        await ready(bench, where);
-        host.hooks.length = 0;
-        await arm();
-        bench.remove("web", 20);
-        await bench.until(`gone after ${where}`, () => !bench.pod("web"));
-        assert.deepEqual(host.ended, ["init", "main", "two", "one"]);
-        assert.equal(host.containers.size + host.sandboxes.size, 0);
-        const ran = counts(host.hooks);
-        for (const name of ["one", "two", "main"]) {
-          const times = ran[`down ${name}`];
-          assert.ok(times === 1 || times === 2, `the hook of ${name} ran ${times} times`);
-        }
-        assert.deepEqual(bench.gone, ["uid-web"]);
-      }),
+  await everywhere(
+    { execSync: 3, stopContainer: 3, stopSandbox: 1, removeSandbox: 1, observe: 4 },
+    newHost,
+    async ({ host, bench, where, arm }) => {
+      bench.put(lifePod());
+      await ready(bench, where);
+      host.hooks.length = 0;
+      await arm();
+      bench.remove("web", 20);
+      await bench.until(`gone after ${where}`, () => !bench.pod("web"));
+      assert.deepEqual(host.ended, ["init", "main", "two", "one"]);
+      assert.equal(host.containers.size + host.sandboxes.size, 0);
+      const ran = counts(host.hooks);
+      for (const name of ["one", "two", "main"]) {
+        const times = ran[`down ${name}`];
+        assert.ok(times === 1 || times === 2, `the hook of ${name} ran ${times} times`);
+      }
+      assert.deepEqual(bench.gone, ["uid-web"]);
+    },
   );
-  assertPlaces(places, ["execSync", "stopContainer", "removeSandbox"]);
 });
 
 Deno.test("a pod whose main has ended completes exactly once wherever the agent is killed", async () => {
-  const places = await everywhere(
-    14,
-    async (host, where, death) =>
-      await survive(host, death, async (bench, arm) => {
-        bench.put(lifePod({ restartPolicy: "OnFailure" }));
-        await ready(bench, where);
-        await arm();
-        host.exit(host.newest("uid-web", "main")?.id ?? "", 0);
-        await bench.until(
-          `succeeded after ${where}`,
-          () => bench.pod("web")?.status?.phase === "Succeeded",
-        );
-        assert.equal(host.containers.size, 4, "something was started again");
-        assert.deepEqual(host.ended, ["init", "main", "two", "one"]);
-      }),
+  await everywhere(
+    { execSync: 2, stopContainer: 2, stopSandbox: 1, observe: 4 },
+    newHost,
+    async ({ host, bench, where, arm }) => {
+      bench.put(lifePod({ restartPolicy: "OnFailure" }));
+      await ready(bench, where);
+      await arm();
+      host.exit(host.newest("uid-web", "main")?.id ?? "", 0);
+      await bench.until(
+        `succeeded after ${where}`,
+        () => bench.pod("web")?.status?.phase === "Succeeded",
+      );
+      assert.equal(host.containers.size, 4, "something was started again");
+      assert.deepEqual(host.ended, ["init", "main", "two", "one"]);
+    },
   );
-  assertPlaces(places, ["execSync", "stopContainer", "stopSandbox"]);
 });
 
 Deno.test("a debugger starts exactly once wherever the agent is killed", async () => {
-  const places = await everywhere(
-    10,
-    async (host, where, death) =>
-      await survive(host, death, async (bench, arm) => {
-        bench.put(testPod("web"));
-        await ready(bench, where);
-        await arm();
-        const pod = structuredClone(bench.pod("web")) as Pod;
-        pod.spec.ephemeralContainers = [container("debug", { targetContainerName: "main" })];
-        bench.put(pod);
-        await bench.until(
-          `debugged after ${where}`,
-          () => bench.pod("web")?.status?.ephemeralContainerStatuses?.[0]?.state.terminated,
-        );
-        const made = [...host.containers.values()].map((one) => one.config.name);
-        assert.deepEqual(made, ["main", "debug"]);
-      }),
+  await everywhere(
+    { createContainer: 1, startContainer: 1, observe: 4 },
+    newHost,
+    async ({ host, bench, where, arm }) => {
+      bench.put(testPod("web"));
+      await ready(bench, where);
+      await arm();
+      const pod = structuredClone(bench.pod("web")) as Pod;
+      pod.spec.ephemeralContainers = [container("debug", { targetContainerName: "main" })];
+      bench.put(pod);
+      await bench.until(
+        `debugged after ${where}`,
+        () => bench.pod("web")?.status?.ephemeralContainerStatuses?.[0]?.state.terminated,
+      );
+      const made = [...host.containers.values()].map((one) => one.config.name);
+      assert.deepEqual(made, ["main", "debug"]);
+    },
   );
-  assertPlaces(places, ["createContainer", "startContainer"]);
 });
 
 Deno.test("a resize is done wherever the agent is killed, and restarts nothing", async () => {
-  const places = await everywhere(
-    5,
-    async (host, where, death) =>
-      await survive(host, death, async (bench, arm) => {
-        const sized = (cpu: string): Container =>
-          container("main", { resources: { requests: { cpu } } });
-        bench.put(testPod("web", { containers: [sized("100m")] }));
-        await ready(bench, where);
-        await arm();
-        const pod = structuredClone(bench.pod("web")) as Pod;
-        pod.spec.containers = [sized("200m")];
-        bench.put(pod);
-        await bench.until(`resized after ${where}`, () =>
+  await everywhere(
+    { updateResources: 1, observe: 3 },
+    newHost,
+    async ({ host, bench, where, arm }) => {
+      const sized = (cpu: string): Container =>
+        container("main", { resources: { requests: { cpu } } });
+      bench.put(testPod("web", { containers: [sized("100m")] }));
+      await ready(bench, where);
+      await arm();
+      const pod = structuredClone(bench.pod("web")) as Pod;
+      pod.spec.containers = [sized("200m")];
+      bench.put(pod);
+      await bench.until(
+        `resized after ${where}`,
+        () =>
           bench.pod("web")?.status?.containerStatuses?.[0]?.resources?.requests?.["cpu"] ===
-            "200m");
-        const [one, ...others] = [...host.containers.values()];
-        assert.equal(others.length, 0);
-        assert.equal(one?.resources?.cpuShares, 204);
-      }),
+            "200m",
+      );
+      const [one, ...others] = [...host.containers.values()];
+      assert.equal(others.length, 0);
+      assert.equal(one?.resources?.cpuShares, 204);
+    },
   );
-  assertPlaces(places, ["updateResources"]);
 });
 
 Deno.test("a liveness probe that fails restarts exactly once wherever the agent is killed", async () => {
   await everywhere(
-    9,
-    async (host, where, death) =>
-      await survive(host, death, async (bench, arm) => {
-        const livenessProbe = { ...hook("check"), periodSeconds: 1, failureThreshold: 1 };
-        bench.put(testPod("web", { containers: [container("main", { livenessProbe })] }));
-        await bench.until("running", () => bench.pod("web")?.status?.phase === "Running");
-        await arm();
-        const status = await bench.until(`restarted after ${where}`, () => {
-          const [one] = bench.pod("web")?.status?.containerStatuses ?? [];
-          return one?.state.running && one.restartCount > 0 && one;
-        });
-        assert.equal(status.restartCount, 1);
-        assert.equal(status.lastState.terminated?.exitCode, 143);
-        assert.equal(
-          [...host.containers.values()].filter((one) => one.state === "running").length,
-          1,
-        );
-      }),
+    { execSync: 1, stopContainer: 1, createContainer: 1, startContainer: 1 },
+    newHost,
+    async ({ host, bench, where, arm }) => {
+      const livenessProbe = { ...hook("check"), periodSeconds: 1, failureThreshold: 1 };
+      bench.put(testPod("web", { containers: [container("main", { livenessProbe })] }));
+      await bench.until("running", () => bench.pod("web")?.status?.phase === "Running");
+      await arm();
+      const status = await bench.until(`restarted after ${where}`, () => {
+        const [one] = bench.pod("web")?.status?.containerStatuses ?? [];
+        return one?.state.running && one.restartCount > 0 && one;
+      });
+      assert.equal(status.restartCount, 1);
+      assert.equal(status.lastState.terminated?.exitCode, 143);
+      assert.equal(
+        [...host.containers.values()].filter((one) => one.state === "running").length,
+        1,
+      );
+    },
   );
 });

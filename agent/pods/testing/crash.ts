@@ -1,40 +1,73 @@
+import assert from "node:assert/strict";
 import type { FakeMachine } from "../../runtimes/fake/mod.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
 import { type PodBench, startBench } from "./bench.ts";
 
-/** Where the agent dies: at which call to the runtime, and whether the runtime still did it. */
-export interface Death {
-  readonly call: number;
+/** The calls of the runtime in which an agent of these tests can die. */
+export type DeadlyCall =
+  | "imageStatus"
+  | "runSandbox"
+  | "createContainer"
+  | "startContainer"
+  | "stopContainer"
+  | "stopSandbox"
+  | "removeSandbox"
+  | "execSync"
+  | "updateResources"
+  | "observe";
+
+/** Where the agent dies: in which call to the runtime, and whether the runtime still did it. */
+interface Death {
+  readonly call: DeadlyCall;
+  /** Counted from 1, of this call alone: calls of different kinds have no order that holds. */
+  readonly nth: number;
   readonly when: "before" | "after";
 }
 
-const CHANGES = new Set([
-  "imageStatus",
-  "runSandbox",
-  "createContainer",
-  "startContainer",
-  "stopContainer",
-  "stopSandbox",
-  "removeSandbox",
-  "removeContainer",
-  "execSync",
-  "updateResources",
-  "observe",
-]);
+/** What a crash test works with. */
+export interface CrashRun<Host> {
+  readonly host: Host;
+  readonly bench: PodBench;
+  /** Where the agent dies, for messages. */
+  readonly where: string;
+  /** Starts the agent anew with its death ahead of it. */
+  arm(): Promise<void>;
+}
 
-/** A runtime that never answers the call at which the agent is to die. */
-function deadly(runtime: Runtime, death: Death | undefined, hit: (call: string) => void): Runtime {
+/**
+ * Runs `work` once for each death before and after each of the first calls of each kind; each time
+ * the agent is started again when it has died.
+ *
+ * @param calls how many calls of each kind
+ * @throws {Error} when an agent did not die where it was to
+ */
+export async function everywhere<Host extends FakeMachine>(
+  calls: Partial<Record<DeadlyCall, number>>,
+  makeHost: () => Host,
+  work: (run: CrashRun<Host>) => Promise<void>,
+): Promise<void> {
+  for (const [call, count] of Object.entries(calls) as [DeadlyCall, number][]) {
+    for (let nth = 1; nth <= count; nth++) {
+      for (const when of ["before", "after"] as const) {
+        await survive(makeHost(), { call, nth, when }, work);
+      }
+    }
+  }
+}
+
+/** A runtime that never answers the call in which the agent is to die. */
+function deadly(runtime: Runtime, death: Death | undefined, hit: () => void): Runtime {
   let calls = 0;
   return new Proxy(runtime, {
     get(target, key) {
       const value = Reflect.get(target, key) as unknown;
       if (typeof value !== "function") return value;
       const method = value.bind(target) as (...args: unknown[]) => unknown;
-      if (!CHANGES.has(String(key))) return method;
+      if (key !== death?.call) return method;
       return async (...args: unknown[]) => {
-        if (++calls !== death?.call) return await method(...args);
+        if (++calls !== death.nth) return await method(...args);
         if (death.when === "after") await method(...args);
-        hit(String(key));
+        hit();
         const signal = args.find((one) => one instanceof AbortSignal);
         return await new Promise((_, reject) => {
           signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
@@ -45,34 +78,35 @@ function deadly(runtime: Runtime, death: Death | undefined, hit: (call: string) 
   });
 }
 
-/** Runs `work`, kills the agent where `death` says, and starts it again. Returns the call it died at. */
-export async function survive(
-  host: FakeMachine,
+async function survive<Host extends FakeMachine>(
+  host: Host,
   death: Death,
-  work: (bench: PodBench, arm: () => Promise<void>) => Promise<void>,
-): Promise<string | undefined> {
+  work: (run: CrashRun<Host>) => Promise<void>,
+): Promise<void> {
+  const where = `death ${death.when} ${death.call} ${death.nth}`;
   let armed: Death | undefined;
-  let died: string | undefined;
+  let died = false;
+  let ended = false;
   const hit = Promise.withResolvers<void>();
   await using bench = await startBench({
     connect: () =>
-      deadly(host.connect(), armed, (call) => {
-        died = call;
+      deadly(host.connect(), armed, () => {
+        died = true;
         hit.resolve();
       }),
     limit: 5000,
   });
-  let ended = false;
   const kill = hit.promise.then(async () => {
     armed = undefined;
     if (!ended) await bench.restart();
   });
-  await work(bench, async () => {
+  const arm = async (): Promise<void> => {
     armed = death;
     await bench.restart();
-  });
+  };
+  await work({ host, bench, where, arm });
   ended = true;
   hit.resolve();
   await kill;
-  return died;
+  assert.ok(died, `no ${where}`);
 }

@@ -1,4 +1,4 @@
 /** A bench for tests of the pods room, on any runtime. */
 export { type BenchOptions, type PodBench, startBench, TEST_NODE, testPod } from "./bench.ts";
-export { type Death, survive } from "./crash.ts";
+export { type CrashRun, type DeadlyCall, everywhere } from "./crash.ts";
 export { type Fate, World } from "./world.ts";

@@ -116,6 +116,23 @@ Deno.test("runChecks() tells of a full disk and of a folder that cannot be writt
   assert.match(found["state"] ?? "", /--state-dir/);
 });
 
+Deno.test("runChecks() measures memory and disks by the node's own thresholds", async () => {
+  const { options } = await gateway();
+  const hard = "memory.available<3Gi,nodefs.available<60%,nodefs.inodesFree<95%";
+  const found = await failures({ options: { ...options, "eviction-hard": hard } });
+  assert.deepEqual(Object.keys(found).toSorted(), ["memory", "pod-logs", "state"]);
+  assert.match(found["memory"] ?? "", /memory.available 3221225472/);
+  assert.match(found["state"] ?? "", /nodefs.available 60%, nodefs.inodesFree 95%/);
+  const never = "memory.available<0%,nodefs.available<0%";
+  const full = { size: bytes(1000), available: bytes(10), inodes: 100, inodesFree: 1 };
+  const calm = await failures({
+    options: { ...options, "eviction-hard": never },
+    disk: () => Promise.resolve(full),
+    memory: () => ({ total: 2 ** 30, available: 1 }),
+  });
+  assert.deepEqual(calm, {});
+});
+
 Deno.test("runChecks() leaves out what has no meaning for a node alone without containers", async () => {
   const { options } = await gateway();
   const context = await gateway({

@@ -1,10 +1,8 @@
 import { AppError } from "../../core/base/mod.ts";
-import { requireDisk } from "./disk.ts";
+import { requireDisk, thresholdsMet } from "./disk.ts";
 import type { Check } from "./check.ts";
 
 const MIB = 2 ** 20;
-/** The kubelet's own threshold: below it pods are evicted. */
-const LEAST_MEMORY = 100 * MIB;
 /** No clock of a machine that runs this can be earlier. */
 const NOT_BEFORE = Date.UTC(2026, 0, 1);
 const DAY = 24 * 3600 * 1000;
@@ -13,7 +11,7 @@ const DAY = 24 * 3600 * 1000;
 export const STATE_CHECKS: readonly Check[] = [
   {
     name: "state",
-    look: async ({ options, disk }) => await requireDisk(options["state-dir"], disk, "--state-dir"),
+    look: async (context) => await requireDisk("state-dir", context),
   },
 ];
 
@@ -21,11 +19,15 @@ export const STATE_CHECKS: readonly Check[] = [
 export const MACHINE_CHECKS: readonly Check[] = [
   {
     name: "memory",
-    look({ memory }) {
+    look({ memory, options }) {
       const { total, available } = memory();
       const text = `${Math.round(available / MIB)} of ${Math.round(total / MIB)} MiB are free`;
-      if (available > LEAST_MEMORY) return text;
-      throw new AppError("ServiceUnavailable", `${text}: the node evicts pods below 100 MiB`);
+      const met = thresholdsMet(options, { "memory.available": { available, capacity: total } });
+      if (met === "") return text;
+      throw new AppError(
+        "ServiceUnavailable",
+        `${text}: the node evicts pods below ${met} bytes (--eviction-hard)`,
+      );
     },
   },
   {

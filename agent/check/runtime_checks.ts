@@ -79,7 +79,7 @@ export const RUNTIME_CHECKS: readonly Check[] = [
   {
     name: "pod-logs",
     when: hasRuntime,
-    look: async ({ options, disk }) => await requireDisk(options["pod-logs"], disk, "--pod-logs"),
+    look: async (context) => await requireDisk("pod-logs", context),
   },
   {
     name: "secrets-in-memory",

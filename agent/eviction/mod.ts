@@ -2,4 +2,10 @@
 export { Eviction, type EvictionOptions } from "./eviction.ts";
 export { measurePods } from "./measure.ts";
 export { observeMachine } from "./signals.ts";
-export { amountOf, type Observations, parseThresholds, type Threshold } from "./thresholds.ts";
+export {
+  amountOf,
+  isMet,
+  type Observations,
+  parseThresholds,
+  type Threshold,
+} from "./thresholds.ts";

@@ -197,8 +197,9 @@ export class NodeCare {
 /** The images that pods name. */
 function imagesOf(pods: readonly Pod[]): Set<string> {
   return new Set(
-    pods.flatMap(({ spec }) => [...spec.containers, ...spec.initContainers ?? []])
-      .map(({ image }) => image),
+    pods.flatMap(({ spec: { containers, initContainers = [], ephemeralContainers = [] } }) =>
+      [...containers, ...initContainers, ...ephemeralContainers].map(({ image }) => image)
+    ),
   );
 }
 

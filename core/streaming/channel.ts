@@ -1,4 +1,4 @@
-import { type Clock, seconds } from "../base/mod.ts";
+import { type Clock, type Ms, seconds } from "../base/mod.ts";
 import type { Stream } from "../link/mod.ts";
 import type { ByteChannel } from "../wire/mod.ts";
 
@@ -28,10 +28,17 @@ export interface EndsRim {
   readonly clock: Clock;
   /** Ends the stream at once. */
   readonly signal: AbortSignal;
+  /**
+   * The client hangs up by itself when it has had everything, and gets time for that: a SPDY client
+   * of Go forgets up to 50 frames that it has read and not looked at when its connection ends.
+   */
+  readonly hangsUp?: boolean;
 }
 
 /** How long a client may take to hang up when everything has been sent to it. */
 const HANG_UP = seconds(5);
+/** The same for one that needs no word of ours to do so; it may sit behind a slow line. */
+const OWN_HANG_UP = seconds(30);
 
 /** Carries bytes both ways, as they are, until either end is over; see {@linkcode runEnds}. */
 export function joinChannels(ends: Ends, rim: EndsRim): Promise<void> {
@@ -54,7 +61,7 @@ export async function runEnds(
     up(client: ByteChannel, server: ByteChannel): Promise<void>;
     down(server: ByteChannel, client: ByteChannel): Promise<void>;
   },
-  { clock, signal }: EndsRim,
+  { clock, signal, hangsUp = false }: EndsRim,
 ): Promise<void> {
   const close = (): void => {
     client.close();
@@ -66,6 +73,7 @@ export async function runEnds(
   try {
     await directions.down(server, client);
     server.close();
+    if (hangsUp) await within(clock, OWN_HANG_UP, up);
     await client.end();
     // Closed with bytes of the client unread, TCP would take back what the client has not read yet.
     using _patience = clock.timer(HANG_UP, close);
@@ -77,6 +85,13 @@ export async function runEnds(
     await up;
     signal.removeEventListener("abort", close);
   }
+}
+
+/** Waits for `promise`, but not longer than `span`. */
+async function within(clock: Clock, span: Ms, promise: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  using _timer = clock.timer(span, late.resolve);
+  await Promise.race([promise, late.promise]);
 }
 
 async function carry(from: ByteChannel, to: ByteChannel): Promise<void> {

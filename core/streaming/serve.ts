@@ -57,5 +57,5 @@ function carry(how: Carrying, ends: Ends, target: StreamTarget, rim: EndsRim): P
   if (how === "remote-command" && target.kind === how) {
     return translateRemoteCommand(ends, target, rim);
   }
-  return joinChannels(ends, rim);
+  return joinChannels(ends, { ...rim, hangsUp: target.kind === "remote-command" });
 }

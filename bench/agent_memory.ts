@@ -4,7 +4,7 @@
  * each dependency adds to an empty program.
  *
  * `deno task bench agent-memory [--settle=60] [--only=idle,loaded,dependencies] [--v8-flags=A,B]
- * [--env=K=V,...] [--bundle]`. Agent and runner run from a copy of the Deno binary: so they share its pages
+ * [--env=K=V,...]`. Agent and runner run from a copy of the Deno binary: so they share its pages
  * with each other, as on a gateway, and with no other process of this machine. The agent has joined
  * before and is started again: a first start also makes keys and certificates once.
  */
@@ -30,7 +30,6 @@ const OPTIONS = {
   pods: { help: "pods of the loaded state", value: "N", fallback: 20 },
   functions: { help: "functions of the loaded state", value: "N", fallback: 10 },
   "v8-flags": { help: "V8 flags in place of the launcher's", value: "LIST", fallback: "" },
-  bundle: { help: "run the agent as one minified file made by `deno bundle`", fallback: false },
   env: { help: "variables added to the parts' environment", value: "K=V,...", fallback: "" },
 } as const;
 
@@ -94,16 +93,15 @@ async function measureParts(
       ? {}
       : { env: Object.fromEntries(options.env.split(",").map((text) => text.split("="))) }),
   };
-  const agent = { ...gateway, ...(options.bundle ? { entry: await bundle(`${binary}.js`) } : {}) };
   await using containerd = await startContainerd();
   await using stand = await Stand.open({ cri: containerd, gateway });
   await stand.startHub();
   await stand.startRunner();
   await stand.join();
   // A first start of the program fills V8's code cache, and holds the memory that this took.
-  await stand.startAgent(agent);
+  await stand.startAgent();
   await stand.agent.stop();
-  await stand.startAgent(agent);
+  await stand.startAgent();
   note("agent has joined and runs again");
   const idle = await settle(stand, options.settle);
   if (options.only.includes("idle")) figures.push(...idleFigures(idle));
@@ -128,16 +126,6 @@ async function measureParts(
     figures.push(figure("start-and-load-cpu", loaded.cpu, "s of CPU"));
   }
   return seen;
-}
-
-/** Makes one file of the agent and all it imports. */
-async function bundle(file: string): Promise<string> {
-  const main = new URL("../agent/main.ts", import.meta.url).pathname;
-  const args = ["bundle", "--quiet", "--minify", "--platform", "deno", main, "--output", file];
-  const { success } = await new Deno.Command(Deno.execPath(), { args, stdin: "null" }).spawn()
-    .status;
-  if (!success) throw new Error("deno bundle failed");
-  return file;
 }
 
 type Options = ReturnType<typeof parseOptions<typeof OPTIONS>>;

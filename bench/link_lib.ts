@@ -145,6 +145,7 @@ export function conditions(extra: Record<string, unknown>): Record<string, unkno
     cpu: cpu ?? Deno.build.arch,
     cores: navigator.hardwareConcurrency,
     kernel: Deno.osRelease(),
+    agent: "one file",
     ...extra,
   };
 }

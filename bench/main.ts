@@ -3,6 +3,8 @@
  * process of its own and passes its output through; its last line is JSON with the figures and the
  * conditions. Without a name it lists the benches.
  */
+import { bundleAgent } from "../tools/bundle.ts";
+
 const FOLDER = new URL("./", import.meta.url);
 
 /** Names of the benches: the files of this folder that are no test, no helper (`x_lib.ts`), not this one. */
@@ -25,6 +27,8 @@ async function main(args: readonly string[]): Promise<number> {
     say(`${name === undefined ? "" : `There is no bench "${name}".\n`}Benches:\n${list}`);
     return name === undefined || name === "--help" ? 0 : 2;
   }
+  // As set-up does it: what is measured is what a gateway runs.
+  await bundleAgent();
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",

@@ -2,16 +2,12 @@ import { lines, partArgs, partEnv, type PartSpec } from "../cli/launch.ts";
 import { AppError, type Ms, ms, systemClock } from "../core/base/mod.ts";
 import { LAUNCHED, parseReady, type ReadyLine } from "../core/parts/mod.ts";
 
-const CONFIG = new URL("../deno.json", import.meta.url).pathname;
-
 /** How a {@linkcode Part} is started otherwise than the launcher does it. */
 export interface PartChanges {
   /** The Deno binary. A copy shares no file pages with other Deno processes of the machine. */
   readonly binary?: string;
   /** V8 flags in place of the launcher's own; `[]` for none. */
   readonly v8Flags?: readonly string[];
-  /** A file to run in place of the part's `main.ts`. */
-  readonly entry?: string;
   /** Added to the launcher's own environment; an empty value takes a variable away. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -95,14 +91,11 @@ export class Part implements AsyncDisposable {
 
 function changedArgs(
   args: readonly string[],
-  { binary, v8Flags, entry }: PartChanges & { readonly binary: string },
+  { binary, v8Flags }: PartChanges & { readonly binary: string },
 ): string[] {
-  const swapped = args.map((arg) => {
-    if (entry !== undefined && arg.endsWith("/main.ts")) return entry;
-    return arg.replace(`--allow-run=${Deno.execPath()}`, `--allow-run=${binary}`);
-  });
-  // The permission sets stand in the project's configuration, which a file elsewhere does not find.
-  if (entry !== undefined) swapped.splice(1, 0, `--config=${CONFIG}`);
+  const swapped = args.map((arg) =>
+    arg.replace(`--allow-run=${Deno.execPath()}`, `--allow-run=${binary}`)
+  );
   if (!v8Flags) return swapped;
   const rest = swapped.filter((arg) => !arg.startsWith("--v8-flags="));
   if (v8Flags.length > 0) rest.splice(1, 0, `--v8-flags=${v8Flags.join(",")}`);

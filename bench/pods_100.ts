@@ -22,6 +22,8 @@ async function main(): Promise<void> {
   await Deno.copyFile(Deno.execPath(), binary);
   await using bench = await PodStand.open({ gateway: { binary } });
   const { stand } = bench;
+  // On a gateway agent and runner share the pages of the binary.
+  await stand.startRunner();
   const from = systemClock.monotonic();
   const names = Array.from({ length: COUNT }, (_, index) => `p-${index}`);
   await stand.runPods(names.map((name) => benchPod(name, "pause")), 300);

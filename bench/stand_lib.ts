@@ -7,6 +7,8 @@ import {
   parseOptions,
   RUNNER_OPTIONS,
 } from "../core/parts/mod.ts";
+import { agentMain } from "../cli/agent_main.ts";
+import { ROOT } from "../cli/launch.ts";
 import { foundLibrary } from "../cli/library.ts";
 import { Api } from "./api_lib.ts";
 import { Part, type PartChanges } from "./part_lib.ts";
@@ -148,9 +150,9 @@ export class Stand implements AsyncDisposable {
 
   /** Starts the agent; resolves when its link is up and its node is Ready at the hub. */
   async startAgent(changes?: PartChanges): Promise<void> {
-    this.#agent = this.#held.use(
-      new Part({ part: "agent", options: this.agentOptions() }, changes ?? this.#options.gateway),
-    );
+    const main = await agentMain(ROOT);
+    const spec = { part: "agent", options: this.agentOptions(), main } as const;
+    this.#agent = this.#held.use(new Part(spec, changes ?? this.#options.gateway));
     await this.#agent.ready;
     await this.#untilLinked(this.#agent);
     await this.#untilReady();

@@ -6,6 +6,8 @@
  * The node has joined before; what the very first start takes, which makes keys and certificates,
  * is shown as `local-api-first-ms`.
  */
+import { agentMain } from "../cli/agent_main.ts";
+import { ROOT } from "../cli/launch.ts";
 import { ms, sleep, systemClock } from "../core/base/mod.ts";
 import { Api } from "./api_lib.ts";
 import { figure, loadNow, note, round } from "./figures_lib.ts";
@@ -32,7 +34,7 @@ async function untilAnswer(from: number, ask: () => Promise<unknown>): Promise<n
 /** Starts the agent, waits for its API, ends it. */
 async function startAgent(stand: Stand, alone: boolean): Promise<number> {
   const options = stand.agentOptions(alone);
-  await using agent = new Part({ part: "agent", options });
+  await using agent = new Part({ part: "agent", options, main: await agentMain(ROOT) });
   // The very first start writes this file.
   const kubeconfig = `${options["state-dir"]}/api/kubeconfig`;
   await untilAnswer(agent.startedAt, () => Deno.stat(kubeconfig));

@@ -32,7 +32,8 @@ import {
 /** A part and the options to start it with. */
 export type PartSpec =
   | { readonly part: "hub"; readonly options: HubOptions }
-  | { readonly part: "agent"; readonly options: AgentOptions }
+  /** `main`: the file to run, {@linkcode agentMain}. */
+  | { readonly part: "agent"; readonly options: AgentOptions; readonly main: string }
   | { readonly part: "runner"; readonly options: RunnerOptions; readonly library: string };
 
 /**
@@ -60,7 +61,7 @@ export function partArgs(given: PartSpec): string[] {
         SMALL_HEAP,
         "-P=agent",
         ...permissionFlags(agentPermissions(spec.options)),
-        entry("agent/main.ts"),
+        spec.main,
         ...formatOptions(AGENT_OPTIONS, spec.options),
       ];
     case "runner":
@@ -82,7 +83,7 @@ export function partEnv(): Record<string, string> {
 }
 
 /** The folder of this project; relative paths count from here, as `deno task` runs here. */
-const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+export const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 function withAbsolutePaths(spec: PartSpec): PartSpec {
   switch (spec.part) {

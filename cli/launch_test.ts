@@ -12,7 +12,11 @@ import { endedText, lines, partArgs, startsAgain } from "./launch.ts";
 Deno.test("partArgs() gives every part its own set and never all permissions", () => {
   const parts = [
     partArgs({ part: "hub", options: parseOptions(HUB_OPTIONS, []) }),
-    partArgs({ part: "agent", options: parseOptions(AGENT_OPTIONS, ["--hub=hub.test:1"]) }),
+    partArgs({
+      part: "agent",
+      main: "/agent.js",
+      options: parseOptions(AGENT_OPTIONS, ["--hub=hub.test:1"]),
+    }),
     partArgs({ part: "runner", options: parseOptions(RUNNER_OPTIONS, []), library: "/lib.so" }),
   ];
   deepStrictEqual(
@@ -41,6 +45,7 @@ Deno.test("partArgs() lets only the runner start a program, and only Deno", () =
 Deno.test("partArgs() grants the agent its hub, its sockets by full path and its pods", () => {
   const args = partArgs({
     part: "agent",
+    main: "/agent.js",
     options: parseOptions(AGENT_OPTIONS, ["--hub=hub.test:1", "--pod-cidr=10.9.0.0/16"]),
   });
   const net = args.find((arg) => arg.startsWith("--allow-net=")) ?? "";

@@ -11,7 +11,8 @@ import {
   parseOptions,
   RUNNER_OPTIONS,
 } from "../core/parts/mod.ts";
-import { endedText, launcherStops, launchPart, type PartSpec } from "./launch.ts";
+import { agentMain } from "./agent_main.ts";
+import { endedText, launcherStops, launchPart, type PartSpec, ROOT } from "./launch.ts";
 import { foundLibrary } from "./library.ts";
 import { fail, say } from "./say.ts";
 
@@ -27,7 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   const stops = launcherStops();
-  const running = launchPart(readSpec(part, rest), stops);
+  const running = launchPart(await readSpec(part, rest), stops);
   running.ready.then(
     (facts) => {
       say(`${part} is ready`);
@@ -40,12 +41,12 @@ async function main(args: readonly string[]): Promise<number> {
   return fail(endedText(part, ended), ended.code);
 }
 
-function readSpec(part: PartSpec["part"], args: readonly string[]): PartSpec {
+async function readSpec(part: PartSpec["part"], args: readonly string[]): Promise<PartSpec> {
   switch (part) {
     case "hub":
       return { part, options: parseOptions(HUB_OPTIONS, args) };
     case "agent":
-      return { part, options: parseOptions(AGENT_OPTIONS, args) };
+      return { part, options: parseOptions(AGENT_OPTIONS, args), main: await agentMain(ROOT) };
     case "runner": {
       const options = parseOptions(RUNNER_OPTIONS, args);
       return { part, options, library: options.libwasmtime || foundLibrary() };

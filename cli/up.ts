@@ -13,12 +13,14 @@ import {
   RUNNER_OPTIONS,
   STATE_ROOT,
 } from "../core/parts/mod.ts";
+import { agentMain } from "./agent_main.ts";
 import {
   endedText,
   launcherStops,
   launchPart,
   type LaunchStops,
   lines,
+  ROOT,
   type RunningPart,
 } from "./launch.ts";
 import { foundLibrary } from "./library.ts";
@@ -127,15 +129,16 @@ function startRunner(
   }, stops);
 }
 
-function startAgent(
+async function startAgent(
   options: UpOptions,
   found: Preflight,
   tokenFile: string,
   stops: LaunchStops,
-): RunningPart {
+): Promise<RunningPart> {
   const root = options["state-dir"];
   return launchPart({
     part: "agent",
+    main: await agentMain(ROOT),
     options: {
       ...parseOptions(AGENT_OPTIONS, []),
       "state-dir": `${root}/agent`,
@@ -207,7 +210,7 @@ async function main(args: readonly string[]): Promise<number> {
       "--unless-joined",
     ], over);
     const token = answer === ALREADY_JOINED ? "" : tokenFile;
-    parts.agent = watch(startAgent(options, found, token, stopsOf("agent")));
+    parts.agent = watch(await startAgent(options, found, token, stopsOf("agent")));
     const agent = await readyOrOver(parts.agent, over);
     const runner = await readyOrOver(parts.runner, over);
     const example = new URL("../wasm-examples/hello/build/hello.yaml", import.meta.url).pathname;

@@ -3,6 +3,7 @@
  * `deno run -P=tools packaging/units.ts` writes them into `packaging/systemd/`; a test fails when
  * they differ.
  */
+import { BUNDLE } from "../cli/agent_main.ts";
 import { partArgs, type PartSpec } from "../cli/launch.ts";
 import {
   AGENT_OPTIONS,
@@ -84,6 +85,7 @@ const AGENT_SERVICE = [
 function agentSpec(args: readonly string[]): PartSpec {
   return {
     part: "agent",
+    main: `${APP}/${BUNDLE}`,
     options: parseOptions(AGENT_OPTIONS, [
       "--state-dir=/var/lib/skerry/agent",
       "--runner-socket=/run/skerry-runner/control.sock",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Pod } from "../../core/api/mod.ts";
+import { BUNDLE } from "../../cli/agent_main.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import {
   call,
@@ -17,7 +18,7 @@ import {
 } from "./gateway_lib.ts";
 import { childrenOf, type Running, signalId, until } from "./gateway_process_lib.ts";
 
-const missing = lacks("containerd", "kubectl", "libwasmtime");
+const missing = lacks("containerd", "kubectl", "libwasmtime", "bundle");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 const NODE = "gw-hurt";
 
@@ -91,7 +92,7 @@ Deno.test({
       };
 
       await step("the agent is killed: its launcher starts it again, and it adopts", async () => {
-        await killPart(agent.process, "agent/main.ts");
+        await killPart(agent.process, BUNDLE);
         assert.equal(await call(url), "200 on");
         await adopted();
         await until("nothing else runs", async () => `${await tasks()}` === `${running}`);

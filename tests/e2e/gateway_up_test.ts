@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { findShims } from "../../tools/containerd/cleanup.ts";
 import type { Containerd } from "../../tools/containerd/mod.ts";
+import { BUNDLE } from "../../cli/agent_main.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import {
   call,
@@ -25,7 +26,7 @@ import {
   until,
 } from "./gateway_process_lib.ts";
 
-const missing = lacks("containerd", "kubectl", "libwasmtime");
+const missing = lacks("containerd", "kubectl", "libwasmtime", "bundle");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 const NODE = "gw-up";
 
@@ -261,7 +262,7 @@ Deno.test({
       );
       assert.ok(launcher);
       const parts = await childrenOf(launcher.pid);
-      const agent = parts.find(({ command }) => command.includes("agent/main.ts"));
+      const agent = parts.find(({ command }) => command.includes(BUNDLE));
       assert.ok(agent);
       signalId(agent.pid, "SIGSTOP");
       process.signal("SIGINT");

@@ -54,6 +54,7 @@ function specs(state: string, port: number): PartSpec[] {
     },
     {
       part: "agent",
+      main: "/agent/main.ts",
       options: { ...parseOptions(AGENT_OPTIONS, []), "state-dir": state, hub: `127.0.0.1:${port}` },
     },
     {

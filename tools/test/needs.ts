@@ -5,6 +5,7 @@ export type Need =
   | "netns"
   | "kubectl"
   | "libwasmtime"
+  | "bundle"
   | "device-plugin";
 
 /** Variable in which `deno task test` tells its suites what is missing, as JSON. */

@@ -18,6 +18,11 @@ const STEPS: readonly Step[] = [
     gives: "libwasmtime",
   },
   {
+    title: "the agent as one file",
+    args: ["run", "-A", "tools/bundle.ts"],
+    gives: "bundle",
+  },
+  {
     title: "kubectl",
     args: ["eval", 'console.log(await (await import("./tools/kubectl.ts")).findKubectl())'],
     gives: "kubectl",

@@ -21,6 +21,8 @@ export async function bundleAgent(root = ROOT): Promise<boolean> {
   const made = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["bundle", "--quiet", "--frozen", "--minify", "--platform", "deno"],
+      // The bundler breaks what it imports (tslib), and it is needed at a join and a renewal only.
+      ...["--external=@peculiar/x509", "--external=reflect-metadata"],
       ...[`${root}/agent/main.ts`, "--output", `${root}/${BUNDLE}.new`],
     ],
     cwd: root,

@@ -174,7 +174,7 @@ export class SqliteStore implements LocalStore {
     object: KubeObject,
     options?: WriteOptions,
   ): Promise<KubeObject> {
-    return this.transact((tx) => tx.create(resource, object, options));
+    return this.transact((tx) => tx.create(resource, object, options), options);
   }
 
   // deno-lint-ignore require-await -- see get
@@ -183,12 +183,12 @@ export class SqliteStore implements LocalStore {
     change: (current: KubeObject) => KubeObject,
     options?: UpdateOptions,
   ): Promise<KubeObject> {
-    return this.transact((tx) => tx.update(ref, change, options));
+    return this.transact((tx) => tx.update(ref, change, options), options);
   }
 
   // deno-lint-ignore require-await -- see get
   async delete(ref: ObjectRef, options?: DeleteOptions): Promise<KubeObject> {
-    return this.transact((tx) => tx.delete(ref, options));
+    return this.transact((tx) => tx.delete(ref, options), options);
   }
 
   // deno-lint-ignore require-await -- see get

@@ -38,6 +38,11 @@ export interface Preconditions {
 export interface WriteOptions {
   /** Do everything but the commit. */
   readonly dryRun?: boolean;
+  /**
+   * Whether the answer waits for the disk. Without that the write survives the end of the process,
+   * and a power cut of the next moment may take it. For what nobody misses then. @default {true}
+   */
+  readonly durable?: boolean;
 }
 
 /** Options of {@linkcode Store.update}. */

@@ -9,6 +9,9 @@ const { events } = RESOURCES;
 /** An Event has at most this many bytes; etcd's own limit is far above what a message needs. */
 const MAX_BYTES = 16 * 1024;
 
+/** As in Kubernetes: an Event may be lost with the machine, and is not worth a wait for its disk. */
+const BEST_EFFORT = { durable: false } as const;
+
 /** `event`: something to tell people. */
 export const EventBody = z.object({
   event: z.custom<Event>((value) => {
@@ -43,14 +46,14 @@ export async function applyEvent(
         value !== undefined && value !== null
       );
       return { ...current, ...Object.fromEntries(given) };
-    });
+    }, BEST_EFFORT);
   } catch (error) {
     if (!isAppError(error, "NotFound")) throw error;
     if (takeEvent && !takeEvent()) {
       const why = `node ${node} has told of too many events: the hub takes more of them later`;
       throw new AppError("TooManyRequests", why);
     }
-    await store.create(events, written).catch((problem) => {
+    await store.create(events, written, BEST_EFFORT).catch((problem) => {
       if (!isAppError(problem, "AlreadyExists")) throw problem;
       throw new AppError("Conflict", `event ${namespace}/${name} was made in the same moment`);
     });

@@ -21,6 +21,7 @@ import {
   POLLED,
   PUSHED,
   relistGap,
+  relistRest,
 } from "./relist.ts";
 
 /** Between tries to reach a runtime that is away: doubles from the first to the last. */
@@ -49,6 +50,7 @@ export class CriEvents {
   #pushed = false;
   #hintedAt: Ms | undefined;
   #misses = 0;
+  #took = ms(0);
   #wake = (): void => {};
 
   constructor(sources: EventSources) {
@@ -76,6 +78,7 @@ export class CriEvents {
 
   /** From reaching the runtime to losing it. */
   async #connection(signal: AbortSignal): Promise<void> {
+    const { clock, list } = this.#sources;
     let listed = await this.#reach(signal);
     using end = new LinkedAbort(signal);
     const pushing = this.#push(end.signal);
@@ -85,7 +88,9 @@ export class CriEvents {
     try {
       while (true) {
         await this.#pause(signal);
-        const next = toItems(await this.#sources.list(signal));
+        const from = clock.monotonic();
+        const next = toItems(await list(signal));
+        this.#took = ms(clock.monotonic() - from);
         const changed = changedPods(listed, next);
         listed = next;
         this.#account(listed, changed.size > 0);
@@ -157,6 +162,7 @@ export class CriEvents {
 
   async #pause(signal: AbortSignal): Promise<void> {
     const { clock } = this.#sources;
+    await sleep(clock, relistRest(this.#took), signal);
     const state = {
       misses: this.#misses,
       ...(this.#hintedAt === undefined ? {} : { hintedAt: this.#hintedAt }),

@@ -45,6 +45,17 @@ export function relistGap(policy: RelistPolicy, state: RelistState, now: Ms): Ms
   return ms(Math.min(policy.first * 2 ** Math.min(state.misses, 20), policy.fastCap));
 }
 
+/** The longest {@linkcode relistRest}. */
+const REST_CAP = ms(250);
+
+/**
+ * The wait after a list that took `took`, whatever is hinted at meanwhile: so lists take a quarter of
+ * the time at most, and many starts at once are not slowed down by looking at them.
+ */
+export function relistRest(took: Ms): Ms {
+  return ms(Math.min(took * 3, REST_CAP));
+}
+
 /** What {@linkcode changedPods} compares: who is there, in which state. */
 export interface ListedItem {
   readonly id: string;

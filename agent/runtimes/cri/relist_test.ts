@@ -8,6 +8,7 @@ import {
   POLLED,
   PUSHED,
   relistGap,
+  relistRest,
 } from "./relist.ts";
 
 const listed = (...items: [id: string, podUid: string, state: string][]): Map<string, ListedItem> =>
@@ -38,6 +39,10 @@ Deno.test("a push costs at most 65 lists for a hint that never comes true", () =
     now = ms(now + relistGap(PUSHED, { hintedAt: ms(0), misses }, now));
   }
   assert.ok(misses <= 65, `${misses} lists`);
+});
+
+Deno.test("relistRest() leaves three quarters of the time to others, a quarter of a second at most", () => {
+  assert.deepEqual([0, 2, 50, 1000].map((took) => relistRest(ms(took))), [0, 6, 150, 250]);
 });
 
 Deno.test("changedPods() names pods of which something came, went or changed", () => {

@@ -21,8 +21,8 @@ export async function bundleAgent(root = ROOT): Promise<boolean> {
   const made = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["bundle", "--quiet", "--frozen", "--minify", "--platform", "deno"],
-      // The bundler breaks what it imports (tslib), and it is needed at a join and a renewal only.
-      ...["--external=@peculiar/x509", "--external=reflect-metadata"],
+      // What the agent imports when it needs it stays where it is; the bundler breaks it besides.
+      ...["yaml", "@peculiar/x509", "reflect-metadata"].map((name) => `--external=${name}`),
       ...[`${root}/agent/main.ts`, "--output", `${root}/${BUNDLE}.new`],
     ],
     cwd: root,

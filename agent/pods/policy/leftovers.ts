@@ -1,6 +1,8 @@
+import type { Pod } from "../../../core/api/mod.ts";
 import { ms } from "../../../core/base/mod.ts";
 import type { Draft } from "./draft.ts";
-import { podContainers } from "./roles.ts";
+import type { PodEvent } from "./plan.ts";
+import { fieldPathOf, findContainer, podContainers } from "./roles.ts";
 import { killing, stopAction } from "./stopping.ts";
 import { currentOf, isLive, readySandbox } from "./view.ts";
 
@@ -29,6 +31,7 @@ export function clearLeftovers(draft: Draft): boolean {
         draft.events.push(killing(container.name));
       }
     } else if (container.sandboxId === ready?.id && (container !== current || stray)) {
+      if (container.cut) draft.events.push(interrupted(pod, container.name));
       const old = current !== undefined && container.attempt < current.attempt - 1;
       draft.actions.push({
         type: "remove-container",
@@ -45,4 +48,16 @@ export function clearLeftovers(draft: Draft): boolean {
     }
   }
   return blocked;
+}
+
+/** Tells of a run that is made anew, as nobody can know whether its program ran for a moment. */
+function interrupted(pod: Pod, name: string): PodEvent {
+  const which = findContainer(pod, name);
+  const message = `The start of container ${name} was broken off, so it is started once more`;
+  return {
+    type: "Warning",
+    reason: "StartInterrupted",
+    message,
+    ...(which ? { fieldPath: fieldPathOf(which) } : {}),
+  };
 }

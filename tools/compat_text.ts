@@ -90,7 +90,8 @@ export const NOTES: Readonly<Record<string, string>> = {
     "also by the annotation `container.apparmor.security.beta.kubernetes.io/NAME`",
   "containers[].securityContext.seccompProfile.localhostProfile":
     "below `--seccomp-profiles` (`/var/lib/kubelet/seccomp`)",
-  "volumes[].emptyDir.sizeLimit": "a pod that goes beyond is evicted",
+  "volumes[].emptyDir.sizeLimit":
+    "a pod that goes beyond is evicted, with medium Memory too: all pods share one tmpfs, so a write beyond does not fail",
   "volumes[].hostPath.path": "a missing folder is made",
   "volumes[].hostPath.type": "looked at in `/var/log`, `/var/lib`, `/var/cache`, `/run`, `/opt`, " +
     "`/srv`, `/mnt`, `/media`, `/data`, `/dev`, `/sys`, `/boot`, `/lib/modules`, `/usr/src`, " +

@@ -1,12 +1,13 @@
 import {
   apiVersionOf,
+  dropNulls,
   type KubeObject,
   type ObjectMeta,
   type ResourceDef,
   setDefaults,
   validateObject,
 } from "../../core/api/mod.ts";
-import { AppError } from "../../core/base/mod.ts";
+import { AppError, errorText } from "../../core/base/mod.ts";
 import { HASH_ANNOTATION, MANIFEST_ANNOTATION, SOURCE_ANNOTATION } from "./annotations.ts";
 import { contentHash } from "./content_hash.ts";
 
@@ -37,7 +38,7 @@ export function checkDocument(value: unknown, context: DocumentContext): Checked
   const { file, nodeName, resources } = context;
   if (!isMap(value)) throw new AppError("Invalid", `${file}: a document is no object`);
   // What JSON cannot say could not be stored.
-  const { apiVersion = "v1", kind, metadata, status: _, ...rest } = copy(value);
+  const { apiVersion = "v1", kind, metadata, status: _, ...rest } = copy(value, file);
   if (typeof kind !== "string" || typeof apiVersion !== "string") {
     throw new AppError("Invalid", `${file}: kind and apiVersion must name a kind, e.g. kind: Pod`);
   }
@@ -74,8 +75,12 @@ function userMeta({ name, namespace, labels, annotations }: Record<string, unkno
   };
 }
 
-function copy(value: Record<string, unknown>): Record<string, unknown> {
-  return JSON.parse(JSON.stringify(value));
+function copy(value: Record<string, unknown>, file: string): Record<string, unknown> {
+  try {
+    return dropNulls(JSON.parse(JSON.stringify(value)));
+  } catch (cause) {
+    throw new AppError("Invalid", `${file}: ${errorText(cause)}`, { cause });
+  }
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

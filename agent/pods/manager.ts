@@ -163,7 +163,7 @@ export class PodManager implements Service {
       queue.add(memory.uid);
     }
     const parts = [
-      followKind(store, RESOURCES.pods, all, (pod, deleted) => this.#onPod(pod as Pod, deleted)),
+      followKind(store, RESOURCES.pods, all, (pod, deleted) => this.#told(pod as Pod, deleted)),
       followKind(store, RESOURCES.configmaps, all, (one) => this.#onObject("configmap", one)),
       followKind(store, RESOURCES.secrets, all, (one) => this.#onObject("secret", one)),
       // Classes are few and change rarely.
@@ -211,6 +211,15 @@ export class PodManager implements Service {
     const name = this.#index.name(uid);
     if (!name) return;
     return await worker.work(uid, name);
+  }
+
+  /** Whatever is wrong with one pod is that pod's: the others go on. */
+  #told(pod: Pod, deleted: boolean): void {
+    try {
+      this.#onPod(pod, deleted);
+    } catch (error) {
+      this.#warn("a pod cannot be read", error, pod.metadata.uid);
+    }
   }
 
   #onPod(pod: Pod, deleted: boolean): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ContainerStatus, RESOURCES } from "../../core/api/mod.ts";
+import { type ContainerStatus, type PodSpec, RESOURCES } from "../../core/api/mod.ts";
 import { ms, seededRandom, sleep, systemClock } from "../../core/base/mod.ts";
 import { FakeMachine } from "../runtimes/fake/mod.ts";
 import { GONE_SPACE, MEMORY_SPACE } from "./options.ts";
@@ -288,4 +288,25 @@ Deno.test({
     await bench.until("gone", () => bench.gone.includes("uid-web"));
     await assert.rejects(Deno.stat(`${bench.dir}/state/pods/uid-web`), Deno.errors.NotFound);
   },
+});
+
+Deno.test("PodManager runs the other pods whatever is wrong with one", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  const [container] = testPod("x").spec.containers;
+  const odd: readonly [string, Record<string, unknown>][] = [
+    ["inits", { initContainers: null }],
+    ["debug", { ephemeralContainers: null }],
+    ["env-from", { containers: [{ ...container, envFrom: [null] }] }],
+    ["secrets", { imagePullSecrets: [null] }],
+    ["ports", { containers: [{ ...container, ports: null }] }],
+    ["volumes", { volumes: [null] }],
+    ["nothing", { containers: null }],
+  ];
+  for (const [name, spec] of odd) bench.put(testPod(name, spec as unknown as Partial<PodSpec>));
+  bench.put(testPod("good"));
+  await bench.until("the good one runs", () => bench.pod("good")?.status?.phase === "Running");
+  await bench.restart();
+  bench.put(testPod("later"));
+  await bench.until("a later one runs", () => bench.pod("later")?.status?.phase === "Running");
 });

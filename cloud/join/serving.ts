@@ -58,7 +58,9 @@ export function servingNames(asked: readonly string[], local: readonly string[])
 
 function localNames(): string[] {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return [hostname(), ...addresses.map(({ address }) => address)];
+  // Nobody dials a link-local address, and each pod's interface has one.
+  const dialled = addresses.map(({ address }) => address).filter((one) => !/^fe80:/i.test(one));
+  return [hostname(), ...dialled];
 }
 
 /** When a certificate should be renewed: after two thirds of its life. */

@@ -1,4 +1,5 @@
 /** The API room: kinds, objects and the pure rules on them. It starts nothing. */
+export { dropNulls } from "./nulls.ts";
 export * from "./apps.ts";
 export * from "./classes.ts";
 export * from "./core.ts";

@@ -1,5 +1,6 @@
 import {
   apiVersionOf,
+  dropNulls,
   groupResource,
   invalidObject,
   isPodPart,
@@ -49,7 +50,7 @@ export async function checkIncoming(
 ): Promise<KubeObject> {
   const { resource, name, namespace } = context;
   const apiVersion = apiVersionOf(resource);
-  const sent = { apiVersion, kind: resource.kind, ...body };
+  const sent: JsonObject = { apiVersion, kind: resource.kind, ...dropNulls(body) };
   if (sent.apiVersion !== apiVersion || sent.kind !== resource.kind) {
     throw new AppError(
       "BadRequest",
@@ -57,7 +58,7 @@ export async function checkIncoming(
         `in version "${apiVersion}"`,
     );
   }
-  const meta = metadataOf(body);
+  const meta = metadataOf(sent);
   if (namespace !== undefined && meta["namespace"] && meta["namespace"] !== namespace) {
     throw new AppError(
       "BadRequest",
@@ -120,9 +121,10 @@ export async function checkFieldsOf(
 export function admitChange(
   context: ResourceContext,
   current: KubeObject,
-  next: KubeObject,
+  changed: KubeObject,
 ): KubeObject {
   const { resource } = context;
+  const next = dropNulls(changed);
   const meta = metadataOf(next);
   const old = current.metadata;
   if (meta["uid"] && meta["uid"] !== old.uid) {
@@ -154,8 +156,11 @@ export function admitChange(
     // Only `finalize` changes them.
     object["spec"] = { ...object["spec"], finalizers: current["spec"]?.finalizers };
   }
-  setDefaults(resource, object, current);
-  throwProblems(resource, object, current);
+  // What an older build has stored gets the defaults of this one: they are no change.
+  const before = dropNulls(current);
+  setDefaults(resource, before);
+  setDefaults(resource, object, before);
+  throwProblems(resource, object, before);
   return object;
 }
 

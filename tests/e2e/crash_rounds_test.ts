@@ -100,7 +100,10 @@ Deno.test({
       await using runtime = createCriRuntime({
         ...{ socketPath: containerd.socket, clock: systemClock, log: silentLogger, node: NODE },
       });
-      const observe = (): Promise<Observation> => runtime.observe(new AbortController().signal);
+      // containerd answers nothing for a moment after it has opened its socket.
+      const observe = (): Promise<Observation> =>
+        until("containerd answers", () => runtime.observe(new AbortController().signal));
+
       await site.apply(hub.kubeconfig, shellPod("steady", COUNT));
       await readyPod(api, "steady");
       const steady = containersOf(await podsOf(api));
@@ -141,7 +144,10 @@ Deno.test({
           await until(`${old} is gone`, async () => await podOf(api, old) === undefined, 60);
           const seen = await observe();
           assertSingle(seen);
-          assert.deepEqual(seen.sandboxes.filter(({ podName }) => podName === old), []);
+          assert.deepEqual(
+            seen.sandboxes.filter(({ podName }) => podName === old),
+            [],
+          );
           const pods = await podsOf(api);
           const kept = pods.filter(({ metadata }) => metadata.name === "steady");
           assert.deepEqual(containersOf(kept), steady);

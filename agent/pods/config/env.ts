@@ -64,7 +64,7 @@ function addAll(
     throw missing(kind, ref.name);
   }
   const skipped: string[] = [];
-  for (const [key, value] of Object.entries(textOf(found))) {
+  for (const [key, value] of Object.entries(textOf(found, kind))) {
     const name = `${source.prefix ?? ""}${key}`;
     if (NAME.test(name)) values.set(name, value);
     else skipped.push(name);
@@ -94,7 +94,7 @@ function variableValue(
   if (!ref) return "";
   const kind = from.configMapKeyRef ? "configmap" : "secret";
   const found = find(objects, kind, ref.name);
-  const value = found && valueOf(found, ref.key);
+  const value = found && valueOf(found, ref.key, kind);
   if (value !== undefined) return value;
   if (ref.optional) return undefined;
   if (!found) throw missing(kind, ref.name);
@@ -119,15 +119,24 @@ function missing(kind: string, name: string): AppError {
   return new AppError("NotFound", `${kind} "${name}" not found`);
 }
 
-/** All values as text; a secret's bytes are read as UTF-8, as an environment must be text. */
-function textOf(config: ConfigData): Record<string, string> {
+/**
+ * All values as text; a secret's bytes are read as UTF-8, as an environment must be text. The
+ * `binaryData` of a configMap is for files only.
+ */
+function textOf(config: ConfigData, kind: "configmap" | "secret"): Record<string, string> {
   const out: Record<string, string> = { ...config.data };
+  if (kind === "configmap") return out;
   for (const [key, value] of Object.entries(config.binary)) out[key] = decodeText(value);
   return out;
 }
 
-function valueOf(config: ConfigData, key: string): string | undefined {
+function valueOf(
+  config: ConfigData,
+  key: string,
+  kind: "configmap" | "secret",
+): string | undefined {
   if (Object.hasOwn(config.data, key)) return config.data[key];
+  if (kind === "configmap") return undefined;
   const binary = Object.hasOwn(config.binary, key) ? config.binary[key] : undefined;
   return binary === undefined ? undefined : decodeText(binary);
 }

@@ -7,7 +7,7 @@ const FQDN_MAX = 64;
 
 /** The pod's host name: its own word, or its name cut to what a host name may be. */
 export function podHostname(pod: Pod): string {
-  return pod.spec.hostname ?? pod.metadata.name.slice(0, HOSTNAME_MAX).replace(/[-.]+$/, "");
+  return pod.spec.hostname || pod.metadata.name.slice(0, HOSTNAME_MAX).replace(/[-.]+$/, "");
 }
 
 /** The pod's full name in the cluster; `undefined` for a pod without a `subdomain`. */

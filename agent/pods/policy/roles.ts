@@ -14,14 +14,15 @@ export interface PodContainer {
 
 /** All containers of a pod: init containers and sidecars in their order, mains, debuggers. */
 export function podContainers(pod: Pod): PodContainer[] {
-  const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec;
+  // A pod of an older store may have null for none.
+  const { initContainers, containers, ephemeralContainers } = pod.spec;
   return [
-    ...initContainers.map((container): PodContainer => ({
+    ...(initContainers ?? []).map((container): PodContainer => ({
       container,
       role: isSidecar(container) ? "sidecar" : "init",
     })),
     ...containers.map((container): PodContainer => ({ container, role: "main" })),
-    ...ephemeralContainers.map((container): PodContainer => ({ container, role: "debug" })),
+    ...(ephemeralContainers ?? []).map((container): PodContainer => ({ container, role: "debug" })),
   ];
 }
 

@@ -45,8 +45,10 @@ function isMap(value: Any): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Kubernetes takes an empty word for none given. */
 function set(map: Any, key: string, value: unknown): void {
-  if (isMap(map) && (map[key] === undefined || map[key] === null)) map[key] = value;
+  const none = isMap(map) && [undefined, null, ""].includes(map[key]);
+  if (none && value !== undefined) map[key] = value;
 }
 
 /** Zero is no count: Kubernetes takes it for none given. */

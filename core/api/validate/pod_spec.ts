@@ -4,6 +4,7 @@ import { labelProblems, nameProblem } from "./names.ts";
 import { nodeAffinityProblems } from "./node_affinity.ts";
 import { ephemeralProblems } from "./ephemeral.ts";
 import { lifecycleProblems } from "./lifecycle.ts";
+import { containerMemberProblems, podMemberProblems, volumeMemberProblems } from "./pod_members.ts";
 import { probeProblems } from "./probe.ts";
 import { listAt, oneOf, PORT_NAME, portNumber, wholeNumber } from "./values.ts";
 
@@ -46,6 +47,7 @@ export function podSpecProblems(field: string, spec: Any): Problems {
       problems.push(...ephemeralProblems(at, container, targets));
     },
   );
+  problems.push(...podMemberProblems(field, spec));
   oneOf(`${field}.restartPolicy`, spec.restartPolicy, RESTART, problems);
   oneOf(`${field}.dnsPolicy`, spec.dnsPolicy, DNS, problems);
   problems.push(...labelProblems(`${field}.nodeSelector`, spec.nodeSelector));
@@ -79,6 +81,7 @@ function volumeNames(field: string, value: Any, problems: Problems): Set<string>
     names.add(volume.name);
     const sources = Object.keys(volume).filter((key) => key !== "name" && volume[key] !== null);
     if (sources.length === 0) problems.push(required(at, "must specify a volume type"));
+    problems.push(...volumeMemberProblems(at, volume));
     if (sources.length > 1) {
       problems.push({
         field: `${at}.${sources[1]}`,
@@ -114,6 +117,7 @@ function containerProblems(
   portProblems(`${field}.ports`, container.ports, problems);
   resourceProblems(`${field}.resources`, container.resources, problems);
   mountProblems(`${field}.volumeMounts`, container.volumeMounts, volumes, problems);
+  problems.push(...containerMemberProblems(field, container));
   for (const list of ["command", "args"]) {
     const bad = listAt(`${field}.${list}`, container[list], problems)
       .findIndex((item) => typeof item !== "string");

@@ -713,3 +713,30 @@ Deno.test("/version says which Kubernetes is served, and by which Skerry", async
   assert.deepEqual([version.major, version.minor], ["1", "34"]);
   assert.equal(version.gitVersion, "v1.34.0-skerry.1.2.3");
 });
+
+Deno.test("null is absent in what is created, replaced and patched", async () => {
+  using bench = new Bench();
+  const made = pod("a") as KubeObject;
+  const body = {
+    ...made,
+    metadata: { ...made.metadata, finalizers: null, creationTimestamp: null },
+    spec: { ...made["spec"], initContainers: null, volumes: [{ name: "v", emptyDir: null }] },
+  };
+  await bench.json("POST", PODS, { body });
+  const stored = await bench.store.get({
+    resource: RESOURCES.pods,
+    namespace: "default",
+    name: "a",
+  });
+  assert.equal(JSON.stringify(stored).includes("null"), false);
+  assert.deepEqual(stored["spec"].volumes, [{ name: "v", emptyDir: {} }]);
+  const patched = await bench.json("PATCH", `${PODS}/a`, {
+    type: "application/json-patch+json",
+    body: [{ op: "add", path: "/metadata/labels", value: { a: "b", c: null } }],
+  });
+  assert.deepEqual(patched.metadata.labels, { a: "b" });
+  const bad = { ...made, metadata: { name: "b" }, spec: { ...made["spec"], containers: [null] } };
+  const refused = await bench.json("POST", PODS, { body: bad });
+  assert.equal(refused.code, 400);
+  assert.equal(refused.message, "spec.containers[0]: must not be null");
+});

@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/base/mod.ts";
+import type { Clock, ServiceState } from "../../core/base/mod.ts";
 import type { AgentOptions } from "../../core/parts/mod.ts";
 import type { Disk, MachineFacts } from "../node/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
@@ -16,6 +16,8 @@ export interface CheckContext {
   readonly disk: (path: string) => Promise<Disk | undefined>;
   /** Whether a file is there; `hidden` where the agent may not look. */
   readonly has: (path: string) => Promise<"there" | "missing" | "hidden">;
+  /** The parts of the agent's process. */
+  readonly services: () => readonly ServiceState[];
   /** Version of the runner's engine, when one answers. */
   readonly engine: () => string | undefined;
   /** The link to the hub; absent for a node that runs alone. */

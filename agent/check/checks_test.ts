@@ -26,6 +26,7 @@ async function gateway(changes: Partial<CheckContext> = {}): Promise<CheckContex
     memoryDir: () => Promise.resolve("/run/skerry/volumes/n1"),
     disk: () => Promise.resolve(room),
     has: () => Promise.resolve("there"),
+    services: () => [],
     engine: () => "wasmtime 50.0.1",
     link: () => ({ connected: true }),
     certificateEnds: () => clock.now() + hours(24 * 30),
@@ -59,6 +60,16 @@ const CASES: [what: string, changes: Partial<CheckContext>, name: string, words:
   ["no link", { link: () => ({ connected: false }) }, "link", /no link to hub\.example:10000/],
   ["no identity", { certificateEnds: () => undefined }, "certificate", /token create/],
   ["an old identity", { certificateEnds: () => 0 }, "certificate", /join again/],
+  [
+    "a part that fails again and again",
+    {
+      services: () => [
+        { name: "pods", phase: "backing-off", restarts: 3, since: ms(0), lastError: "no luck" },
+      ],
+    },
+    "services",
+    /pods fails \(3 times so far\): no luck/,
+  ],
   ["little memory", { memory: () => ({ total: 2 ** 30, available: 1 }) }, "memory", /evicts/],
   ["no address", { machine: { addresses: [] } as unknown as MachineFacts }, "address", /--node-ip/],
 ];
@@ -141,5 +152,13 @@ Deno.test("runChecks() leaves out what has no meaning for a node alone without c
     link: undefined,
   });
   const names = (await runChecks(context, never)).map(({ name }) => name);
-  assert.deepEqual(names, ["state", "memory", "clock", "address", "resolver", "runner"]);
+  assert.deepEqual(names, [
+    "state",
+    "services",
+    "memory",
+    "clock",
+    "address",
+    "resolver",
+    "runner",
+  ]);
 });

@@ -13,6 +13,17 @@ export const STATE_CHECKS: readonly Check[] = [
     name: "state",
     look: async (context) => await requireDisk("state-dir", context),
   },
+  {
+    name: "services",
+    look({ services }) {
+      const bad = services().filter(({ phase }) => phase === "backing-off" || phase === "failed");
+      if (bad.length === 0) return "all parts of the agent run";
+      const texts = bad.map(({ name, lastError, restarts }) =>
+        `${name} fails (${restarts} times so far): ${lastError ?? "unknown"}`
+      );
+      throw new AppError("InternalError", `${texts.join("; ")}: see the agent's log`);
+    },
+  },
 ];
 
 /** Checks of the machine. */

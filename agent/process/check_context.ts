@@ -11,6 +11,7 @@ export function checkContext(
   base: Base,
   parts: {
     readonly runtime: Runtime | undefined;
+    readonly services: CheckContext["services"];
     readonly engine: () => string | undefined;
     /** Absent for a node that runs alone. */
     readonly connected: (() => boolean) | undefined;
@@ -33,6 +34,7 @@ export function checkContext(
     },
     disk: loadDisk,
     has: hasFile,
+    services: parts.services,
     engine: parts.engine,
     link: connected && (() => ({ connected: connected() })),
     certificateEnds() {

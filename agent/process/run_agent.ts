@@ -139,6 +139,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       subresources: parts.pods ? localSubresources({ kubelet, pods: parts.pods, clock }) : [],
       routes: [checkRoute(checkContext(base, {
         runtime,
+        services: () => supervisor.states(),
         engine: () => engineOf(parts),
         connected: options.hub === "" ? undefined : () => parts.link?.state.connected === true,
       }))],

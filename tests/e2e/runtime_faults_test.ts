@@ -34,12 +34,13 @@ function sandboxConfig(containerd: Containerd, name: string): SandboxConfig {
   };
 }
 
-async function start(
+/** Makes a sandbox and a container that is not started. */
+async function create(
   runtime: Runtime,
   sandbox: SandboxConfig,
   command: string[],
   signal: AbortSignal,
-): Promise<string> {
+): Promise<{ sandboxId: string; id: string }> {
   const config: ContainerConfig = {
     name: "main",
     attempt: 0,
@@ -60,7 +61,16 @@ async function start(
     securityContext: {},
   };
   const sandboxId = await runtime.runSandbox(sandbox, signal);
-  const id = await runtime.createContainer(sandboxId, config, sandbox, signal);
+  return { sandboxId, id: await runtime.createContainer(sandboxId, config, sandbox, signal) };
+}
+
+async function start(
+  runtime: Runtime,
+  sandbox: SandboxConfig,
+  command: string[],
+  signal: AbortSignal,
+): Promise<string> {
+  const { id } = await create(runtime, sandbox, command, signal);
   await runtime.startContainer(id, signal);
   return id;
 }
@@ -205,3 +215,28 @@ async function pidOf(containerd: Containerd, id: string): Promise<string> {
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
 }
+
+Deno.test({
+  ...await needsContainerd("removes what containerd has lost a process of"),
+  async fn() {
+    await using containerd = await startContainerd();
+    await using runtime = createCriRuntime({
+      ...{ socketPath: containerd.socket, clock: systemClock, log: silentLogger },
+    });
+    using limit = deadline(systemClock, seconds(60), () => new Error("this takes too long"));
+    const { signal } = limit;
+    for (const what of ["container", "sandbox"] as const) {
+      const config = sandboxConfig(containerd, `lost-${what}`);
+      const { sandboxId, id } = await create(runtime, config, ["sleep", "4243"], signal);
+      // Its CRI does not know of this task, as after a start that was broken off.
+      await containerd.ctr("tasks", "start", "-d", "--null-io", id);
+      if (what === "container") await runtime.removeContainer(id, signal);
+      await runtime.stopSandbox(sandboxId, signal);
+      await runtime.removeSandbox(sandboxId, signal);
+      const { containers, sandboxes } = await runtime.observe(signal);
+      assert.deepEqual([containers, sandboxes], [[], []]);
+    }
+    const left = await new Deno.Command("pgrep", { args: ["-f", "sleep 4243"] }).output();
+    assert.equal(left.success, false, "the lost process still runs");
+  },
+});

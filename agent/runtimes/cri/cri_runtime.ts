@@ -38,6 +38,7 @@ import { RuntimeService } from "./gen/runtime_pb.ts";
 import { GrpcChannel } from "./grpc/channel.ts";
 import { CriImages } from "./images.ts";
 import { makeLinks } from "./links.ts";
+import { removeWithTasks } from "./lost_task.ts";
 import { Observer } from "./observe.ts";
 import { runPush } from "./push.ts";
 import { readContainerUsage, readSandboxUsage } from "./usage.ts";
@@ -198,7 +199,11 @@ class CriRuntime implements Runtime {
 
   async removeSandbox(id: string, signal: AbortSignal): Promise<void> {
     await this.#work(() =>
-      ifPresent(this.#call(rpc.removePodSandbox, { podSandboxId: id }, signal, WORK_TIMEOUT))
+      this.#remove(
+        () =>
+          ifPresent(this.#call(rpc.removePodSandbox, { podSandboxId: id }, signal, WORK_TIMEOUT)),
+        signal,
+      )
     );
   }
 
@@ -243,7 +248,10 @@ class CriRuntime implements Runtime {
   async removeContainer(id: string, signal: AbortSignal): Promise<void> {
     this.#observer.forget(id);
     await this.#work(() =>
-      ifPresent(this.#call(rpc.removeContainer, { containerId: id }, signal, WORK_TIMEOUT))
+      this.#remove(
+        () => ifPresent(this.#call(rpc.removeContainer, { containerId: id }, signal, WORK_TIMEOUT)),
+        signal,
+      )
     );
   }
 
@@ -313,6 +321,14 @@ class CriRuntime implements Runtime {
   }
 
   /** A call that changes what runs: lists may soon show it, even when the call fails. */
+  #remove(remove: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    return removeWithTasks(remove, {
+      channel: this.#channel,
+      clock: this.#options.clock,
+      signal,
+    });
+  }
+
   async #work<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();

@@ -7,7 +7,7 @@ import {
 } from "../../core/streaming/mod.ts";
 import type { ByteChannel } from "../../core/wire/mod.ts";
 import type { PodManager } from "../pods/mod.ts";
-import type { Runtime, StreamRequest } from "../runtimes/mod.ts";
+import type { ExecTurns, Runtime, StreamRequest } from "../runtimes/mod.ts";
 import { dialLoopback } from "./tcp.ts";
 
 /** Which pod of this node is streamed to or from. */
@@ -22,6 +22,7 @@ export interface PodAt {
 export interface DialParts {
   readonly pods: PodManager;
   readonly runtime: Runtime;
+  readonly turns: ExecTurns;
 }
 
 /**
@@ -31,7 +32,7 @@ export interface DialParts {
  * @throws {AppError} NotFound, BadRequest in the kubelet's words; what the runtime refuses
  */
 export async function dialPod(
-  { pods, runtime }: DialParts,
+  { pods, runtime, turns }: DialParts,
   at: PodAt,
   target: StreamTarget,
   offer: UpgradeOffer,
@@ -41,17 +42,31 @@ export async function dialPod(
   const request = target.kind === "port-forward"
     ? await portForward(runtime, pod.uid, target.ports, signal)
     : remoteCommand(pod.container(target.container), target);
-  const url = new URL(await runtime.streamUrl(request, signal));
-  const channel = await dialLoopback(url, signal);
+  // Only beginning is done in turns: the command goes on for as long as it likes.
+  const turn = request.kind === "exec" ? await turns.take(request.containerId, signal) : undefined;
+  let channel: ByteChannel;
+  let url: URL;
+  try {
+    url = new URL(await runtime.streamUrl(request, signal));
+    channel = await dialLoopback(url, signal);
+  } catch (error) {
+    turn?.[Symbol.dispose]();
+    throw error;
+  }
   // Of a port-forward the runtime does not say that its pod has ended.
   const gone = pod.onGone(() => channel.close());
   const onAbort = (): void => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     const upgraded = await upgradeRuntime(channel, url, offer);
-    return { ...upgraded, channel: onClose(upgraded.channel, () => gone[Symbol.dispose]()) };
+    const closed = (): void => {
+      gone[Symbol.dispose]();
+      turn?.[Symbol.dispose]();
+    };
+    return { ...upgraded, channel: onClose(upgraded.channel, closed) };
   } catch (error) {
     gone[Symbol.dispose]();
+    turn?.[Symbol.dispose]();
     throw signal.aborted ? signal.reason : error;
   } finally {
     signal.removeEventListener("abort", onAbort);

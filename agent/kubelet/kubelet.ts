@@ -1,6 +1,7 @@
-import { AppError, isAppError } from "../../core/base/mod.ts";
+import { AppError, type Clock, isAppError } from "../../core/base/mod.ts";
 import { errorResponse } from "../../core/http/mod.ts";
 import type { StreamTarget, Upgraded, UpgradeOffer } from "../../core/streaming/mod.ts";
+import { ExecTurns } from "../runtimes/mod.ts";
 import { dialPod, onClose, type PodAt } from "./dial.ts";
 import {
   type KubeletRequest,
@@ -14,6 +15,7 @@ import {
 
 /** What {@linkcode createKubelet} works with. */
 export interface KubeletParts extends RouteParts {
+  readonly clock: Clock;
   /** Routes that other rooms bring, e.g. the stats. */
   readonly routes?: readonly KubeletRoute[];
 }
@@ -41,6 +43,7 @@ export interface Kubelet {
 /** Makes the kubelet of this node; it runs nothing by itself. */
 export function createKubelet(parts: KubeletParts): Kubelet {
   const routes = [...kubeletRoutes(parts), ...parts.routes ?? []];
+  const turns = new ExecTurns(parts.clock);
   let streams = 0;
   return {
     get streams() {
@@ -60,7 +63,7 @@ export function createKubelet(parts: KubeletParts): Kubelet {
       }
     },
     async dial(pod, target, offer, signal) {
-      const found = { pods: podsOf(parts), runtime: runtimeOf(parts) };
+      const found = { pods: podsOf(parts), runtime: runtimeOf(parts), turns };
       const upgraded = await dialPod(found, pod, target, offer, signal);
       streams++;
       return { ...upgraded, channel: onClose(upgraded.channel, () => streams--) };

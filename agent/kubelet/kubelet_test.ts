@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { type Pod, RESOURCES } from "../../core/api/mod.ts";
-import { AppError, VirtualClock } from "../../core/base/mod.ts";
+import { AppError, systemClock, VirtualClock } from "../../core/base/mod.ts";
 import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
 import { createKubelet, type KubeletParts } from "./kubelet.ts";
 import { type KubeletRoute, matchRoute } from "./routes.ts";
@@ -23,8 +23,14 @@ function storeWith(...pods: [name: string, node: string][]): LocalStore {
   return store;
 }
 
-async function ask(parts: KubeletParts, path: string): Promise<[number, string]> {
-  const response = await createKubelet(parts).fetch({ method: "GET", path }, never);
+async function ask(
+  parts: Omit<KubeletParts, "clock">,
+  path: string,
+): Promise<[number, string]> {
+  const response = await createKubelet({ ...parts, clock: systemClock }).fetch({
+    method: "GET",
+    path,
+  }, never);
   return [response.status, await response.text()];
 }
 

@@ -111,7 +111,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   }
   const stats = createStats(base, runtime, parts.pods);
   const routes = statsRoutes(stats);
-  const kubelet = createKubelet({ node, store, pods: parts.pods, runtime, routes });
+  const kubelet = createKubelet({ node, store, clock, pods: parts.pods, runtime, routes });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
   const linked = options.hub === "" ? [] : createHubLink(base, parts, kubelet, enqueue, folder);

@@ -13,7 +13,7 @@ async function rigWith(...routes: KubeletRoute[]): Promise<Rig> {
   await rig.startHub();
   const node = rig.node(NODE, {
     onOpen: (header, incoming, signal) => {
-      const kubelet = createKubelet({ node: NODE, store: node.store, routes });
+      const kubelet = createKubelet({ node: NODE, store: node.store, clock: rig.clock, routes });
       return serveTunnel({ kubelet, pods: undefined, clock: rig.clock }, header, incoming, signal);
     },
   });

@@ -6,6 +6,7 @@ import {
   ms,
   seconds,
 } from "../../../core/base/mod.ts";
+import { ExecTurns } from "../exec_turns.ts";
 import { LinkedAbort } from "../linked_abort.ts";
 import type {
   ContainerConfig,
@@ -78,6 +79,7 @@ class CriRuntime implements Runtime {
   readonly #call: Call;
   readonly #images: CriImages;
   readonly #observer: Observer;
+  readonly #turns: ExecTurns;
   readonly #readers = new Set<CriEvents>();
   readonly #running = new Set<Promise<void>>();
   readonly #closing = new AbortController();
@@ -89,6 +91,7 @@ class CriRuntime implements Runtime {
     this.#call = callsOn(this.#channel);
     this.#images = new CriImages(this.#channel, this.#call);
     this.#observer = new Observer(this.#call, options.node);
+    this.#turns = new ExecTurns(options.clock);
   }
 
   async info(signal: AbortSignal): Promise<RuntimeInfo> {
@@ -261,6 +264,7 @@ class CriRuntime implements Runtime {
     timeout: Ms,
     signal: AbortSignal,
   ): Promise<{ exitCode: number; stdout: Uint8Array; stderr: Uint8Array }> {
+    using _turn = await this.#turns.take(id, signal);
     const answer = await this.#call(
       rpc.execSync,
       { containerId: id, cmd: [...command], timeout: BigInt(Math.ceil(timeout / 1000)) },

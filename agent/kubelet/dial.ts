@@ -42,31 +42,20 @@ export async function dialPod(
   const request = target.kind === "port-forward"
     ? await portForward(runtime, pod.uid, target.ports, signal)
     : remoteCommand(pod.container(target.container), target);
+  using held = new DisposableStack();
   // Only beginning is done in turns: the command goes on for as long as it likes.
-  const turn = request.kind === "exec" ? await turns.take(request.containerId, signal) : undefined;
-  let channel: ByteChannel;
-  let url: URL;
-  try {
-    url = new URL(await runtime.streamUrl(request, signal));
-    channel = await dialLoopback(url, signal);
-  } catch (error) {
-    turn?.[Symbol.dispose]();
-    throw error;
-  }
+  if (request.kind === "exec") held.use(await turns.take(request.containerId, signal));
+  const url = new URL(await runtime.streamUrl(request, signal));
+  const channel = await dialLoopback(url, signal);
   // Of a port-forward the runtime does not say that its pod has ended.
-  const gone = pod.onGone(() => channel.close());
+  held.use(pod.onGone(() => channel.close()));
   const onAbort = (): void => channel.close();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     const upgraded = await upgradeRuntime(channel, url, offer);
-    const closed = (): void => {
-      gone[Symbol.dispose]();
-      turn?.[Symbol.dispose]();
-    };
-    return { ...upgraded, channel: onClose(upgraded.channel, closed) };
+    const open = held.move();
+    return { ...upgraded, channel: onClose(upgraded.channel, () => open.dispose()) };
   } catch (error) {
-    gone[Symbol.dispose]();
-    turn?.[Symbol.dispose]();
     throw signal.aborted ? signal.reason : error;
   } finally {
     signal.removeEventListener("abort", onAbort);

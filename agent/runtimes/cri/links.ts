@@ -3,9 +3,8 @@ import { type ErrorCode, isAppError } from "../../../core/base/mod.ts";
 import { READ_TIMEOUT } from "./calls.ts";
 import type { GrpcChannel } from "./grpc/channel.ts";
 import { linkArchive } from "./link_archive.ts";
+import { NAMESPACE_HEADERS } from "./namespace.ts";
 
-/** The containerd namespace in which its CRI keeps containers. */
-const headers = { "containerd-namespace": "k8s.io" };
 const MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar";
 /** containerd may collect the archive, which no image names, before it is unpacked. */
 const TRIES = 4;
@@ -26,7 +25,7 @@ export async function makeLinks(
   // Loaded when the first volume wants a link; a runtime that has none never pays for them.
   const { Content, WriteAction } = await import("./gen/containerd_content_pb.ts");
   const { Diff } = await import("./gen/containerd_diff_pb.ts");
-  const options = { signal, headers, timeout: READ_TIMEOUT };
+  const options = { signal, headers: NAMESPACE_HEADERS, timeout: READ_TIMEOUT };
   const data = linkArchive(links);
   const digest = `sha256:${createHash("sha256").update(data).digest("hex")}`;
   const size = BigInt(data.length);

@@ -1,9 +1,8 @@
 import { type Clock, isAppError, ms, sleep } from "../../../core/base/mod.ts";
 import { READ_TIMEOUT } from "./calls.ts";
 import type { GrpcChannel } from "./grpc/channel.ts";
+import { NAMESPACE_HEADERS } from "./namespace.ts";
 
-/** The containerd namespace in which its CRI keeps containers. */
-const headers = { "containerd-namespace": "k8s.io" };
 const SIGKILL = 9;
 /** A killed process is gone within milliseconds; a machine under load takes longer. */
 const TRIES = 40;
@@ -45,7 +44,7 @@ async function endTask(
 ): Promise<void> {
   // Loaded when it is needed, which is rare.
   const { Tasks } = await import("./gen/containerd_tasks_pb.ts");
-  const options = { signal, headers, timeout: READ_TIMEOUT };
+  const options = { signal, headers: NAMESPACE_HEADERS, timeout: READ_TIMEOUT };
   const kill = { containerId, signal: SIGKILL, all: true };
   for (let tries = 1;; tries++) {
     // It may have ended by itself meanwhile.

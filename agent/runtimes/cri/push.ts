@@ -3,10 +3,9 @@ import { isAppError } from "../../../core/base/mod.ts";
 import { Events, TaskEventSchema, TaskExitSchema } from "./gen/containerd_events_pb.ts";
 import { RuntimeService } from "./gen/runtime_pb.ts";
 import type { GrpcChannel } from "./grpc/channel.ts";
+import { NAMESPACE, NAMESPACE_HEADERS } from "./namespace.ts";
 import type { Hint } from "./relist.ts";
 
-/** The containerd namespace in which its CRI keeps containers. */
-const NAMESPACE = "k8s.io";
 const TOPICS: Readonly<Record<string, Hint["kind"]>> = {
   "/tasks/start": "start",
   "/tasks/exit": "exit",
@@ -40,8 +39,10 @@ async function runContainerdPush(
   signal: AbortSignal,
 ): Promise<void> {
   const filters = Object.keys(TOPICS).map((topic) => `namespace==${NAMESPACE},topic=="${topic}"`);
-  const headers = { "containerd-namespace": NAMESPACE };
-  const stream = channel.stream(Events.method.subscribe, { filters }, { signal, headers });
+  const stream = channel.stream(Events.method.subscribe, { filters }, {
+    signal,
+    headers: NAMESPACE_HEADERS,
+  });
   for await (const { topic, event } of stream) {
     const kind = TOPICS[topic];
     if (!kind || !event) continue;

@@ -2,16 +2,18 @@ import assert from "node:assert/strict";
 import { minutes, type Ms, ms } from "../../core/base/mod.ts";
 import { EventRate } from "./event_rate.ts";
 
-function takeAll(rate: EventRate, node: string, now: Ms): number {
+/** How many Events of `bytes` each the node may make now. */
+function takeAll(rate: EventRate, node: string, bytes: number, now: Ms): number {
   let taken = 0;
-  while (taken < 10_000 && rate.take(node, now)) taken++;
+  while (taken < 10_000 && rate.take(node, bytes, now)) taken++;
   return taken;
 }
 
-Deno.test("EventRate lets a node make so many events at once, then so many an hour", () => {
+Deno.test("EventRate lets a node make so many bytes of events at once, then so many an hour", () => {
   const rate = new EventRate();
-  assert.equal(takeAll(rate, "a", ms(0)), 1100);
-  assert.equal(takeAll(rate, "b", ms(0)), 1100, "another node has its own");
-  assert.equal(takeAll(rate, "a", minutes(6)), 100);
-  assert.equal(takeAll(rate, "a", minutes(60 * 24)), 1100, "it does not fill for ever");
+  assert.equal(takeAll(rate, "a", 1024, ms(0)), 4096);
+  assert.equal(takeAll(rate, "b", 16 * 1024, ms(0)), 256, "another node has its own");
+  assert.equal(takeAll(rate, "a", 1024, minutes(15)), 4096);
+  assert.equal(takeAll(rate, "a", 1024, minutes(15 + 7.5)), 2048);
+  assert.equal(takeAll(rate, "a", 1024, minutes(60 * 24)), 4096, "it does not fill for ever");
 });

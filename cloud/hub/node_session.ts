@@ -190,7 +190,8 @@ export class NodeSession {
       store,
       now: clock.now(),
       mayHave: (key: string) => view.has(key),
-      takeEvent: () => this.#host.events.take(this.node, clock.monotonic()),
+      takeEventBytes: (bytes: number) =>
+        this.#host.events.take(this.node, bytes, clock.monotonic()),
       checkIdentity: async () => {
         const verdict = await identities.check(this.link.peer);
         if (verdict.ok) return;

@@ -8,6 +8,8 @@ import { checkObject, checkTypes } from "./reported.ts";
 const { events } = RESOURCES;
 /** An Event has at most this many bytes; etcd's own limit is far above what a message needs. */
 const MAX_BYTES = 16 * 1024;
+/** An Event counts at least as so many bytes: its row, its place in the indexes, its watches. */
+const MIN_BYTES = 1024;
 
 /** As in Kubernetes: an Event may be lost with the machine, and is not worth a wait for its disk. */
 const BEST_EFFORT = { durable: false } as const;
@@ -31,7 +33,7 @@ export async function applyEvent(
   // Before anything reads its members.
   await checkTypes(events, { ...event, apiVersion: "v1", kind: "Event" });
   await checkInvolved(context, event);
-  const { node, store, takeEvent } = context;
+  const { node, store } = context;
   const { namespace = "", name } = event.metadata;
   const written = writtenEvent(context, event);
   await checkObject(events, written);
@@ -45,19 +47,31 @@ export async function applyEvent(
       const given = Object.entries(changes).filter(([, value]) =>
         value !== undefined && value !== null
       );
-      return { ...current, ...Object.fromEntries(given) };
+      const next = { ...current, ...Object.fromEntries(given) };
+      const growth = sizeOf(next) - sizeOf(current);
+      if (growth > 0) takeBytes(context, growth);
+      return next;
     }, BEST_EFFORT);
   } catch (error) {
     if (!isAppError(error, "NotFound")) throw error;
-    if (takeEvent && !takeEvent()) {
-      const why = `node ${node} has told of too many events: the hub takes more of them later`;
-      throw new AppError("TooManyRequests", why);
-    }
+    takeBytes(context, sizeOf(written));
     await store.create(events, written, BEST_EFFORT).catch((problem) => {
       if (!isAppError(problem, "AlreadyExists")) throw problem;
       throw new AppError("Conflict", `event ${namespace}/${name} was made in the same moment`);
     });
   }
+}
+
+/** What an Event costs the hub, in bytes. */
+function sizeOf(event: unknown): number {
+  return Math.max(MIN_BYTES, JSON.stringify(event).length);
+}
+
+/** @throws {AppError} TooManyRequests */
+function takeBytes({ node, takeEventBytes }: IntentContext, bytes: number): void {
+  if (!takeEventBytes || takeEventBytes(bytes)) return;
+  const why = `node ${node} has told of too many events: the hub takes more of them later`;
+  throw new AppError("TooManyRequests", why);
 }
 
 /** The Event as it is stored. Pure. */

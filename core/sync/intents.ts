@@ -25,8 +25,8 @@ export interface IntentContext {
   readonly mayHave: (key: ObjectKey) => boolean;
   /** Throws when the node is shut out (it must not make its deleted Node object again). */
   readonly checkIdentity: () => Promise<void>;
-  /** Whether one more Event of the node may be made now; counts it. @default {always} */
-  readonly takeEvent?: () => boolean;
+  /** Whether the node's Events may take so many bytes more now; counts them. @default {always} */
+  readonly takeEventBytes?: (bytes: number) => boolean;
   /** Set by the hub in every Node that registers, e.g. the kubelet port. @default {nothing} */
   readonly nodeDefaults?: { readonly kubeletPort?: number };
 }

@@ -231,14 +231,20 @@ Deno.test("an event of a node whose clock is ahead has the hub's time", async ()
 Deno.test("a node that may make no more events is told to try later, and may count known ones", async () => {
   using store = openStore();
   assert.equal(await send(store, "event", "event/default/e", eventBody()), "ok");
-  const takeEvent = () => false;
+  const takeEventBytes = () => false;
   const again = eventBody({ count: 5 });
-  assert.equal(await send(store, "event", "event/default/e", again, { takeEvent }), "ok");
+  assert.equal(await send(store, "event", "event/default/e", again, { takeEventBytes }), "ok");
   const other = eventBody({}, { name: "f" });
-  const answer = await send(store, "event", "event/default/f", other, { takeEvent });
+  const answer = await send(store, "event", "event/default/f", other, { takeEventBytes });
   assert.equal(answer, "TooManyRequests retry");
   const { items } = await store.list(events);
   assert.deepEqual(items.map((event) => [event.metadata.name, event["count"]]), [["e", 5]]);
+  const long = eventBody({ message: "x".repeat(8000) });
+  assert.equal(
+    await send(store, "event", "event/default/e", long, { takeEventBytes }),
+    "TooManyRequests retry",
+    "a known one that grows",
+  );
 });
 
 const SERVING = { ready: true, reason: "Serving" };

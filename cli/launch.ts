@@ -36,8 +36,11 @@ export type PartSpec =
   | { readonly part: "agent"; readonly options: AgentOptions; readonly main: string }
   | { readonly part: "runner"; readonly options: RunnerOptions; readonly library: string };
 
+/** The part may give unused heap back (`core/parts/trim.ts`), which V8 keeps by itself. */
+const TRIMMED_HEAP = "--v8-flags=--expose-gc";
+
 /**
- * V8 keeps less young garbage and smaller code, and the part may give unused heap back: a gateway
+ * V8 keeps less young garbage and smaller code, and its heap is trimmed: a gateway
  * has little memory. What each saves: docs/decisions/011-agent-memory.md.
  */
 const SMALL_HEAP = "--v8-flags=--max-semi-space-size=1,--optimize-for-size,--expose-gc";
@@ -50,6 +53,7 @@ export function partArgs(given: PartSpec): string[] {
     case "hub":
       return [
         ...run,
+        TRIMMED_HEAP,
         "-P=cloud",
         ...permissionFlags(hubPermissions(spec.options)),
         entry("cloud/main.ts"),

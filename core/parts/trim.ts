@@ -1,4 +1,4 @@
-import { type Clock, minutes, type Ms, seconds } from "../base/mod.ts";
+import { type Clock, minutes, type Ms, ms, seconds } from "../base/mod.ts";
 
 /** The heap as V8 counts it, in bytes. */
 export interface HeapUse {
@@ -12,13 +12,15 @@ export interface HeapUse {
 export interface TrimOptions {
   readonly clock: Clock;
   readonly heap: () => HeapUse;
-  /** Collects all garbage and gives free pages back. Takes 30 to 90 ms, in which nothing else runs. */
+  /** Collects all garbage and gives free pages back. Takes about 1 ms a MiB, in which nothing else runs. */
   readonly collect: () => void;
 }
 
 /** What a start leaves behind (module sources, one-time objects) is garbage by then. */
 const FIRST = seconds(30);
 const BETWEEN = minutes(1);
+/** Pauses are at most this part of all time: the larger the heap, the rarer they are. */
+const SHARE = 1 / 1000;
 /** Less growth than this is not worth the pause. */
 const GROWTH = 4 * 1024 * 1024;
 
@@ -30,18 +32,19 @@ export function trimDue(after: HeapUse | undefined, now: HeapUse): boolean {
 /**
  * Gives unused heap back to the machine: V8 by itself keeps the pages that a burst of work filled
  * for as long as a process is quiet. Once some time after the start, then whenever the heap has
- * grown by 4 MiB, at most once a minute. Dispose it to end it.
+ * grown by 4 MiB, at most once a minute and for a thousandth of the time. Dispose it to end it.
  */
 export function startTrimming({ clock, heap, collect }: TrimOptions): Disposable {
   let after: HeapUse | undefined;
   let timer: Disposable;
   const later = (wait: Ms): void => {
     timer = clock.timer(wait, () => {
+      const from = clock.monotonic();
       if (trimDue(after, heap())) {
         collect();
         after = heap();
       }
-      later(BETWEEN);
+      later(ms(Math.max(BETWEEN, (clock.monotonic() - from) / SHARE)));
     });
   };
   later(FIRST);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { minutes, seconds, VirtualClock } from "../base/mod.ts";
+import { minutes, type Ms, ms, seconds, VirtualClock } from "../base/mod.ts";
 import { exposedCollector, type HeapUse, startTrimming, trimDue } from "./trim.ts";
 
 const MIB = 1024 * 1024;
@@ -40,6 +40,27 @@ Deno.test("startTrimming() collects 30 s after the start, then once a minute at 
   await clock.advance(minutes(5));
   assert.equal(collected, 2);
   assert.equal(clock.size, 0, "no timer is left");
+});
+
+Deno.test("startTrimming() pauses for a thousandth of the time at most", async () => {
+  const clock = new VirtualClock();
+  let at: Ms = ms(0);
+  let total = 100;
+  using _trimming = startTrimming({
+    clock: {
+      now: () => clock.now(),
+      monotonic: () => at,
+      timer: (delay, fn) => clock.timer(delay, fn),
+    },
+    heap: () => use(total += 10),
+    collect: () => at = ms(at + 300),
+  });
+  await clock.advance(seconds(30));
+  assert.equal(at, 300);
+  await clock.advance(seconds(299));
+  assert.equal(at, 300);
+  await clock.advance(seconds(1));
+  assert.equal(at, 600);
 });
 
 Deno.test("exposedCollector() frees heap in a process that was started with --expose-gc", async () => {

@@ -63,6 +63,7 @@ export function makePodParts(options: PodPartsOptions): PodParts {
     ...manager,
     ...options,
     ...{ images, stops, prober, hooks, devices, actor },
+    begins: (uid) => queue.restart(uid),
   });
   return {
     worker,

@@ -33,8 +33,9 @@ export interface PodRecord {
 export class PodRecords {
   readonly #store: LocalStore;
   readonly #report: PodReports;
-
   readonly #written: (uid: string) => void;
+  /** Versions of pods that were made here, by writing their status. */
+  readonly #own = new Map<string, string>();
 
   /** `written` is told after each commit. */
   constructor(store: LocalStore, report: PodReports, written: (uid: string) => void) {
@@ -141,7 +142,15 @@ export class PodRecords {
     this.#store.transact((tx) => buryPod(tx, uid, graceSeconds));
   }
 
-  /** Writes one step: memory, status, events, and the end; nothing when nothing is new. */
+  /** Whether this is a pod as it was left by a {@linkcode commit}: nobody else has changed it since. */
+  isOwn({ metadata: { uid = "", resourceVersion } }: Pod): boolean {
+    return this.#own.get(uid) === resourceVersion;
+  }
+
+  /**
+   * Writes one step: memory, status, events, and the end. Returns false when nothing is new, and
+   * nothing was written.
+   */
   commit(
     before: PodRecord,
     step: {
@@ -150,20 +159,24 @@ export class PodRecords {
       readonly events: readonly PodEvent[];
       readonly gone: boolean;
     },
-  ): void {
+  ): boolean {
     const { pod } = before;
     const news = step.status !== undefined && !deepEqual(pod?.status, step.status);
     const memory = step.gone ? { ...step.memory, gone: true as const } : step.memory;
     const changed = !deepEqual(before.memory, memory);
-    if (!news && !changed && step.events.length === 0 && !step.gone) return;
+    if (!news && !changed && step.events.length === 0 && !step.gone) return false;
+    let version: string | undefined;
     this.#store.transact((tx) => {
       if (changed) tx.putRow(MEMORY_SPACE, memory.uid, JSON.stringify(memory));
       if (memory.gone || isTerminal(memory)) tx.deleteRow(DEVICE_SPACE, memory.uid);
-      if (pod && step.status && news) this.#writeStatus(tx, pod, step.status);
+      if (pod && step.status && news) version = this.#writeStatus(tx, pod, step.status);
       for (const event of pod ? step.events : []) this.#report.event(tx, pod as Pod, event);
       if (step.gone) this.#end(tx, pod, memory.uid);
     }, { durable: mustStay(before.memory, memory) });
+    if (step.gone) this.#own.delete(memory.uid);
+    else if (version !== undefined) this.#own.set(memory.uid, version);
     this.#written(memory.uid);
+    return true;
   }
 
   /** Emits an event by itself. */
@@ -173,6 +186,7 @@ export class PodRecords {
 
   /** Forgets a pod of which nothing is left. */
   forget(uid: string): void {
+    this.#own.delete(uid);
     this.#store.transact((tx) => {
       tx.deleteRow(MEMORY_SPACE, uid);
       tx.deleteRow(GONE_SPACE, uid);
@@ -181,14 +195,15 @@ export class PodRecords {
 
   /**
    * Writes the status into the object as it is now. By `put`, as an update would remove an object
-   * that is being deleted with no grace, and only the end of the pod may do that.
+   * that is being deleted with no grace, and only the end of the pod may do that. Returns its version.
    */
-  #writeStatus(tx: Tx, pod: Pod, status: PodStatus): void {
+  #writeStatus(tx: Tx, pod: Pod, status: PodStatus): string | undefined {
     const current = tx.get(refOf(pod)) as Pod | undefined;
     // Removed or replaced since it was read: the next look sees that.
-    if (!current || current.metadata.uid !== pod.metadata.uid) return;
+    if (!current || current.metadata.uid !== pod.metadata.uid) return undefined;
     const written = tx.put(RESOURCES.pods, { ...current, status }) as Pod;
     this.#report.status(tx, written, status);
+    return written.metadata.resourceVersion;
   }
 
   #end(tx: Tx, pod: Pod | undefined, uid: string): void {

@@ -19,6 +19,8 @@ export interface PodWorkerOptions extends PodEnvsOptions {
   readonly observer: Observer;
   readonly actor: Actor;
   readonly synced: () => boolean;
+  /** Told before a pod is read: whatever happened to it so far is seen now. */
+  readonly begins: (uid: string) => void;
   /** Told when nothing of a pod is left. */
   readonly ended: (uid: string) => void;
 }
@@ -60,11 +62,13 @@ export class PodWorker {
   async work(uid: string, name: PodName): Promise<Ms | undefined> {
     const { clock } = this.#options;
     let carry: Carry | undefined;
+    let view: PodView | undefined;
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      this.#options.begins(uid);
       const record = this.#options.records.read(uid, name);
       const memory = carry?.memory ?? record.memory;
       if (record.memory?.gone) return this.#leave(uid, record);
-      const view = await this.#options.observer.look(uid);
+      view ??= await this.#options.observer.look(uid);
       const { pod } = record;
       const known = pod && await this.#envs.known(pod, memory, view);
       // From here to the commit nothing waits: two pods that are new must not both get the last place.
@@ -78,13 +82,19 @@ export class PodWorker {
         )
         : this.#remove(uid, { name, record, memory, view });
       if (!plan) return undefined;
-      this.#options.records.commit(record, {
+      const written = this.#options.records.commit(record, {
         ...plan,
         events: [...carry?.events ?? [], ...plan.events],
       });
       if (plan.gone) return this.#finish(uid);
-      if (plan.actions.length === 0) return this.#wait(plan);
+      if (plan.actions.length === 0) {
+        if (!written) return this.#wait(plan);
+        // What was written may make another difference; what runs is still what was seen.
+        carry = undefined;
+        continue;
+      }
       const acted = await this.#act(record, { uid, name, view, plan, runtime: known?.runtime });
+      view = undefined;
       carry = this.#fold(plan.memory, acted);
       const rested = !acted.some((one) => one.moved) && carry.events.length === 0;
       if (rested) return this.#wait(plan);

@@ -92,6 +92,11 @@ export class WorkQueue {
     return undefined;
   }
 
+  /** Says that the work on `key` begins afresh: what was added so far needs no other turn. */
+  restart(key: string): void {
+    if (this.#processing.has(key)) this.#dirty.delete(key);
+  }
+
   /** Says that the work on `key` has ended. */
   done(key: string): void {
     this.#processing.delete(key);

@@ -30,6 +30,23 @@ Deno.test("WorkQueue brings back a key that was added while it was worked on", a
   strictEqual(await work.next(), "a");
 });
 
+Deno.test("WorkQueue.restart() takes what was added so far as seen, and no more than that", async () => {
+  const work = queue();
+  work.add("a");
+  work.restart("a");
+  strictEqual(await work.next(), "a", "one that waits stays");
+  work.add("a");
+  work.restart("a");
+  work.done("a");
+  strictEqual(work.size, 0);
+  work.add("a");
+  await work.next();
+  work.restart("a");
+  work.add("a");
+  work.done("a");
+  strictEqual(work.size, 1);
+});
+
 Deno.test("WorkQueue.addAfter() keeps the earlier due time of a key", async () => {
   const clock = new VirtualClock();
   const work = queue(clock);

@@ -28,6 +28,9 @@ import {
 const RECONNECT_FIRST = ms(50);
 const RECONNECT_CAP = seconds(1);
 
+/** Why a pause ends early; made once, as it carries a stack. */
+const WOKEN = new Error("something is to be listed");
+
 /** What {@linkcode CriEvents} reads. */
 export interface EventSources {
   /** Lists everything. */
@@ -169,7 +172,7 @@ export class CriEvents {
     };
     const gap = relistGap(this.#pushed ? PUSHED : POLLED, state, clock.monotonic());
     using early = new LinkedAbort(signal);
-    this.#wake = () => early.abort();
+    this.#wake = () => early.abort(WOKEN);
     await sleep(clock, gap, early.signal).catch(() => {});
     this.#wake = () => {};
     signal.throwIfAborted();

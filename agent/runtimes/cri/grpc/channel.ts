@@ -103,6 +103,7 @@ export class GrpcChannel implements Disposable {
       throw new AppError("ServiceUnavailable", `The client of the ${this.#peer} is closed`);
     }
     options.signal.throwIfAborted();
+    let whole = false;
     using stop = new LinkedAbort(options.signal);
     using _limit = timeout === undefined
       ? undefined
@@ -116,13 +117,14 @@ export class GrpcChannel implements Disposable {
       }
       stop.signal.throwIfAborted();
       if (!decoder.atBoundary) throw this.#broken(method.name, "the answer ended in a message");
+      whole = true;
     } catch (error) {
       if (error instanceof AppError) throw error;
       stop.signal.throwIfAborted();
       throw this.#broken(method.name, errorText(error), error);
     } finally {
       // Also ends the exchange when the caller stops reading early.
-      stop.abort();
+      if (!whole) stop.abort();
     }
   }
 

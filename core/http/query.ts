@@ -1,3 +1,4 @@
+import { checkFieldLabels, parseFieldSelector } from "../api/mod.ts";
 import { AppError } from "../base/mod.ts";
 import type { Selection } from "../store/mod.ts";
 import { formOf } from "./negotiate.ts";
@@ -37,13 +38,15 @@ export function numberOf(query: URLSearchParams, name: string): number | undefin
   return Number(text);
 }
 
-/** What of a collection a request selects. */
+/** What of a collection a request selects. @throws {AppError} BadRequest */
 export function selectionOf(context: ResourceContext): Selection {
   const query = context.url.searchParams;
   const labelSelector = query.get("labelSelector");
   // A list or watch of one named object is a selection by its name.
   const byName = context.name === "" ? undefined : `metadata.name=${context.name}`;
-  const fields = [query.get("fieldSelector") || undefined, byName].filter(Boolean).join(",");
+  const byFields = query.get("fieldSelector") || undefined;
+  if (byFields) checkFieldLabels(context.resource, parseFieldSelector(byFields));
+  const fields = [byFields, byName].filter(Boolean).join(",");
   return {
     ...(context.namespace === undefined ? {} : { namespace: context.namespace }),
     ...(labelSelector ? { labelSelector } : {}),

@@ -187,6 +187,10 @@ function resourceProblems(field: string, resources: Any, problems: Problems): vo
   for (const part of ["limits", "requests"]) {
     for (const [name, value] of Object.entries(resources?.[part] ?? {})) {
       const at = `${field}.${part}[${name}]`;
+      if (!isResourceName(name)) {
+        problems.push(invalid(at, name, "must be a standard resource type or fully qualified"));
+        continue;
+      }
       if (!isQuantity(value)) {
         problems.push(invalid(at, value, "must be a quantity such as 100m, 64Mi or 2"));
         continue;
@@ -200,6 +204,12 @@ function resourceProblems(field: string, resources: Any, problems: Problems): vo
       }
     }
   }
+}
+
+/** What a container may ask for: Kubernetes' own, or what a device plugin offers by its domain. */
+function isResourceName(name: string): boolean {
+  return ["cpu", "memory", "ephemeral-storage"].includes(name) || name.startsWith("hugepages-") ||
+    name.includes("/");
 }
 
 function mountProblems(

@@ -13,7 +13,7 @@ import {
 } from "../agent/pods/mod.ts";
 import type { PodSpec } from "../core/api/mod.ts";
 import { schemaTypes } from "../core/api/schema/mod.ts";
-import { GROUPS, INTRO, NOTES, SAMPLES } from "./compat_text.ts";
+import { BESIDE, GROUPS, INTRO, NOTES, SAMPLES } from "./compat_text.ts";
 
 const FILE = new URL("../docs/compat.md", import.meta.url);
 
@@ -89,6 +89,7 @@ function unknownPart(): string {
     (missing.length === 0
       ? "is none."
       : `are: ${missing.map((path) => `\`${path}\``).join(", ")}.`),
+    BESIDE,
   ].join("\n\n");
 }
 

@@ -18,6 +18,21 @@ is started (a hostPath of another type, a profile that is not there, a missing k
 kubelet shows it: an Event \`FailedMount\`, \`FailedCreatePodSandBox\` or \`Failed\`, and a container that
 waits with \`CreateContainerConfigError\` or \`CreateContainerError\`; it is tried again.`;
 
+/** What is no field of a pod. */
+export const BESIDE = `## Beside the fields
+
+- Annotations go to the runtime as they are, as a kubelet does it: \`kubernetes.io/ingress-bandwidth\`
+  and \`egress-bandwidth\` work where the CNI network has the bandwidth plugin, and are without effect
+  elsewhere. \`container.apparmor.security.beta.kubernetes.io/NAME\` is read;
+  \`seccomp.security.alpha.kubernetes.io\` is not, as in Kubernetes since 1.27.
+- Services get an address and show in the environment of pods; nothing carries traffic to that
+  address yet, no node port is given out, and there is no DNS of the cluster. Pods of one node reach
+  each other by their addresses, and the outside by \`hostPort\`.
+- The hub has Pods, Deployments, ReplicaSets, DaemonSets, ConfigMaps, Secrets, Services,
+  EndpointSlices, ServiceAccounts, Namespaces, Nodes, Events, Leases, PriorityClasses, RuntimeClasses
+  and WasmFunctions. Pods that a StatefulSet, Job or CronJob of another cluster makes run as they
+  are; the kinds themselves are not served.`;
+
 /** One table of the page. */
 export interface Group {
   readonly title: string;
@@ -128,8 +143,9 @@ export const SAMPLES: readonly (readonly [paths: RegExp, samples: readonly Sampl
   [/\.fieldRef$/, other({ fieldPath: "spec.x" })],
   [/resources\.(limits|requests)$/, [
     { shown: "for huge pages", value: { "hugepages-2Mi": "2Mi" } },
-    { shown: "for unknown names", value: { wheels: "4" } },
+    { shown: "for unknown names, which the API takes no more", value: { wheels: "4" } },
   ]],
+  [/capabilities\.(add|drop)$/, [{ shown: "for unknown names", value: ["CAP_CHOWN"] }]],
   [/recursiveReadOnly$/, [{
     shown: "`Enabled` where the runtime cannot (containerd before 2.0)",
     value: "Enabled",

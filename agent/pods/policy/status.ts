@@ -51,7 +51,8 @@ export function podStatus(
       : {}),
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
     startTime: toTime(memory.startTime),
-    ...(memory.rejected ? {} : {
+    // Nothing of it began, and nothing will: why stands above.
+    ...(memory.rejected || neverBegan(memory, phase) ? {} : {
       ...(lists.inits.length > 0 ? { initContainerStatuses: lists.inits } : {}),
       containerStatuses: lists.mains,
       ...(lists.debuggers.length > 0 ? { ephemeralContainerStatuses: lists.debuggers } : {}),
@@ -59,6 +60,13 @@ export function podStatus(
     qosClass: qosClass(pod.spec),
   };
   return { status, phase };
+}
+
+function neverBegan({ containers }: PodMemory, phase: PodPhase): boolean {
+  if (phase !== "Failed") return false;
+  return Object.values(containers).every(({ id, exit, last }) =>
+    (id ?? exit ?? last) === undefined
+  );
 }
 
 /** Why the pod stands as it does, where that needs a word. */

@@ -1,4 +1,5 @@
 import { isQuantity, type PodSpec } from "../../../core/api/mod.ts";
+import { capabilityProblem } from "./capabilities.ts";
 import type { NodePolicy } from "./plan.ts";
 import { sysctlProblem } from "./sysctls.ts";
 
@@ -99,8 +100,8 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
   "securityContext.runAsNonRoot": true,
   "securityContext.readOnlyRootFilesystem": true,
   "securityContext.allowPrivilegeEscalation": true,
-  "securityContext.capabilities.add": true,
-  "securityContext.capabilities.drop": true,
+  "securityContext.capabilities.add": capabilityProblem,
+  "securityContext.capabilities.drop": capabilityProblem,
   ...profile("securityContext.seccompProfile"),
   ...profile("securityContext.appArmorProfile"),
   "securityContext.privileged": (value, node) =>

@@ -1,14 +1,16 @@
 import { type DaemonSet, type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
-import type { Service } from "../../core/base/mod.ts";
+import { errorText, isAppError, type Service } from "../../core/base/mod.ts";
 import { controllerOf, createController, keyOf, trigger } from "../../core/control/mod.ts";
 import type { PlaneContext } from "./context.ts";
 import { planDaemonSet } from "./daemonset.ts";
+import { createRecorder, recordPods } from "./events.ts";
 
 /** Keeps DaemonSets' pods. */
 export function createDaemonSetController(context: PlaneContext): Service {
   const sets = context.views.of<DaemonSet>(RESOURCES.daemonsets);
   const nodes = context.views.of<Node>(RESOURCES.nodes);
   const pods = context.views.of<Pod>(RESOURCES.pods);
+  const recorder = createRecorder({ ...context, component: "daemonset-controller" });
   return createController({
     ...context,
     name: "daemonset-controller",
@@ -32,7 +34,16 @@ export function createDaemonSetController(context: PlaneContext): Service {
         pods: pods.by("namespace", set.metadata.namespace ?? ""),
         now: context.clock.now(),
       });
-      await context.actor.run(plan.actions);
+      try {
+        const created = await context.actor.run(plan.actions);
+        await recordPods(recorder, set, { created, actions: plan.actions });
+      } catch (error) {
+        if (!isAppError(error, "Conflict")) {
+          const message = errorText(error);
+          await recorder.record(set, { type: "Warning", reason: "FailedCreate", message });
+        }
+        throw error;
+      }
       return plan.again;
     },
   });

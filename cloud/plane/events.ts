@@ -11,6 +11,7 @@ import {
   sleep,
   toTime,
 } from "../../core/base/mod.ts";
+import type { Action } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { hashOf } from "./hash.ts";
 
@@ -25,6 +26,9 @@ export interface Recorder {
 
 /** Events are kept this long after they were last seen, as in Kubernetes. */
 const KEEP = hours(1);
+
+/** Worth no wait for the disk, as in `core/sync/intent_event.ts`. */
+const BEST_EFFORT = { durable: false } as const;
 
 /** A recorder that stores Events; the same event about the same object is one object with a count. */
 export function createRecorder(
@@ -43,7 +47,7 @@ export function createRecorder(
           ...event,
           count: (event["count"] ?? 1) + 1,
           lastTimestamp: now,
-        })).catch(async (error) => {
+        }), BEST_EFFORT).catch(async (error) => {
           if (!isAppError(error, "NotFound")) throw error;
           const event: Event = {
             apiVersion: "v1",
@@ -67,7 +71,7 @@ export function createRecorder(
             reportingComponent: component,
             reportingInstance: "",
           };
-          await store.create(RESOURCES.events, event);
+          await store.create(RESOURCES.events, event, BEST_EFFORT);
         });
       } catch (error) {
         // The namespace is going, or somebody wrote the same event in the same moment.
@@ -76,6 +80,23 @@ export function createRecorder(
       }
     },
   };
+}
+
+/** Tells of the pods that were made and deleted for their owner, in Kubernetes' words. */
+export async function recordPods(
+  recorder: Recorder,
+  owner: KubeObject,
+  done: { readonly created: readonly KubeObject[]; readonly actions: readonly Action[] },
+): Promise<void> {
+  for (const { metadata: { name } } of done.created) {
+    const message = `Created pod: ${name}`;
+    await recorder.record(owner, { type: "Normal", reason: "SuccessfulCreate", message });
+  }
+  for (const action of done.actions) {
+    if (action.do !== "delete") continue;
+    const message = `Deleted pod: ${action.object.metadata.name}`;
+    await recorder.record(owner, { type: "Normal", reason: "SuccessfulDelete", message });
+  }
 }
 
 /** Removes Events that were made and last seen an hour ago. */

@@ -2,7 +2,7 @@ import { type KubeObject, type Pod, type ReplicaSet, RESOURCES } from "../../cor
 import { errorText, isAppError, type Service } from "../../core/base/mod.ts";
 import { controllerOf, createController, keyOf, trigger } from "../../core/control/mod.ts";
 import type { PlaneContext } from "./context.ts";
-import { createRecorder } from "./events.ts";
+import { createRecorder, recordPods } from "./events.ts";
 import { planReplicaSet, withFailure } from "./replicaset.ts";
 
 /** Keeps ReplicaSets' pods. */
@@ -35,15 +35,7 @@ export function createReplicaSetController(context: PlaneContext): Service {
         if (!isAppError(error, "Conflict")) await tell(set, error);
         throw error;
       }
-      for (const { metadata: { name } } of created) {
-        const message = `Created pod: ${name}`;
-        await recorder.record(set, { type: "Normal", reason: "SuccessfulCreate", message });
-      }
-      for (const action of plan.actions) {
-        if (action.do !== "delete") continue;
-        const message = `Deleted pod: ${action.object.metadata.name}`;
-        await recorder.record(set, { type: "Normal", reason: "SuccessfulDelete", message });
-      }
+      await recordPods(recorder, set, { created, actions: plan.actions });
       if (set.status?.conditions?.length && created.length > 0) {
         await writeFailure(set, undefined);
       }

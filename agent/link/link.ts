@@ -113,8 +113,12 @@ class AgentLink implements Link {
     const code = closed?.code;
     const text = closed ? `session over: ${code} ${closed.reason}` : errorText(failure);
     this.#setState({ connected: false, lastError: text, ...(code ? { closeCode: code } : {}) });
-    const wait = this.#delay(code, isAppError(failure, "Forbidden"));
-    this.#log.info("link is down", { error: text, wait: Math.round(wait) });
+    const shutOut = code === CLOSE.shutOut || isAppError(failure, "Forbidden");
+    const wait = this.#delay(code, shutOut);
+    const fields = { error: text, wait: Math.round(wait) };
+    // Nothing mends that but a person.
+    if (shutOut) this.#log.warn("the hub has shut this node out", fields);
+    else this.#log.info("link is down", fields);
     return wait;
   }
 
@@ -123,8 +127,8 @@ class AgentLink implements Link {
    * is back soon after a short outage and a long one costs little (docs/protocol.md 3). A hub whose
    * machine is there is asked more often than one behind a cut line.
    */
-  #delay(code: number | undefined, forbidden: boolean): Ms {
-    if (code === CLOSE.shutOut || forbidden) return LINK.shutOutDelay;
+  #delay(code: number | undefined, shutOut: boolean): Ms {
+    if (shutOut) return LINK.shutOutDelay;
     const { clock, random } = this.#options;
     const now = clock.monotonic();
     if (this.#welcomedAt !== undefined && now - this.#welcomedAt >= HEALTHY_AFTER) {
@@ -165,6 +169,7 @@ class AgentLink implements Link {
         },
         onSynced: (synced) => handlers?.onSynced?.(synced),
         onOpen: (open) => this.#streams.open(open, signal),
+        onReport: () => handlers?.onReport?.(),
       });
     } catch (error) {
       const broke = isAppError(error, "BadRequest", "RequestEntityTooLarge");

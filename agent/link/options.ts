@@ -32,6 +32,8 @@ export interface LinkHandlers {
   onOpen?(header: StreamHeader, incoming: IncomingStream, signal: AbortSignal): Promise<void>;
   /** The replica is complete: what it lacks does not exist for this node, as far as the hub knows. */
   onSynced?(how: Synced): void;
+  /** The hub asks how the pods stand that the node makes itself: it has lost a mirror. */
+  onReport?(): void;
   onState?(state: LinkState): void;
   /**
    * An object is gone for this node, as the hub said by itself or by a snapshot that lacks it after

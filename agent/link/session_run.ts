@@ -29,6 +29,7 @@ export interface SessionRun {
   readonly onWelcome: () => void;
   readonly onSynced: (synced: Synced) => void;
   readonly onOpen: (open: Open) => void;
+  readonly onReport: () => void;
 }
 
 /**
@@ -139,6 +140,9 @@ function commit(run: SessionRun, batch: readonly Message[], committed: number): 
           throw new AppError("BadRequest", "a second welcome");
         case "open":
           then.push(() => run.onOpen(read));
+          break;
+        case "report":
+          then.push(run.onReport);
           break;
         case "result":
           then.push(outbox.result(tx, read));

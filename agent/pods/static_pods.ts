@@ -1,4 +1,4 @@
-import { type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { type KubeObject, type Pod, RESOURCES, type Toleration } from "../../core/api/mod.ts";
 import { type Clock, ms, toTime } from "../../core/base/mod.ts";
 import type { Tx } from "../../core/store/mod.ts";
 import {
@@ -81,14 +81,17 @@ export class StaticPods implements ManifestHandler {
   }
 }
 
+/** Nobody but the node ends a static pod, as a kubelet has it: no taint does. */
+const TOLERATES_ALL: Toleration = { operator: "Exists", effect: "NoExecute" };
+
 /** The pod of a manifest as this node runs it: the node's name behind its own, UID from its content. */
 function staticPod(object: KubeObject, nodeName: string): Pod {
-  const { metadata } = object;
+  const { metadata, spec } = object as Pod;
   const uid = metadata.annotations?.[HASH_ANNOTATION] ?? "";
   return {
     ...object as Pod,
     metadata: { ...metadata, name: `${metadata.name}-${nodeName}`, uid, generation: 1 },
-    spec: { ...(object as Pod).spec, nodeName },
+    spec: { ...spec, nodeName, tolerations: [...spec.tolerations ?? [], TOLERATES_ALL] },
   };
 }
 

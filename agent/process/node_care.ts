@@ -35,6 +35,8 @@ export interface NodeCareOptions extends Base {
   /** Version of the engine of the runner, when one answers. */
   readonly engine: () => string | undefined;
   readonly onAddresses: () => void;
+  /** Whether the link to the hub is up. */
+  readonly linked: () => boolean;
   /** Devices of plugins. */
   readonly extended: () => ExtendedResources;
 }

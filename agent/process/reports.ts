@@ -1,4 +1,5 @@
 import {
+  type Event,
   type KubeObject,
   type Node,
   type Pod,
@@ -6,7 +7,7 @@ import {
   type WasmFunction,
   type WasmFunctionNodeStatus,
 } from "../../core/api/mod.ts";
-import { type Clock, toTime } from "../../core/base/mod.ts";
+import { type Clock, fromTime, toTime } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { NewIntent } from "../../core/sync/mod.ts";
 import { isFromManifest } from "../manifests/mod.ts";
@@ -76,6 +77,16 @@ export function reportAll(store: LocalStore, enqueue: Enqueue, node: string): vo
   });
 }
 
+/** Tells the hub again of the pods from manifests: it has lost the mirror of one. */
+export function reportMirrors(store: LocalStore, enqueue: Enqueue): void {
+  store.transact((tx) => {
+    for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
+      if (pod.status?.phase === undefined || !isFromManifest(tx, pod)) continue;
+      enqueue(tx, podStatusIntent(tx, pod));
+    }
+  });
+}
+
 function refOf(pod: Pod): { namespace: string; name: string; uid: string } {
   const { namespace = "default", name, uid = "" } = pod.metadata;
   return { namespace, name, uid };
@@ -90,12 +101,21 @@ type Involved = {
   readonly fieldPath?: string;
 };
 
-/** Tells users what happened: as Kubernetes Events, as few as a kubelet would make. */
+/** Events that the node keeps for its own API; by number alone, as it may be alone for long. */
+const EVENTS_KEPT = 500;
+/** How seldom they are counted, in Events told. */
+const EVENTS_CHECK = 64;
+
+/**
+ * Tells users what happened: as Kubernetes Events, as few as a kubelet would make. The hub gets
+ * them, and the node's own store, for whoever stands before the gateway.
+ */
 export class EventReports {
   readonly #enqueue: Enqueue;
   readonly #node: string;
   readonly #clock: Clock;
   readonly #events = new EventCorrelator();
+  #told = 0;
 
   constructor(enqueue: Enqueue, node: string, clock: Clock) {
     this.#enqueue = enqueue;
@@ -128,12 +148,29 @@ export class EventReports {
     if (!told) return;
     const object = eventObject(involved, event, told, this.#node);
     const { namespace, name } = object.metadata;
+    // The hub's copy gets uid and time there.
+    const own = { uid: told.series, creationTimestamp: toTime(told.firstTimestamp) };
+    tx.put(RESOURCES.events, { ...object, metadata: { ...object.metadata, ...own } });
+    if (this.#told++ % EVENTS_CHECK === 0) dropOldest(tx);
     this.#enqueue(tx, {
       key: `event/${namespace}/${name}`,
       kind: "event",
       body: { event: object },
     });
   }
+}
+
+/** Of many Events the newest tell most. */
+function dropOldest(tx: Tx): void {
+  const events = tx.list(RESOURCES.events) as Event[];
+  const oldest = events.toSorted((a, b) => at(a) - at(b)).slice(0, -EVENTS_KEPT);
+  for (const { metadata: { namespace = "", name } } of oldest) {
+    tx.purge({ resource: RESOURCES.events, namespace, name });
+  }
+}
+
+function at({ lastTimestamp }: Event): number {
+  return fromTime(lastTimestamp) ?? 0;
 }
 
 function eventObject(

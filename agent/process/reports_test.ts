@@ -1,6 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { type Event, type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
-import { VirtualClock } from "../../core/base/mod.ts";
+import { seconds, VirtualClock } from "../../core/base/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
 import type { NewIntent } from "../../core/sync/mod.ts";
 import { EventReports, podReports, reportAll } from "./reports.ts";
@@ -60,4 +60,23 @@ Deno.test("EventReports tells of the same event of a pod as one that counts up",
   deepStrictEqual(involvedObject, { apiVersion: "v1", kind: "Node", name: "n1", uid: "n1" });
   strictEqual(metadata.namespace, "default");
   strictEqual(reason, "NodeNotReady");
+  const kept = store.transact((tx) => tx.list(RESOURCES.events)) as Event[];
+  const own = kept.find((one) => one.metadata.name === bodies[1]?.metadata.name);
+  deepStrictEqual([kept.length, own?.count, own?.reason], [5, 2, "BackOff"]);
+});
+
+Deno.test("EventReports keeps some five hundred Events at the node, the newest", async () => {
+  const clock = new VirtualClock();
+  using store = openSqliteStore({ path: ":memory:", clock });
+  const events = new EventReports(() => {}, "n1", clock);
+  for (let i = 0; i < 700; i++) {
+    store.transact((tx) =>
+      events.pod(tx, pod(`p${i}`, "n1"), { type: "Normal", reason: "Started", message: "up" })
+    );
+    await clock.advance(seconds(1));
+  }
+  const kept = store.transact((tx) => tx.list(RESOURCES.events)) as Event[];
+  const numbers = kept.map(({ involvedObject }) => Number(involvedObject.name?.slice(1)));
+  strictEqual(kept.length >= 500 && kept.length < 564, true, `${kept.length} are kept`);
+  strictEqual(Math.min(...numbers), 700 - kept.length);
 });

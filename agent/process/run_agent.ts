@@ -52,6 +52,7 @@ import {
   functionStatusIntent,
   podReports,
   reportAll,
+  reportMirrors,
 } from "./reports.ts";
 
 /** Runs the agent until the process is told to stop. */
@@ -103,6 +104,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     events,
     engine: () => engineOf(parts),
     onAddresses: () => parts.link?.kick(),
+    linked: () => parts.link?.state.connected === true,
     extended: () => plugins?.resources() ?? { capacity: {}, allocatable: {} },
   });
   if (runtime) {
@@ -301,6 +303,7 @@ function createHubLink(
         parts.pods?.lookAgain();
         parts.functions?.lookAgain();
       },
+      onReport: () => reportMirrors(store, enqueue),
       onOpen: (header, incoming, signal) =>
         serveTunnel({ kubelet, pods: parts.pods, clock }, header, incoming, signal),
       // What the hub removes explicitly is the evidence by which a running pod may be stopped.

@@ -1,5 +1,5 @@
-import { type Node, type Pod, RESOURCES, type Taint } from "../../core/api/mod.ts";
-import { type Clock, type Ms, seconds, type Service, sleep } from "../../core/base/mod.ts";
+import { type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { type Clock, seconds, type Service, sleep } from "../../core/base/mod.ts";
 import type { LocalStore } from "../../core/store/mod.ts";
 import {
   admit,
@@ -18,6 +18,8 @@ export interface VerdictOptions {
   readonly clock: Clock;
   readonly isOwn: IsOwn;
   readonly pressures: () => ReadonlySet<string>;
+  /** Whether the hub is heard: then it judges by taints, and what it says of them may be newer. */
+  readonly linked: () => boolean;
   /** Whether eviction ends a pod. */
   readonly evicted: (uid: string) => Termination | undefined;
   /** The pods that were let in and have not ended. */
@@ -29,9 +31,6 @@ export interface VerdictOptions {
 
 /** Taints are looked at so often. */
 const EVERY = seconds(10);
-
-/** The Node is read no more often: every look at a pod asks for its taints. */
-const NODE_AGE = seconds(1);
 
 const PREEMPTED = "Preempted in order to admit critical pod";
 const PREEMPTION: Termination = {
@@ -59,7 +58,6 @@ export class Verdicts implements NodeVerdicts, Service {
   readonly #options: VerdictOptions;
   readonly #preempted = new Set<string>();
   readonly #tainted = new Set<string>();
-  #read: { readonly at: Ms; readonly node: Node | undefined } | undefined;
 
   constructor(options: VerdictOptions) {
     this.#options = options;
@@ -92,9 +90,11 @@ export class Verdicts implements NodeVerdicts, Service {
   /** See {@linkcode NodeVerdicts}. */
   terminate(pod: Pod): Termination | undefined {
     const { uid = "" } = pod.metadata;
-    return this.#options.evicted(uid) ??
-      (this.#preempted.has(uid) ? PREEMPTION : undefined) ??
-      (this.#isDue(pod, this.#taints()) ? TAINT_EVICTION : undefined);
+    const other = this.#options.evicted(uid) ??
+      (this.#preempted.has(uid) ? PREEMPTION : undefined);
+    if (other || !this.#isDue(pod)) return other;
+    this.#tell(pod);
+    return TAINT_EVICTION;
   }
 
   /** See {@linkcode Service}: looks at pods whose time under a taint has come. */
@@ -107,46 +107,42 @@ export class Verdicts implements NodeVerdicts, Service {
   }
 
   #look(): void {
-    const { active, look, podEvent } = this.#options;
-    const taints = this.#taints();
-    if (taints.length + this.#preempted.size + this.#tainted.size === 0) return;
+    const { active, look } = this.#options;
     const pods = active();
     const uids = new Set(pods.map(({ metadata }) => metadata.uid ?? ""));
     for (const set of [this.#preempted, this.#tainted]) {
       for (const uid of set) if (!uids.has(uid)) set.delete(uid);
     }
     for (const pod of pods) {
-      const { uid = "", namespace = "default", name } = pod.metadata;
-      if (this.#tainted.has(uid) || !this.#isDue(pod, taints)) continue;
-      this.#tainted.add(uid);
-      const message = `Marking for deletion Pod ${namespace}/${name}`;
-      podEvent(pod, { type: "Normal", reason: TAINT_EVICTION.reason, message });
-      look(uid);
+      const { uid = "" } = pod.metadata;
+      if (!this.#tainted.has(uid) && this.#isDue(pod)) look(uid);
     }
+  }
+
+  #tell(pod: Pod): void {
+    const { uid = "", namespace = "default", name } = pod.metadata;
+    if (this.#tainted.has(uid)) return;
+    this.#tainted.add(uid);
+    const message = `Marking for deletion Pod ${namespace}/${name}`;
+    this.#options.podEvent(pod, { type: "Normal", reason: TAINT_EVICTION.reason, message });
   }
 
   #isIn({ metadata: { uid } }: Pod): boolean {
     return this.#options.active().some(({ metadata }) => metadata.uid === uid);
   }
 
-  #isDue(pod: Pod, taints: readonly Taint[]): boolean {
-    const { isOwn, clock } = this.#options;
-    if (taints.length === 0 || isOwn(pod)) return false;
+  #isDue(pod: Pod): boolean {
+    const { isOwn, clock, linked } = this.#options;
+    // Every look at a pod asks: the Node is only read where it matters.
+    if (linked() || isOwn(pod)) return false;
+    const taints = this.#node()?.spec?.taints?.filter(({ effect }) => effect === "NoExecute") ?? [];
     const at = taintEndsAt(pod, taints, clock.now());
     return at !== undefined && at <= clock.now();
   }
 
-  #taints(): readonly Taint[] {
-    return this.#node()?.spec?.taints?.filter(({ effect }) => effect === "NoExecute") ?? [];
-  }
-
+  /** As it is now: a label may have come just before the pod that asks for it. */
   #node(): Node | undefined {
-    const { store, clock, node: name } = this.#options;
-    const now = clock.monotonic();
-    if (!this.#read || now - this.#read.at >= NODE_AGE) {
-      const ref = { resource: RESOURCES.nodes, name };
-      this.#read = { at: now, node: store.transact((tx) => tx.get(ref)) as Node | undefined };
-    }
-    return this.#read.node;
+    const { store, node: name } = this.#options;
+    return store.transact((tx) => tx.get({ resource: RESOURCES.nodes, name })) as Node | undefined;
   }
 }

@@ -20,6 +20,7 @@ function podOf(name: string, spec: Partial<PodSpec> = {}): Pod {
 function bed(active: readonly Pod[]) {
   const clock = new VirtualClock();
   const store = openSqliteStore({ path: ":memory:", clock });
+  const hub = { linked: false };
   const looks: string[] = [];
   const events: string[] = [];
   const verdicts = new Verdicts({
@@ -27,6 +28,7 @@ function bed(active: readonly Pod[]) {
     store,
     clock,
     isOwn: ({ metadata }) => metadata.name === "own",
+    linked: () => hub.linked,
     pressures: () => new Set(),
     evicted: (uid) => uid === "evicted" ? { reason: "Evicted", message: "low" } : undefined,
     active: () => active,
@@ -43,7 +45,7 @@ function bed(active: readonly Pod[]) {
     };
     store.transact((tx) => tx.put(RESOURCES.nodes, node));
   };
-  return { clock, store, verdicts, looks, events, taint };
+  return { clock, store, verdicts, looks, events, taint, hub };
 }
 
 Deno.test("Verdicts lets everything in before the node knows itself", () => {
@@ -74,12 +76,12 @@ Deno.test("Verdicts asks eviction first", () => {
   strictEqual(verdicts.terminate(podOf("evicted"))?.reason, "Evicted");
 });
 
-Deno.test("Verdicts ends pods when their time under a taint has come, link or no link", async () => {
+Deno.test("Verdicts ends pods when their time under a taint has come and the hub is not heard", async () => {
   const patient = podOf("patient", {
     tolerations: [{ operator: "Exists", tolerationSeconds: 60 }],
   });
   const [plain, own] = [podOf("plain"), podOf("own")];
-  const { clock, store, verdicts, looks, events, taint } = bed([patient, plain, own]);
+  const { clock, store, verdicts, looks, events, taint, hub } = bed([patient, plain, own]);
   using _store = store;
   const stop = new AbortController();
   const running = verdicts.run(stop.signal, () => {});
@@ -88,13 +90,19 @@ Deno.test("Verdicts ends pods when their time under a taint has come, link or no
   deepStrictEqual(looks, []);
   const timeAdded = toTime(clock.now());
   taint({ key: "repair", effect: "NoExecute", timeAdded });
+  hub.linked = true;
   await clock.advance(seconds(20));
+  deepStrictEqual(looks, [], "the hub judges");
+  strictEqual(verdicts.terminate(plain), undefined);
+  hub.linked = false;
+  await clock.advance(seconds(10));
   deepStrictEqual(looks, ["plain"]);
   strictEqual(verdicts.terminate(plain)?.reason, "TaintManagerEviction");
   strictEqual(verdicts.terminate(patient), undefined);
   strictEqual(verdicts.terminate(own), undefined);
-  await clock.advance(seconds(50));
+  await clock.advance(seconds(35));
   deepStrictEqual(looks, ["plain", "patient"]);
+  strictEqual(verdicts.terminate(patient)?.reason, "TaintManagerEviction");
   deepStrictEqual(events, ["plain TaintManagerEviction", "patient TaintManagerEviction"]);
   stop.abort();
   await running;

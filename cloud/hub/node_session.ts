@@ -5,6 +5,7 @@ import {
   isAppError,
   type Logger,
   type Ms,
+  seconds,
 } from "../../core/base/mod.ts";
 import { CLOSE, type Connection, LINK, Session } from "../../core/link/mod.ts";
 import {
@@ -18,6 +19,12 @@ import {
 import type { EventRate } from "./event_rate.ts";
 import { IntentQueue } from "./intent_queue.ts";
 import type { HubOptions, NodeLink } from "./options.ts";
+
+/**
+ * From the loss of a mirror to the request for it: `kubectl delete` looks, then watches, and would not
+ * notice that it went in between. A kubelet takes as long.
+ */
+const MIRROR_PAUSE = seconds(1);
 
 /** What a {@linkcode NodeSession} needs of its hub. */
 export interface SessionHost {
@@ -47,6 +54,8 @@ export class NodeSession {
   #hello: Hello | undefined;
   #sender: Sender | undefined;
   #intents: IntentQueue | undefined;
+  /** A request for mirrors is to go out. */
+  #asking: Disposable | undefined;
 
   constructor(host: SessionHost, connection: Connection) {
     const { clock, heartbeat, log, onCall } = host.options;
@@ -96,18 +105,30 @@ export class NodeSession {
       await this.#host.takeTurn(this);
       // The hello may have come long after the connection was let in.
       if (await this.#host.admit(this)) {
-        nodeView = view.attach(this.node, (keys) => this.#sender?.changed(keys));
+        nodeView = view.attach(this.node, {
+          changed: (keys) => this.#sender?.changed(keys),
+          mirrorLost: () => this.#askForMirrors(),
+        });
         await this.#serve(hello, nodeView);
       }
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#sender?.stop();
+      this.#asking?.[Symbol.dispose]();
       nodeView?.[Symbol.dispose]();
       await this.#intents?.close();
     }
     const { code, reason } = await this.link.closed;
     this.#log.info("session over", { code, reason });
+  }
+
+  /** The node alone can make a mirror anew, and end the deletion of one. */
+  #askForMirrors(): void {
+    this.#asking ??= this.#host.options.clock.timer(MIRROR_PAUSE, () => {
+      this.#asking = undefined;
+      this.link.send({ t: "report" }).catch(() => {/* it reports everything when it is back */});
+    });
   }
 
   async #readHello(): Promise<Hello> {

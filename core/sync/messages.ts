@@ -123,13 +123,18 @@ export const Open = z.object({
 /** @see {@linkcode Open} */
 export type Open = z.infer<typeof Open>;
 
+/** Tell again of the pods that you make yourself: the mirror of one of them is gone or is to go. */
+export const Report = z.object({ t: z.literal("report") });
+/** @see {@linkcode Report} */
+export type Report = z.infer<typeof Report>;
+
 /** What a node may send. */
 export const FromNode = z.discriminatedUnion("t", [Hello, Have, Ack, Intent]);
 /** @see {@linkcode FromNode} */
 export type FromNode = z.infer<typeof FromNode>;
 
 /** What a hub may send. */
-export const FromHub = z.discriminatedUnion("t", [Welcome, Snap, Put, Del, Result, Open]);
+export const FromHub = z.discriminatedUnion("t", [Welcome, Snap, Put, Del, Result, Open, Report]);
 /** @see {@linkcode FromHub} */
 export type FromHub = z.infer<typeof FromHub>;
 

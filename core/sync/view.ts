@@ -2,6 +2,7 @@ import type { Clock, Logger, Random } from "../base/mod.ts";
 import {
   groupResource,
   type KubeObject,
+  MIRROR_ANNOTATION,
   type Node,
   type Pod,
   type ResourceDef,
@@ -37,6 +38,14 @@ export interface NodeView extends Disposable {
   object(key: ObjectKey): KubeObject | undefined;
   /** The keys of all objects that the node may see and that exist. */
   existing(): ObjectKey[];
+}
+
+/** Who hears of changes; told synchronously. */
+export interface ViewListener {
+  /** Keys to look at again. */
+  changed(keys: readonly ObjectKey[]): void;
+  /** The mirror of a pod that the node makes itself is gone, or is being deleted. */
+  mirrorLost(): void;
 }
 
 const KINDS = [
@@ -97,9 +106,9 @@ export class HubView {
     return this.#informers.get(resource)?.view.get(namespace ? `${namespace}/${name}` : name);
   }
 
-  /** Opens the view of a node; `changed` is told (synchronously) of keys to look at again. */
-  attach(node: string, changed: (keys: readonly ObjectKey[]) => void): NodeView {
-    const attached = new AttachedNode(this, node, changed);
+  /** Opens the view of a node. */
+  attach(node: string, listener: ViewListener): NodeView {
+    const attached = new AttachedNode(this, node, listener);
     const others = this.#attached.get(node) ?? new Set();
     this.#attached.set(node, others.add(attached));
     this.refresh(attached);
@@ -131,7 +140,7 @@ export class HubView {
     const namespaces = serviceNamespaces(this.#podsByNode.get(attached.node));
     move(this.#byNamespace, attached, { before: attached.namespaces, after: namespaces });
     attached.namespaces = namespaces;
-    if (different.length > 0) attached.changed(different);
+    if (different.length > 0) attached.listener.changed(different);
   }
 
   /** Whether the interest of the node has to be worked out first. @internal */
@@ -151,7 +160,11 @@ export class HubView {
     for (const node of this.#concerned(resource, object, previous)) this.#markStale(node);
     const { namespace, name } = (object ?? previous)?.metadata ?? { name: "" };
     const key = keyOf(groupResource(resource), namespace, name);
-    for (const attached of this.#watchers.get(key) ?? []) attached.changed([key]);
+    for (const attached of this.#watchers.get(key) ?? []) attached.listener.changed([key]);
+    if (resource !== RESOURCES.pods || !isLostMirror(object, previous)) return;
+    for (const attached of this.#attached.get((previous as Pod).spec?.nodeName ?? "") ?? []) {
+      attached.listener.mirrorLost();
+    }
   }
 
   /** The nodes whose interest this change may alter. */
@@ -197,15 +210,15 @@ export class HubView {
 
 class AttachedNode implements NodeView {
   readonly node: string;
-  readonly changed: (keys: readonly ObjectKey[]) => void;
+  readonly listener: ViewListener;
   readonly #view: HubView;
   interest: ReadonlySet<ObjectKey> = new Set();
   namespaces: ReadonlySet<string> = new Set();
 
-  constructor(view: HubView, node: string, changed: (keys: readonly ObjectKey[]) => void) {
+  constructor(view: HubView, node: string, listener: ViewListener) {
     this.#view = view;
     this.node = node;
-    this.changed = changed;
+    this.listener = listener;
   }
 
   has(key: ObjectKey): boolean {
@@ -244,6 +257,14 @@ function removeFrom<T>(index: Map<string, Set<T>>, key: string, node: T): void {
   const nodes = index.get(key);
   nodes?.delete(node);
   if (nodes?.size === 0) index.delete(key);
+}
+
+/** Whether a change takes a mirror away, or begins to. */
+function isLostMirror(object: KubeObject | undefined, previous: KubeObject | undefined): boolean {
+  if (previous?.metadata.annotations?.[MIRROR_ANNOTATION] === undefined) return false;
+  if (!object) return true;
+  return object.metadata.deletionTimestamp !== undefined &&
+    previous.metadata.deletionTimestamp === undefined;
 }
 
 function samePod(before: Pod, after: Pod): boolean {

@@ -9,6 +9,8 @@ async function inView(
   body: (place: {
     readonly store: SqliteStore;
     readonly node: NodeView;
+    /** How often a mirror of the node was lost. */
+    lost(): number;
     until(key: string, there: boolean): Promise<void>;
   }) => Promise<void>,
 ): Promise<void> {
@@ -19,8 +21,12 @@ async function inView(
   const running = view.run(stop.signal).catch(() => {});
   await view.synced;
   const waiters = new Set<() => void>();
-  using node = view.attach("n1", () => {
-    for (const look of [...waiters]) look();
+  let lost = 0;
+  using node = view.attach("n1", {
+    changed: () => {
+      for (const look of [...waiters]) look();
+    },
+    mirrorLost: () => void lost++,
   });
   const until = (key: string, there: boolean): Promise<void> =>
     new Promise((resolve) => {
@@ -33,7 +39,7 @@ async function inView(
       look();
     });
   try {
-    await body({ store, node, until });
+    await body({ store, node, until, lost: () => lost });
   } finally {
     stop.abort();
     await running;
@@ -78,4 +84,23 @@ Deno.test("HubView shows the RuntimeClass that a pod names", () =>
       handler: "kata-qemu",
     });
     await until("runtimeclasses.node.k8s.io//kata", true);
+  }));
+
+Deno.test("HubView tells a node that the mirror of its pod is being deleted, and that it is gone", () =>
+  inView(async ({ store, until, lost }) => {
+    const annotations = { "kubernetes.io/config.mirror": "m" };
+    const metadata = { name: "m", namespace: "a", uid: "m", annotations };
+    const spec = { nodeName: "n1", containers: [] };
+    put(store, RESOURCES.pods, { metadata, spec });
+    put(store, RESOURCES.pods, { metadata, spec, status: { phase: "Running" } });
+    put(store, RESOURCES.pods, { metadata: { name: "p", namespace: "a", uid: "p" }, spec });
+    await until("pods/a/p", true);
+    assert.equal(lost(), 0);
+    const deletionTimestamp = "2026-01-01T00:00:00Z";
+    put(store, RESOURCES.pods, { metadata: { ...metadata, deletionTimestamp }, spec });
+    for (const name of ["m", "p"]) {
+      store.transact((tx) => tx.purge({ resource: RESOURCES.pods, namespace: "a", name }));
+    }
+    await until("pods/a/p", false);
+    assert.equal(lost(), 2);
   }));

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { lacks } from "../../tools/test/needs.ts";
-import { containersOf, podOf, podsOf, readyPod, shellPod, Site } from "./gateway_lib.ts";
+import {
+  containersOf,
+  COUNT,
+  isReady,
+  podOf,
+  podsOf,
+  readyPod,
+  shellPod,
+  Site,
+} from "./gateway_lib.ts";
 import { until } from "./gateway_process_lib.ts";
 
 const missing = lacks("containerd", "kubectl");
@@ -62,5 +71,76 @@ Deno.test({
       await until("so are its containers", async () => {
         return (await containerd.ctr("containers", "ls", "-q")).trim() === "";
       });
+    }),
+});
+
+Deno.test({
+  name:
+    `a static pod's mirror comes back at once when it is deleted, and no taint ends it${skipped}`,
+  ignore: missing !== undefined,
+  fn: () =>
+    Site.run(async (site) => {
+      const containerd = await site.containerd();
+      const hub = await site.hub();
+      const options = {
+        hub: `127.0.0.1:${hub.nodePort}`,
+        token: await site.token(hub, "gw"),
+        cri: containerd.socket,
+        flags: [`--pod-cidr=${containerd.subnet}`],
+      };
+      const folder = `${site.folder}/gw/manifests`;
+      await Deno.mkdir(folder, { recursive: true });
+      await Deno.writeTextFile(`${folder}/st.yaml`, json(shellPod("st", "sleep 1000")));
+      await site.agent("gw", options);
+      const api = site.client(hub.kubeconfig);
+      const kubectl = (...args: string[]) => site.kubectl(hub.kubeconfig, args);
+      let mirror = await readyPod(api, "st-gw");
+      const running = await containerd.ctr("tasks", "ls", "-q");
+      const anew = async (): Promise<void> => {
+        mirror = await until("there is another mirror", async () => {
+          const pod = await podOf(api, "st-gw");
+          const { uid, deletionTimestamp } = pod?.metadata ?? {};
+          return uid !== mirror.metadata.uid && !deletionTimestamp && isReady(pod) && pod;
+        }, 5);
+      };
+      await kubectl("delete", "pod", "st-gw", "--timeout=10s");
+      await anew();
+      await kubectl("delete", "pod", "st-gw", "--force", "--grace-period=0");
+      await anew();
+
+      await site.apply(hub.kubeconfig, {
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name: "web", namespace: "default" },
+        spec: {
+          replicas: 3,
+          selector: { matchLabels: { app: "web" } },
+          template: {
+            metadata: { labels: { app: "web" } },
+            spec: shellPod("web", COUNT)["spec"],
+          },
+        },
+      });
+      const web = async () =>
+        (await podsOf(api)).filter(({ metadata }) => metadata.labels?.["app"] === "web");
+      await until("all run", async () => (await web()).filter(isReady).length === 3, 30);
+      const old = new Set((await web()).map(({ metadata }) => metadata.uid));
+      await kubectl("taint", "node", "gw", "repair=x:NoExecute");
+      await until("none is left", async () => {
+        const pods = await web();
+        return pods.length === 3 && pods.every(({ metadata }) => !old.has(metadata.uid));
+      }, 60);
+      await kubectl("taint", "node", "gw", "repair=x:NoExecute-");
+      await until("all run again", async () => (await web()).filter(isReady).length === 3, 30);
+      assert.deepEqual(
+        (await web()).map(({ status }) => status?.reason ?? status?.phase),
+        Array(3).fill("Running"),
+      );
+      const kept = await podOf(api, "st-gw");
+      assert.equal(kept?.metadata.uid, mirror.metadata.uid);
+      assert.equal(kept?.metadata.deletionTimestamp, undefined);
+      const tasks = await containerd.ctr("tasks", "ls", "-q");
+      const still = running.trim().split("\n").filter((id) => !tasks.includes(id));
+      assert.deepEqual(still, [], "the static pod was never touched");
     }),
 });

@@ -226,6 +226,7 @@ export class PodManager implements Service {
     const { uid = "", namespace = "default", name } = pod.metadata;
     if (pod.spec.nodeName !== this.#options.config.nodeName) return;
     if (!deleted && this.#records.isOwn(pod)) return;
+    if (this.#index.name(uid) === undefined) this.#observer?.came(uid);
     // The older pod of this name, if there is one, now has evidence that it is to go.
     if (deleted) this.#index.addName(uid, { namespace, name });
     else this.#index.add(pod);

@@ -19,14 +19,28 @@ export class Observer {
   readonly #signal: AbortSignal;
   #waiting: Waiting[] = [];
   #looking = false;
+  /** UIDs of the pods of which something ran when all was looked at last. */
+  #present: ReadonlySet<string> | undefined;
+  /** Pods that came later than that. */
+  readonly #fresh = new Set<string>();
 
   constructor(runtime: Runtime, signal: AbortSignal) {
     this.#runtime = runtime;
     this.#signal = signal;
   }
 
+  /**
+   * Says that a pod has come that this agent did not know. Nothing of it can run, as nobody else
+   * starts its containers, so its first look need not ask the runtime: unless something was there
+   * before this agent began.
+   */
+  came(uid: string): void {
+    if (this.#present?.has(uid) === false) this.#fresh.add(uid);
+  }
+
   /** What runs of one pod. @throws {AppError} ServiceUnavailable when the runtime is away */
   look(uid: string): Promise<PodView> {
+    if (this.#fresh.delete(uid)) return Promise.resolve({ sandboxes: [], containers: [] });
     return new Promise((resolve, reject) => {
       this.#waiting.push({ uid, resolve, reject });
       if (!this.#looking) this.#flush();
@@ -34,8 +48,10 @@ export class Observer {
   }
 
   /** Everything that runs. */
-  all(): Promise<Observation> {
-    return this.#runtime.observe(this.#signal);
+  async all(): Promise<Observation> {
+    const all = await this.#runtime.observe(this.#signal);
+    this.#present = new Set([...all.sandboxes, ...all.containers].map(({ podUid }) => podUid));
+    return all;
   }
 
   async #flush(): Promise<void> {

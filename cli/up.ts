@@ -35,6 +35,9 @@ const UP_OPTIONS = {
   "pod-logs": AGENT_OPTIONS["pod-logs"],
   "pod-cidr": AGENT_OPTIONS["pod-cidr"],
   "device-plugins": AGENT_OPTIONS["device-plugins"],
+  "host-paths": AGENT_OPTIONS["host-paths"],
+  "allow-privileged": AGENT_OPTIONS["allow-privileged"],
+  "allowed-unsafe-sysctls": AGENT_OPTIONS["allowed-unsafe-sysctls"],
   "function-hosts": {
     ...AGENT_OPTIONS["function-hosts"],
     // On this machine, for trying things out; an agent by itself allows none.
@@ -152,6 +155,9 @@ async function startAgent(
       "pod-logs": options["pod-logs"],
       "pod-cidr": options["pod-cidr"],
       "device-plugins": options["device-plugins"],
+      "host-paths": options["host-paths"],
+      "allow-privileged": options["allow-privileged"],
+      "allowed-unsafe-sysctls": options["allowed-unsafe-sysctls"],
       "function-hosts": options["function-hosts"],
       "api-port": found.ports.local,
       "metrics-port": found.ports.agentMetrics,

@@ -88,12 +88,32 @@ Deno.test("runChecks() says which folder lacks what when the network is not read
   const found = await failures({ clock, runtime: machine.connect() });
   assert.match(found["network"] ?? "", /\/etc\/cni\/net\.d/);
   const problem = "no network config found in /etc/cni/other";
-  const cni = { configDir: "/etc/cni/other", binDirs: ["/opt/a", "/opt/b"], plugins: [], problem };
+  const cni = {
+    configDir: "/etc/cni/other",
+    binDirs: ["/opt/a", "/opt/b"],
+    plugins: [],
+    subnets: [],
+    problem,
+  };
   machine.details = { cni };
   assert.match(
     (await failures({ clock, runtime: machine.connect() }))["network"] ?? "",
     /^no network config found in \/etc\/cni\/other: .* in \/opt\/a or \/opt\/b; pods with/,
   );
+});
+
+Deno.test("runChecks() says that pods have addresses to which the agent may not connect", async () => {
+  const clock = new VirtualClock(ms(Date.UTC(2026, 5, 1)));
+  const machine = new FakeMachine({ clock });
+  const runtime = machine.connect();
+  const found = async (...subnets: string[]): Promise<string | undefined> => {
+    machine.details = { cni: { configDir: "/etc/cni", binDirs: [], plugins: [], subnets } };
+    return (await failures({ clock, runtime }))["network"];
+  };
+  assert.equal(await found("10.42.7.0/24", "10.42.0.0/16"), undefined);
+  for (const other of ["10.200.1.0/24", "10.0.0.0/8", "fd00::/64"]) {
+    assert.match(await found("10.42.7.0/24", other) ?? "", new RegExp(`--pod-cidr=${other}`));
+  }
 });
 
 Deno.test("runChecks() names the network plugins that are in none of their folders", async () => {
@@ -104,6 +124,7 @@ Deno.test("runChecks() names the network plugins that are in none of their folde
       configDir: "/etc/cni/net.d",
       binDirs: ["/opt/a", "/secret"],
       plugins: ["bridge", "portmap", "host-local"],
+      subnets: [],
     },
   };
   const has = (found: Record<string, "there" | "hidden">) => (path: string) =>

@@ -1,5 +1,6 @@
 import { AppError } from "../../core/base/mod.ts";
 import type { Runtime, RuntimeCondition } from "../runtimes/mod.ts";
+import { isWithin } from "./cidr.ts";
 import { requireDisk } from "./disk.ts";
 import type { Check, CheckContext } from "./check.ts";
 
@@ -38,6 +39,15 @@ export const RUNTIME_CHECKS: readonly Check[] = [
       const { cni } = await runtimeOf(context).details(signal);
       const config = cni?.configDir ?? "/etc/cni/net.d";
       const bins = cni?.binDirs.join(" or ") || "/opt/cni/bin";
+      const cidr = context.options["pod-cidr"];
+      const outside = cni?.subnets.find((subnet) => !isWithin(subnet, cidr));
+      if (outside !== undefined) {
+        throw new AppError(
+          "Invalid",
+          `pods get addresses of ${outside} (${config}), and the agent connects to ${cidr} only: ` +
+            `probes and hooks fail until it is started with --pod-cidr=${outside}`,
+        );
+      }
       return await condition(context, signal, {
         type: "NetworkReady",
         good: `pods get a network by CNI, configured in ${config}`,

@@ -238,6 +238,8 @@ export interface RuntimeDetails {
     readonly binDirs: readonly string[];
     /** Names of the programs that the loaded networks need in {@linkcode binDirs}. */
     readonly plugins: readonly string[];
+    /** Ranges that their pods get addresses of, as far as the runtime says. */
+    readonly subnets: readonly string[];
     /** Why no network could be loaded. */
     readonly problem?: string;
   };

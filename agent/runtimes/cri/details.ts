@@ -17,6 +17,7 @@ export function parseDetails(info: Readonly<Record<string, string>>): RuntimeDet
         configDir,
         binDirs: binDirs(cni, config),
         plugins: [...new Set(pluginTypes(cni))],
+        subnets: [...new Set(subnets(cni))],
         ...(status === undefined || status === "OK" ? {} : { problem: status }),
       },
     }),
@@ -35,6 +36,17 @@ function pluginTypes(cni: Json): string[] {
     list(record(record(network)["Config"])["Plugins"]).flatMap((plugin) => {
       const inner = record(record(plugin)["Network"]);
       return [text(inner["type"]), text(record(inner["ipam"])["type"])]
+        .filter((one) => one !== undefined);
+    })
+  );
+}
+
+/** The ranges of addresses that the loaded networks give out, as `host-local` has them. */
+function subnets(cni: Json): string[] {
+  return list(cni["Networks"]).flatMap((network) =>
+    list(record(record(network)["Config"])["Plugins"]).flatMap((plugin) => {
+      const ipam = record(readJson(text(record(plugin)["Source"]))["ipam"]);
+      return [ipam, ...list(ipam["ranges"]).flatMap(list)].map((one) => text(record(one)["subnet"]))
         .filter((one) => one !== undefined);
     })
   );

@@ -1,9 +1,10 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { parseDetails } from "./details.ts";
 
-const plugin = (type: string, ipam = ""): unknown => ({ Network: { type, ipam: { type: ipam } } });
+const plugin = (type: string, ipam = ""): object => ({ Network: { type, ipam: { type: ipam } } });
 
 Deno.test("parseDetails() reads what containerd says of its set-up", () => {
+  const ipam = { ranges: [[{ subnet: "10.42.0.0/24" }], [{ subnet: "fd00::/64" }]] };
   const info = {
     config: JSON.stringify({ sandboxImage: "pause:1", cni: { binDir: "/x", confDir: "/y" } }),
     cniconfig: JSON.stringify({
@@ -11,7 +12,14 @@ Deno.test("parseDetails() reads what containerd says of its set-up", () => {
       PluginConfDir: "/etc/cni/net.d",
       Networks: [
         { Config: { Plugins: [plugin("loopback")] } },
-        { Config: { Plugins: [plugin("bridge", "host-local"), plugin("portmap")] } },
+        {
+          Config: {
+            Plugins: [
+              { ...plugin("bridge", "host-local"), Source: JSON.stringify({ ipam }) },
+              { ...plugin("portmap"), Source: "{" },
+            ],
+          },
+        },
       ],
     }),
     lastCNILoadStatus: "OK",
@@ -20,6 +28,7 @@ Deno.test("parseDetails() reads what containerd says of its set-up", () => {
     configDir: "/etc/cni/net.d",
     binDirs: ["/opt/cni/bin"],
     plugins: ["loopback", "bridge", "host-local", "portmap"],
+    subnets: ["10.42.0.0/24", "fd00::/64"],
   };
   deepStrictEqual(parseDetails(info), { sandboxImage: "pause:1", cni });
   const problem = "cni config load failed: no network config found in /etc/cni/net.d";
@@ -29,7 +38,7 @@ Deno.test("parseDetails() reads what containerd says of its set-up", () => {
 Deno.test("parseDetails() falls back to the configuration, and on rubbish says nothing", () => {
   const config = JSON.stringify({ cni: { binDir: "/opt/cni/bin", confDir: "/etc/cni/net.d" } });
   deepStrictEqual(parseDetails({ config }), {
-    cni: { configDir: "/etc/cni/net.d", binDirs: ["/opt/cni/bin"], plugins: [] },
+    cni: { configDir: "/etc/cni/net.d", binDirs: ["/opt/cni/bin"], plugins: [], subnets: [] },
   });
   for (const text of ["", "null", "3", "[]", "{", '{"cni":3}']) {
     deepStrictEqual(parseDetails({ config: text, cniconfig: text }), {});

@@ -33,12 +33,17 @@ export const podTable: KindTable = {
   },
 };
 
-function readiness({ spec, status }: KubeObject): { ready: number; total: number } {
-  const sidecars = new Set(
+function sidecarsOf({ spec }: KubeObject): Set<unknown> {
+  return new Set(
     listOf(spec?.initContainers).filter((one) => one.restartPolicy === "Always").map((one) =>
       one.name
     ),
   );
+}
+
+function readiness(pod: KubeObject): { ready: number; total: number } {
+  const { spec, status } = pod;
+  const sidecars = sidecarsOf(pod);
   const ready = listOf(status?.containerStatuses)
     .filter((one) => one.ready === true && one.state?.running).length +
     listOf(status?.initContainerStatuses)
@@ -102,8 +107,15 @@ function endText(end: { reason?: unknown; signal?: unknown; exitCode?: unknown }
   return count(end.signal) !== 0 ? `Signal:${end.signal}` : `ExitCode:${count(end.exitCode)}`;
 }
 
-function restartText({ status }: KubeObject, now: Ms): string {
-  const all = [...listOf(status?.containerStatuses), ...listOf(status?.initContainerStatuses)];
+/** Init containers count until they are over; then those that run on, as kube-apiserver's printer has it. */
+function restartText(pod: KubeObject, now: Ms): string {
+  const { status } = pod;
+  const inits = listOf(status?.initContainerStatuses);
+  const sidecars = sidecarsOf(pod);
+  const over = initReason(pod) === undefined || conditionOf(pod, "Initialized")?.status === "True";
+  const all = over
+    ? [...listOf(status?.containerStatuses), ...inits.filter(({ name }) => sidecars.has(name))]
+    : inits;
   const restarts = all.reduce((sum: number, one) => sum + count(one.restartCount), 0);
   const ends = all.map((one) => fromTime(one.lastState?.terminated?.finishedAt) ?? 0);
   const last = Math.max(0, ...ends);

@@ -122,6 +122,25 @@ Deno.test("a row shows restarts with the time of the last one", () => {
   assert.deepEqual(cells.slice(0, 4), ["p", "1/1", "Running", "3 (5m ago)"]);
 });
 
+Deno.test("a row counts restarts of init containers until they are over, then those of sidecars", () => {
+  const spec = {
+    initContainers: [{ name: "init" }, { name: "side", restartPolicy: "Always" }],
+    containers: [{ name: "main" }],
+  };
+  const done = { terminated: { exitCode: 0 } };
+  const side = { ...running, name: "side", started: true, restartCount: 2 };
+  const restarts = (init: object): unknown => {
+    const status = {
+      phase: "Running",
+      initContainerStatuses: [{ name: "init", restartCount: 4, state: init }, side],
+      containerStatuses: [{ ...running, name: "main", restartCount: 1 }],
+    };
+    return rowOf(RESOURCES.pods, pod(status, { spec }), { rows: "None", now: NOW }).cells[3];
+  };
+  assert.equal(restarts({ waiting: { reason: "CrashLoopBackOff" } }), "6");
+  assert.equal(restarts(done), "3");
+});
+
 Deno.test("a WasmFunction shows readiness, digest, calls and nodes", () => {
   const object: KubeObject = {
     apiVersion: "skerry.dev/v1alpha1",

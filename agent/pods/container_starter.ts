@@ -60,10 +60,13 @@ export class ContainerStarter {
   ): Promise<string> {
     const { calls, config, paths } = this.#options;
     const pod = podOf(context);
-    const made = await this.#config(action, context, events);
     const place = { node: config, paths, systemdCgroups: context.systemdCgroups };
     const sandbox = sandboxConfig(pod, context.attempt, place);
-    await Deno.mkdir(`${sandbox.logDirectory}/${made.name}`, { recursive: true, mode: 0o755 });
+    const logs = `${sandbox.logDirectory}/${action.container}`;
+    const [made] = await Promise.all([
+      this.#config(action, context, events),
+      Deno.mkdir(logs, { recursive: true, mode: 0o755 }),
+    ]);
     return await calls.call((runtime, signal) =>
       runtime.createContainer(action.sandboxId, made, sandbox, signal)
     );

@@ -20,25 +20,32 @@ export interface OwnFilesInput {
 export async function ensureOwnFiles(input: OwnFilesInput): Promise<Mount[]> {
   const { pod, container, paths } = input;
   const uid = pod.metadata.uid ?? "";
-  const out: Mount[] = [];
   const free = (path: string): boolean => !input.taken.some((one) => one.containerPath === path);
   await Deno.mkdir(paths.pod(uid), { recursive: true, mode: 0o750 });
+  const mounts: Promise<Mount>[] = [];
   // With host network and nothing to add, the runtime's copy of the node's own file is right.
   if (free("/etc/hosts") && (!pod.spec.hostNetwork || pod.spec.hostAliases)) {
-    const file = paths.hosts(uid);
-    await Deno.writeTextFile(file, await hostsText(input), { mode: 0o644 });
-    out.push(bind("/etc/hosts", file));
+    mounts.push(ensureHosts(input, paths.hosts(uid)));
   }
   const target = container.terminationMessagePath || TERMINATION_LOG;
   if (free(target)) {
     const file = paths.message(uid, container.name, input.attempt);
-    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
-    await Deno.writeTextFile(file, "");
-    // The container's user writes it, whoever that is.
-    await Deno.chmod(file, 0o666);
-    out.push(bind(target, file));
+    mounts.push(ensureMessage(file, target));
   }
-  return out;
+  return await Promise.all(mounts);
+}
+
+async function ensureHosts(input: OwnFilesInput, file: string): Promise<Mount> {
+  await Deno.writeTextFile(file, await hostsText(input), { mode: 0o644 });
+  return bind("/etc/hosts", file);
+}
+
+async function ensureMessage(file: string, target: string): Promise<Mount> {
+  await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+  await Deno.writeTextFile(file, "");
+  // The container's user writes it, whoever that is.
+  await Deno.chmod(file, 0o666);
+  return bind(target, file);
 }
 
 async function hostsText({ pod, ips, clusterDomain }: OwnFilesInput): Promise<string> {

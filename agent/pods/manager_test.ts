@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ContainerStatus, type PodSpec, RESOURCES } from "../../core/api/mod.ts";
 import { ms, seededRandom, sleep, systemClock } from "../../core/base/mod.ts";
 import { FakeMachine } from "../runtimes/fake/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
 import { GONE_SPACE, MEMORY_SPACE } from "./options.ts";
 import { type PodBench, startBench, testPod } from "./testing/mod.ts";
 
@@ -27,6 +28,36 @@ Deno.test("PodManager runs a pod, reports it and ends it", async () => {
   assert.equal(host.containers.size, 0);
   const reasons = bench.events.map((one) => one.event.reason);
   assert.deepEqual(reasons, ["Pulled", "Created", "Started", "Killing"]);
+});
+
+Deno.test("PodManager notices an exit that comes while it writes down what it saw before", async () => {
+  const host = machine();
+  let armed = true;
+  const connect = (): Runtime => {
+    const inner = host.connect();
+    const observe: Runtime["observe"] = async (signal, podUid) => {
+      const seen = await inner.observe(signal, podUid);
+      if (armed && seen.containers.some(({ state }) => state === "running")) {
+        armed = false;
+        host.exit(host.newest("uid-job", "main")?.id ?? "", 7);
+        // The event of it is told before the observation is.
+        await sleep(systemClock, ms(50));
+      }
+      return seen;
+    };
+    return new Proxy(inner, {
+      get(target, name) {
+        if (name === "observe") return observe;
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  };
+  await using bench = await startBench({ connect });
+  bench.put(testPod("job", { restartPolicy: "Never" }));
+  await bench.until("the end is told", () => bench.pod("job")?.status?.phase === "Failed");
+  const [status] = bench.pod("job")?.status?.containerStatuses ?? [];
+  assert.equal(status?.state.terminated?.exitCode, 7);
 });
 
 async function isRunning(bench: PodBench, name: string): Promise<ContainerStatus> {

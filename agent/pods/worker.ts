@@ -64,7 +64,8 @@ export class PodWorker {
     let carry: Carry | undefined;
     let view: PodView | undefined;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      this.#options.begins(uid);
+      // Not for a view of before: something may have come since it was asked for.
+      if (!view) this.#options.begins(uid);
       const record = this.#options.records.read(uid, name);
       const memory = carry?.memory ?? record.memory;
       if (record.memory?.gone) return this.#leave(uid, record);

@@ -40,12 +40,13 @@ export const RUNTIME_CHECKS: readonly Check[] = [
       const config = cni?.configDir ?? "/etc/cni/net.d";
       const bins = cni?.binDirs.join(" or ") || "/opt/cni/bin";
       const cidr = context.options["pod-cidr"];
-      const outside = cni?.subnets.find((subnet) => !isWithin(subnet, cidr));
-      if (outside !== undefined) {
+      // Of several addresses the first is the pod's own.
+      const [subnet] = cni?.subnets ?? [];
+      if (subnet !== undefined && !isWithin(subnet, cidr)) {
         throw new AppError(
           "Invalid",
-          `pods get addresses of ${outside} (${config}), and the agent connects to ${cidr} only: ` +
-            `probes and hooks fail until it is started with --pod-cidr=${outside}`,
+          `pods get addresses of ${subnet} (${config}), and the agent connects to ${cidr} only: ` +
+            `probes and hooks fail until it is started with --pod-cidr=${subnet}`,
         );
       }
       return await condition(context, signal, {

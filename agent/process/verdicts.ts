@@ -1,4 +1,4 @@
-import { type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { type Node, type Pod, RESOURCES, type Taint } from "../../core/api/mod.ts";
 import { type Clock, seconds, type Service, sleep } from "../../core/base/mod.ts";
 import type { LocalStore } from "../../core/store/mod.ts";
 import {
@@ -92,7 +92,7 @@ export class Verdicts implements NodeVerdicts, Service {
     const { uid = "" } = pod.metadata;
     const other = this.#options.evicted(uid) ??
       (this.#preempted.has(uid) ? PREEMPTION : undefined);
-    if (other || !this.#isDue(pod)) return other;
+    if (other || !this.#isDue(pod, this.#taints())) return other;
     this.#tell(pod);
     return TAINT_EVICTION;
   }
@@ -108,6 +108,8 @@ export class Verdicts implements NodeVerdicts, Service {
 
   #look(): void {
     const { active, look } = this.#options;
+    const taints = this.#taints();
+    if (taints.length + this.#preempted.size + this.#tainted.size === 0) return;
     const pods = active();
     const uids = new Set(pods.map(({ metadata }) => metadata.uid ?? ""));
     for (const set of [this.#preempted, this.#tainted]) {
@@ -115,7 +117,7 @@ export class Verdicts implements NodeVerdicts, Service {
     }
     for (const pod of pods) {
       const { uid = "" } = pod.metadata;
-      if (!this.#tainted.has(uid) && this.#isDue(pod)) look(uid);
+      if (!this.#tainted.has(uid) && this.#isDue(pod, taints)) look(uid);
     }
   }
 
@@ -131,13 +133,17 @@ export class Verdicts implements NodeVerdicts, Service {
     return this.#options.active().some(({ metadata }) => metadata.uid === uid);
   }
 
-  #isDue(pod: Pod): boolean {
-    const { isOwn, clock, linked } = this.#options;
-    // Every look at a pod asks: the Node is only read where it matters.
-    if (linked() || isOwn(pod)) return false;
-    const taints = this.#node()?.spec?.taints?.filter(({ effect }) => effect === "NoExecute") ?? [];
+  #isDue(pod: Pod, taints: readonly Taint[]): boolean {
+    const { isOwn, clock } = this.#options;
+    if (taints.length === 0 || isOwn(pod)) return false;
     const at = taintEndsAt(pod, taints, clock.now());
     return at !== undefined && at <= clock.now();
+  }
+
+  /** Those that are the node's to judge; every look at a pod asks, so the Node is only read for that. */
+  #taints(): readonly Taint[] {
+    if (this.#options.linked()) return [];
+    return this.#node()?.spec?.taints?.filter(({ effect }) => effect === "NoExecute") ?? [];
   }
 
   /** As it is now: a label may have come just before the pod that asks for it. */

@@ -69,22 +69,20 @@ export function reportAll(store: LocalStore, enqueue: Enqueue, node: string): vo
   store.transact((tx) => {
     const own = tx.get({ resource: RESOURCES.nodes, name: node });
     if (own) enqueue(tx, nodeIntent(own as Node));
-    for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
-      if (pod.status?.phase !== undefined && pod.spec.nodeName === node) {
-        enqueue(tx, podStatusIntent(tx, pod));
-      }
-    }
+    reportPods(tx, enqueue, ({ spec }) => spec.nodeName === node);
   });
 }
 
 /** Tells the hub again of the pods from manifests: it has lost the mirror of one. */
 export function reportMirrors(store: LocalStore, enqueue: Enqueue): void {
-  store.transact((tx) => {
-    for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
-      if (pod.status?.phase === undefined || !isFromManifest(tx, pod)) continue;
-      enqueue(tx, podStatusIntent(tx, pod));
-    }
-  });
+  store.transact((tx) => reportPods(tx, enqueue, (pod) => isFromManifest(tx, pod)));
+}
+
+/** Tells how those pods stand that `which` takes, and of which something is known. */
+function reportPods(tx: Tx, enqueue: Enqueue, which: (pod: Pod) => boolean): void {
+  for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
+    if (pod.status?.phase !== undefined && which(pod)) enqueue(tx, podStatusIntent(tx, pod));
+  }
 }
 
 function refOf(pod: Pod): { namespace: string; name: string; uid: string } {

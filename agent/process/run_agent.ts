@@ -96,6 +96,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     care.kick();
     parts.pods?.devicesChanged();
   });
+  const isLinked = (): boolean => parts.link?.state.connected === true;
   const care: NodeCare = new NodeCare({
     ...base,
     runtime,
@@ -104,7 +105,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     events,
     engine: () => engineOf(parts),
     onAddresses: () => parts.link?.kick(),
-    linked: () => parts.link?.state.connected === true,
+    linked: isLinked,
     extended: () => plugins?.resources() ?? { capacity: {}, allocatable: {} },
   });
   if (runtime) {
@@ -124,7 +125,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     services: () => supervisor.states(),
   });
   metrics.gauge("skerry_agent_link_up", "1 while the link to the hub is up.", () => [
-    { value: parts.link?.state.connected ? 1 : 0 },
+    { value: isLinked() ? 1 : 0 },
   ]);
   metrics.gauge("skerry_agent_streams", "Open exec, attach and port-forward streams.", () => [
     { value: kubelet.streams },
@@ -143,7 +144,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
         runtime,
         services: () => supervisor.states(),
         engine: () => engineOf(parts),
-        connected: options.hub === "" ? undefined : () => parts.link?.state.connected === true,
+        connected: options.hub === "" ? undefined : isLinked,
       }))],
       resources: localMetrics(base, stats),
     }),

@@ -12,7 +12,7 @@ import {
   toTime,
 } from "../../core/base/mod.ts";
 import type { Action } from "../../core/control/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { BEST_EFFORT, type Store } from "../../core/store/mod.ts";
 import { hashOf } from "./hash.ts";
 
 /** Tells users what was done to an object or why it cannot be done. */
@@ -26,9 +26,6 @@ export interface Recorder {
 
 /** Events are kept this long after they were last seen, as in Kubernetes. */
 const KEEP = hours(1);
-
-/** Worth no wait for the disk, as in `core/sync/intent_event.ts`. */
-const BEST_EFFORT = { durable: false } as const;
 
 /** A recorder that stores Events; the same event about the same object is one object with a count. */
 export function createRecorder(

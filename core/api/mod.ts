@@ -13,6 +13,7 @@ export * from "./pod.ts";
 export * from "./pod_log.ts";
 export * from "./qos.ts";
 export * from "./quantity.ts";
+export * from "./resource_name.ts";
 export * from "./resources.ts";
 export * from "./scheduling/mod.ts";
 export * from "./selector_parser.ts";

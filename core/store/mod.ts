@@ -4,4 +4,5 @@ export type * from "./local.ts";
 export { openSqliteStore, SqliteStore, type SqliteStoreOptions } from "./sqlite.ts";
 export { DamagedStoreError } from "./sqlite_errors.ts";
 export { quarantineStore } from "./sqlite_file.ts";
+export { BEST_EFFORT } from "./store.ts";
 export type * from "./store.ts";

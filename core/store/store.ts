@@ -45,6 +45,9 @@ export interface WriteOptions {
   readonly durable?: boolean;
 }
 
+/** For Events: as in Kubernetes one may be lost with the machine, and is not worth a wait for its disk. */
+export const BEST_EFFORT: WriteOptions = { durable: false };
+
 /** Options of {@linkcode Store.update}. */
 export interface UpdateOptions extends WriteOptions {
   readonly preconditions?: Preconditions;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AppError, fromTime, isAppError, type Ms, toTime } from "../base/mod.ts";
 import { type Event, groupResource, type Pod, resourceOfKind, RESOURCES } from "../api/mod.ts";
+import { BEST_EFFORT } from "../store/mod.ts";
 import type { IntentContext } from "./intents.ts";
 import { keyOf } from "./interest.ts";
 import { checkObject, checkTypes } from "./reported.ts";
@@ -10,9 +11,6 @@ const { events } = RESOURCES;
 const MAX_BYTES = 16 * 1024;
 /** An Event counts at least as so many bytes: its row, its place in the indexes, its watches. */
 const MIN_BYTES = 1024;
-
-/** As in Kubernetes: an Event may be lost with the machine, and is not worth a wait for its disk. */
-const BEST_EFFORT = { durable: false } as const;
 
 /** `event`: something to tell people. */
 export const EventBody = z.object({

@@ -1,4 +1,4 @@
-import { isQuantity, type PodSpec } from "../../../core/api/mod.ts";
+import { isHugePages, isQuantity, isResourceName, type PodSpec } from "../../../core/api/mod.ts";
 import { capabilityProblem } from "./capabilities.ts";
 import type { NodePolicy } from "./plan.ts";
 import { sysctlProblem } from "./sysctls.ts";
@@ -31,9 +31,8 @@ const fieldRef: Rule = (value) => {
 /** Kubernetes' own resources by name, and those of devices, which have a domain. */
 const amounts: Rule = (value) => {
   for (const [name, amount] of Object.entries(value ?? {})) {
-    if (name.startsWith("hugepages-")) return `${name}: huge pages are not served`;
-    const known = ["cpu", "memory", "ephemeral-storage"].includes(name) || name.includes("/");
-    if (!known) return `${name}: there is no such resource`;
+    if (isHugePages(name)) return `${name}: huge pages are not served`;
+    if (!isResourceName(name)) return `${name}: there is no such resource`;
     if (!isQuantity(amount)) return `${name}: ${JSON.stringify(amount)} is no quantity`;
   }
   return undefined;

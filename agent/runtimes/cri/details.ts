@@ -32,24 +32,25 @@ function binDirs(cni: Json, config: Json): string[] {
 
 /** The plugins that the loaded networks name; the runtime has loopback built in or beside them. */
 function pluginTypes(cni: Json): string[] {
-  return list(cni["Networks"]).flatMap((network) =>
-    list(record(record(network)["Config"])["Plugins"]).flatMap((plugin) => {
-      const inner = record(record(plugin)["Network"]);
-      return [text(inner["type"]), text(record(inner["ipam"])["type"])]
-        .filter((one) => one !== undefined);
-    })
-  );
+  return pluginsOf(cni).flatMap((plugin) => {
+    const inner = record(plugin["Network"]);
+    return [text(inner["type"]), text(record(inner["ipam"])["type"])]
+      .filter((one) => one !== undefined);
+  });
 }
 
 /** The ranges of addresses that the loaded networks give out, as `host-local` has them. */
 function subnets(cni: Json): string[] {
-  return list(cni["Networks"]).flatMap((network) =>
-    list(record(record(network)["Config"])["Plugins"]).flatMap((plugin) => {
-      const ipam = record(readJson(text(record(plugin)["Source"]))["ipam"]);
-      return [ipam, ...list(ipam["ranges"]).flatMap(list)].map((one) => text(record(one)["subnet"]))
-        .filter((one) => one !== undefined);
-    })
-  );
+  return pluginsOf(cni).flatMap((plugin) => {
+    const ipam = record(readJson(text(plugin["Source"]))["ipam"]);
+    return [ipam, ...list(ipam["ranges"]).flatMap(list)].map((one) => text(record(one)["subnet"]))
+      .filter((one) => one !== undefined);
+  });
+}
+
+function pluginsOf(cni: Json): Json[] {
+  return list(cni["Networks"])
+    .flatMap((network) => list(record(record(network)["Config"])["Plugins"])).map(record);
 }
 
 type Json = Readonly<Record<string, unknown>>;

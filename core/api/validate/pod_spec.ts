@@ -1,4 +1,5 @@
 import { isQuantity, parseQuantity } from "../quantity.ts";
+import { isResourceName } from "../resource_name.ts";
 import { duplicate, invalid, type Problems, required, wrongType } from "./field_error.ts";
 import { labelProblems, nameProblem } from "./names.ts";
 import { nodeAffinityProblems } from "./node_affinity.ts";
@@ -204,12 +205,6 @@ function resourceProblems(field: string, resources: Any, problems: Problems): vo
       }
     }
   }
-}
-
-/** What a container may ask for: Kubernetes' own, or what a device plugin offers by its domain. */
-function isResourceName(name: string): boolean {
-  return ["cpu", "memory", "ephemeral-storage"].includes(name) || name.startsWith("hugepages-") ||
-    name.includes("/");
 }
 
 function mountProblems(

@@ -73,13 +73,14 @@ function conditionOf(pod: KubeObject, type: string): Record<string, unknown> | u
   return listOf(pod["status"]?.conditions).find((one) => one.type === type);
 }
 
-function initReason({ spec, status }: KubeObject): string | undefined {
+function initReason(pod: KubeObject): string | undefined {
+  const { spec, status } = pod;
   const containers = listOf(spec?.initContainers);
+  const sidecars = sidecarsOf(pod);
   const statuses = listOf(status?.initContainerStatuses);
   for (const [index, { state, name, started }] of statuses.entries()) {
-    const sidecar = containers.find((one) => one.name === name)?.restartPolicy === "Always";
     if (state?.terminated?.exitCode === 0) continue;
-    if (sidecar && started === true) continue;
+    if (sidecars.has(name) && started === true) continue;
     if (state?.terminated) return `Init:${endText(state.terminated)}`;
     const waiting = text(state?.waiting?.reason);
     if (waiting !== "" && waiting !== "PodInitializing") return `Init:${waiting}`;

@@ -49,6 +49,9 @@ export interface PodBench extends AsyncDisposable {
   ): Promise<T>;
 }
 
+/** Longest wait of `until`. An emulated machine stands still for as long as 20 s now and then. */
+const WAIT_LIMIT = seconds(120);
+
 /** Options of {@linkcode startBench}. */
 export interface BenchOptions {
   readonly connect: () => Runtime;
@@ -56,8 +59,6 @@ export interface BenchOptions {
   readonly config?: Partial<PodConfig>;
   readonly log?: Logger;
   readonly verdicts?: NodeVerdicts;
-  /** Longest wait of `until`, in milliseconds of real time. @default {10000} */
-  readonly limit?: number;
 }
 
 /** A pod with one container, to be changed by the test. */
@@ -196,7 +197,7 @@ class Bench implements PodBench {
     what: string,
     check: () => T | undefined | false | Promise<T | undefined | false>,
   ): Promise<T> {
-    const end = systemClock.monotonic() + (this.options.limit ?? 10_000);
+    const end = systemClock.monotonic() + WAIT_LIMIT;
     for (;;) {
       const found = await check();
       if (found) return found;

@@ -94,7 +94,6 @@ async function survive<Host extends FakeMachine>(
         died = true;
         hit.resolve();
       }),
-    limit: 5000,
   });
   const kill = hit.promise.then(async () => {
     armed = undefined;

@@ -126,13 +126,12 @@ export class KubeCluster implements AsyncDisposable {
     // a file, which outlives the process that started it, and tells who it has become.
     const script = 'dir="$0"; name="$1"; shift; echo $$ >"$dir/$name.pid"; ' +
       'exec "$@" >>"$dir/$name.log" 2>&1 </dev/null';
-    const child = new Deno.Command("setsid", {
-      args: ["sh", "-c", script, this.dir, component, ...command],
+    await new Deno.Command("setsid", {
+      args: ["--fork", "sh", "-c", script, this.dir, component, ...command],
       stdin: "null",
       stdout: "null",
       stderr: "null",
-    }).spawn();
-    child.unref();
+    }).output();
     await this.#until(async () => await this.pid(component) !== undefined, component);
   }
 

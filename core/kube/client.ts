@@ -1,0 +1,289 @@
+import {
+  AppError,
+  type Clock,
+  deadline,
+  errorText,
+  type Logger,
+  type Ms,
+  type Random,
+  seconds,
+  silentLogger,
+  sleep,
+} from "../base/mod.ts";
+import type { KubeEndpoint } from "./config.ts";
+import { errorOfAnswer } from "./errors.ts";
+import { Slots } from "./slots.ts";
+
+/** Options of {@linkcode KubeClient}. */
+export interface KubeClientOptions {
+  readonly endpoint: KubeEndpoint;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log?: Logger;
+  /** Longest time for one call, waiting for its turn included. @default {30 s} */
+  readonly timeout?: Ms;
+}
+
+/** One call of an API server. */
+export interface KubeCall {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** With `/` in front; query parameters that are `undefined` are left out. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  /** Media type of `body`. @default {"application/json"} */
+  readonly type?: string;
+  /** Who to be in place of the client itself: headers `Impersonate-*`. */
+  readonly as?: Impersonation;
+  readonly signal?: AbortSignal;
+}
+
+/** Who a call is made as. */
+export interface Impersonation {
+  readonly user: string;
+  /** Left out where constrained impersonation knows the groups of the user. */
+  readonly groups?: readonly string[];
+}
+
+/** Calls at once. One connection of HTTP/2 carries 100; the one after that would wait unseen. */
+const MAX_CALLS = 64;
+/** Largest answer that is read. Lists are asked for in pages, and an object has at most 3 MiB. */
+const MAX_ANSWER = 64 * 2 ** 20;
+const MAX_ERROR = 64 * 2 ** 10;
+/** Tries of a call that is told to come later, as client-go. */
+const MAX_TRIES = 5;
+/** Longest wait that an answer 429 may ask for between two tries. */
+const MAX_PAUSE = seconds(10);
+
+/**
+ * A thin client of a Kubernetes API server on `fetch`: one connection of HTTP/2 for calls, and one
+ * of HTTP/1.1 for each watch, because a full connection of HTTP/2 makes the next request wait
+ * without a word (`docs/decisions/036-kube-client.md`).
+ */
+export class KubeClient implements Disposable {
+  readonly #options: KubeClientOptions;
+  readonly #log: Logger;
+  readonly #slots = new Slots(MAX_CALLS);
+  readonly #watches: Deno.HttpClient;
+  #calls: Connection;
+  #token: { readonly text: string; readonly until: number } | undefined;
+
+  /** @throws {AppError} Invalid when certificate or key is empty: the client would be anonymous */
+  constructor(options: KubeClientOptions) {
+    const { credential, token, server } = options.endpoint;
+    const empty = credential && (credential.certificate === "" || credential.key === "");
+    if (empty || (!credential && !token)) {
+      throw new AppError("Invalid", `The credential for ${server} is empty`);
+    }
+    this.#options = options;
+    this.#log = options.log ?? silentLogger;
+    this.#watches = Deno.createHttpClient({ ...this.#tls(), http2: false });
+    this.#calls = this.#connect();
+  }
+
+  /** Address of the server, for messages. */
+  get server(): string {
+    return this.#options.endpoint.server;
+  }
+
+  /**
+   * Makes a call and returns the answer's JSON. An answer 429 is waited out as it asks, within the
+   * timeout.
+   *
+   * @throws {AppError} what the server answers; Timeout, ServiceUnavailable when it cannot be asked
+   */
+  // deno-lint-ignore no-explicit-any -- answers of any kind; the callers know theirs
+  async call(call: KubeCall): Promise<any> {
+    const { clock, random, timeout = seconds(30) } = this.#options;
+    const what = `${call.method} ${call.path}`;
+    using limit = deadline(
+      clock,
+      timeout,
+      () => new AppError("Timeout", `${this.server} did not answer ${what} in ${timeout / 1000} s`),
+      call.signal,
+    );
+    for (let tries = 1;; tries++) {
+      using _slot = await this.#slots.take(limit.signal);
+      try {
+        return await this.#callOnce(call, what, limit.signal);
+      } catch (error) {
+        const again = error instanceof AppError && error.code === "TooManyRequests" &&
+          tries < MAX_TRIES;
+        if (!again) throw error;
+        const asked = seconds(error.retryAfterSeconds ?? 1);
+        await sleep(clock, (Math.min(asked, MAX_PAUSE) * (1 + random())) as Ms, limit.signal);
+      }
+    }
+  }
+
+  /**
+   * Opens a call whose answer goes on: its body, after the server has said 200. The caller reads it
+   * or cancels it; `signal` ends it too.
+   *
+   * @throws {AppError} as {@linkcode call}
+   */
+  async open(
+    call: Omit<KubeCall, "body" | "type" | "method"> & { readonly signal: AbortSignal },
+  ): Promise<ReadableStream<Uint8Array>> {
+    const { clock, timeout = seconds(30) } = this.#options;
+    const what = `GET ${call.path}`;
+    const headers = new AbortController();
+    const stop = (): void => headers.abort(call.signal.reason);
+    call.signal.addEventListener("abort", stop, { once: true });
+    if (call.signal.aborted) stop();
+    // Only the head must come in time: a quiet watch says nothing for a minute.
+    const timer = clock.timer(timeout, () =>
+      headers.abort(
+        new AppError("Timeout", `${this.server} did not answer ${what} in ${timeout / 1000} s`),
+      ));
+    try {
+      const response = await this.#fetch(this.#watches, { ...call, method: "GET" }, headers.signal);
+      if (!response.ok) throw await failure(what, response);
+      return response.body ?? new Blob().stream();
+    } catch (error) {
+      call.signal.removeEventListener("abort", stop);
+      throw this.#unreachable(what, error);
+    } finally {
+      timer[Symbol.dispose]();
+    }
+  }
+
+  /** Closes all connections. */
+  [Symbol.dispose](): void {
+    this.#calls.close();
+    this.#watches.close();
+  }
+
+  async #callOnce(call: KubeCall, what: string, signal: AbortSignal): Promise<unknown> {
+    const connection = this.#calls;
+    using _use = connection.use();
+    try {
+      const response = await this.#fetch(connection.client, call, signal);
+      if (!response.ok) throw await failure(what, response);
+      const text = await readText(response, MAX_ANSWER, what);
+      return JSON.parse(text);
+    } catch (error) {
+      if (signal.aborted && !call.signal?.aborted) this.#reconnect(connection);
+      throw this.#unreachable(what, error);
+    }
+  }
+
+  async #fetch(
+    client: Deno.HttpClient,
+    call: Pick<KubeCall, "method" | "path" | "query" | "body" | "type" | "as">,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { method, path, query = {}, body, type = "application/json", as } = call;
+    const url = new URL(`${this.server}${path}`);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const headers = new Headers({ accept: "application/json" });
+    const token = await this.#bearer();
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    if (body !== undefined) headers.set("content-type", type);
+    if (as) {
+      headers.set("impersonate-user", as.user);
+      for (const group of as.groups ?? []) headers.append("impersonate-group", group);
+    }
+    return await fetch(url, {
+      method,
+      client,
+      headers,
+      signal,
+      redirect: "manual",
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
+  /** Tokens are rotated in their file; it is looked at once a minute. */
+  async #bearer(): Promise<string | undefined> {
+    const { endpoint, clock } = this.#options;
+    if (!endpoint.token) return undefined;
+    if (!this.#token || clock.monotonic() >= this.#token.until) {
+      const text = await endpoint.token();
+      if (text === "") throw new AppError("Unauthorized", `the token for ${this.server} is empty`);
+      this.#token = { text, until: clock.monotonic() + seconds(60) };
+    }
+    return this.#token.text;
+  }
+
+  #tls() {
+    const { ca, credential } = this.#options.endpoint;
+    return {
+      ...(ca === undefined ? {} : { caCerts: [ca] }),
+      ...(credential ? { cert: credential.certificate, key: credential.key } : {}),
+    };
+  }
+
+  #connect(): Connection {
+    return new Connection(Deno.createHttpClient(this.#tls()));
+  }
+
+  /** A connection that lost its other end is used for ever otherwise: nobody pings it. */
+  #reconnect(from: Connection): void {
+    if (this.#calls !== from) return;
+    this.#log.warn("the API server does not answer: connecting anew", { server: this.server });
+    this.#calls = this.#connect();
+    from.close();
+  }
+
+  #unreachable(what: string, error: unknown): unknown {
+    if (error instanceof AppError) return error;
+    if (error instanceof DOMException && error.name === "AbortError") return error;
+    return new AppError(
+      "ServiceUnavailable",
+      `the API server at ${this.server} cannot be asked now (${what}): ${errorText(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** An HTTP client that closes when its last call has ended. */
+class Connection {
+  readonly client: Deno.HttpClient;
+  #uses = 0;
+  #closing = false;
+
+  constructor(client: Deno.HttpClient) {
+    this.client = client;
+  }
+
+  use(): Disposable {
+    this.#uses++;
+    return {
+      [Symbol.dispose]: () => {
+        if (--this.#uses === 0 && this.#closing) this.client.close();
+      },
+    };
+  }
+
+  close(): void {
+    this.#closing = true;
+    if (this.#uses === 0) this.client.close();
+  }
+}
+
+async function failure(what: string, response: Response): Promise<AppError> {
+  let body: unknown;
+  try {
+    body = JSON.parse(await readText(response, MAX_ERROR, what));
+  } catch {
+    // No Status: a proxy's page, or it broke off. The code says enough.
+  }
+  return errorOfAnswer(what, response.status, body, response.headers.get("retry-after"));
+}
+
+async function readText(response: Response, most: number, what: string): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > most) {
+      throw new AppError("RequestEntityTooLarge", `the answer to ${what} is over ${most} bytes`);
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,166 @@
+import { parse } from "yaml";
+import { AppError, errorText } from "../base/mod.ts";
+
+/** How to reach an API server and who to be there. */
+export interface KubeEndpoint {
+  /** e.g. `https://10.0.0.1:6443`, without a slash at the end. */
+  readonly server: string;
+  /** The CA that must have signed the server's certificate, PEM. Absent: the system's roots. */
+  readonly ca?: string;
+  /** Client certificate and key, PEM. */
+  readonly credential?: { readonly certificate: string; readonly key: string };
+  /** Gives the bearer token; a file is read again each time, as it is rotated. */
+  readonly token?: () => Promise<string>;
+}
+
+/** The word that stands for the service account of the pod that this process runs in. */
+export const IN_CLUSTER = "in-cluster";
+/** Where Kubernetes mounts a pod's service account. */
+export const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/**
+ * Reads a kubeconfig's current context, or for {@linkcode IN_CLUSTER} the pod's service account.
+ *
+ * @throws {AppError} NotFound, Invalid; Unsupported for what would weaken TLS or run a program
+ */
+export async function readEndpoint(path: string): Promise<KubeEndpoint> {
+  if (path === IN_CLUSTER) return await serviceAccount();
+  const config = await readYaml(path);
+  const bad = (what: string): AppError => new AppError("Invalid", `kubeconfig ${path}: ${what}`);
+  const name = config["current-context"];
+  if (!name) throw bad("it has no current-context: set one with kubectl config use-context");
+  const context = config.contexts?.find((one) => one.name === name)?.context;
+  if (!context) throw bad(`it has no context ${name}`);
+  const cluster = config.clusters?.find((one) => one.name === context.cluster)?.cluster;
+  if (!cluster) throw bad(`it has no cluster ${context.cluster}`);
+  const user = config.users?.find((one) => one.name === context.user)?.user;
+  if (!user) throw bad(`it has no user ${context.user}`);
+  refuse(path, cluster, user);
+  const base = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";
+  const text = async (field: string, data: unknown, file: unknown): Promise<string | undefined> => {
+    if (typeof data === "string" && data !== "") return decode(data, () => bad(`${field}-data`));
+    if (typeof file !== "string" || file === "") return undefined;
+    return await readText(file.startsWith("/") ? file : `${base}/${file}`);
+  };
+  const ca = await text(
+    "certificate-authority",
+    cluster["certificate-authority-data"],
+    cluster["certificate-authority"],
+  );
+  const certificate = await text(
+    "client-certificate",
+    user["client-certificate-data"],
+    user["client-certificate"],
+  );
+  const key = await text("client-key", user["client-key-data"], user["client-key"]);
+  if ((certificate === undefined) !== (key === undefined)) {
+    throw bad(`user ${context.user} has one of client-certificate and client-key: it needs both`);
+  }
+  const { token, tokenFile } = user;
+  const tokenOf = typeof tokenFile === "string" && tokenFile !== ""
+    ? tokenIn(tokenFile.startsWith("/") ? tokenFile : `${base}/${tokenFile}`)
+    : typeof token === "string" && token !== ""
+    ? () => Promise.resolve(token)
+    : undefined;
+  if (certificate === undefined && tokenOf === undefined) {
+    throw bad(`user ${context.user} has neither a client certificate nor a token`);
+  }
+  return {
+    server: serverOf(path, cluster.server),
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate && key ? { credential: { certificate, key } } : {}),
+    ...(tokenOf ? { token: tokenOf } : {}),
+  };
+}
+
+/** `host:port` of an endpoint, for a permission. */
+export function hostOf({ server }: Pick<KubeEndpoint, "server">): string {
+  const { hostname, port } = new URL(server);
+  return `${hostname}:${port === "" ? "443" : port}`;
+}
+
+interface Kubeconfig {
+  "current-context"?: string;
+  contexts?: { name: string; context: { cluster: string; user: string } }[];
+  clusters?: { name: string; cluster: Fields }[];
+  users?: { name: string; user: Fields }[];
+}
+type Fields = Record<string, unknown>;
+
+async function readYaml(path: string): Promise<Kubeconfig> {
+  const text = await readText(path);
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (cause) {
+    throw new AppError("Invalid", `kubeconfig ${path} is no YAML: ${errorText(cause)}`);
+  }
+  if (typeof value !== "object" || value === null) {
+    throw new AppError("Invalid", `kubeconfig ${path} holds no configuration`);
+  }
+  return value as Kubeconfig;
+}
+
+/** What cannot be honoured is refused: silently left out it would be less safe, or not work. */
+function refuse(path: string, cluster: Fields, user: Fields): void {
+  const no = (what: string): AppError => new AppError("Unsupported", `kubeconfig ${path}: ${what}`);
+  if (cluster["insecure-skip-tls-verify"] === true) {
+    throw no("insecure-skip-tls-verify is not taken: give certificate-authority-data instead");
+  }
+  for (const field of ["tls-server-name", "proxy-url"]) {
+    if (cluster[field] !== undefined) throw no(`${field} is not supported`);
+  }
+  if (user["exec"] !== undefined || user["auth-provider"] !== undefined) {
+    throw no(
+      "it gets its credential from a program, and this process may run none: use a client " +
+        "certificate, a token or a token file (kubectl create token)",
+    );
+  }
+  for (const field of ["username", "as", "as-groups", "as-uid", "as-user-extra"]) {
+    if (user[field] !== undefined) throw no(`user field ${field} is not supported`);
+  }
+}
+
+function serverOf(path: string, server: unknown): string {
+  if (typeof server === "string" && URL.canParse(server)) {
+    const url = new URL(server);
+    if (url.protocol === "https:") return `${url.origin}${url.pathname}`.replace(/\/+$/, "");
+  }
+  throw new AppError("Invalid", `kubeconfig ${path}: server must be an https address: ${server}`);
+}
+
+async function serviceAccount(): Promise<KubeEndpoint> {
+  const [host, port] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"]
+    .map((name) => Deno.env.get(name));
+  if (!host || !port) {
+    throw new AppError(
+      "NotFound",
+      "This process runs in no pod of Kubernetes: KUBERNETES_SERVICE_HOST is not set",
+    );
+  }
+  return {
+    server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    ca: await readText(`${SERVICE_ACCOUNT_DIR}/ca.crt`),
+    token: tokenIn(`${SERVICE_ACCOUNT_DIR}/token`),
+  };
+}
+
+function tokenIn(path: string): () => Promise<string> {
+  return async () => (await readText(path)).trim();
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new AppError("NotFound", `Cannot read ${path}: ${errorText(cause)}`, { cause });
+  }
+}
+
+function decode(base64: string, bad: () => AppError): string {
+  try {
+    return new TextDecoder().decode(Uint8Array.fromBase64(base64));
+  } catch {
+    throw bad();
+  }
+}

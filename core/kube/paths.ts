@@ -1,0 +1,19 @@
+import type { ResourceDef } from "../api/mod.ts";
+
+/** The path of a resource's collection, or of one object of it, at an API server. */
+export function pathOf(
+  resource: Pick<ResourceDef, "group" | "version" | "plural" | "namespaced">,
+  at: { readonly namespace?: string; readonly name?: string; readonly subresource?: string } = {},
+): string {
+  const { group, version, plural } = resource;
+  const { namespace, name, subresource } = at;
+  return [
+    group === "" ? "" : "/apis",
+    group === "" ? "/api" : `/${encodeURIComponent(group)}`,
+    `/${version}`,
+    namespace ? `/namespaces/${encodeURIComponent(namespace)}` : "",
+    `/${plural}`,
+    name === undefined ? "" : `/${encodeURIComponent(name)}`,
+    subresource === undefined ? "" : `/${subresource}`,
+  ].join("");
+}

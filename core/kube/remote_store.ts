@@ -1,0 +1,342 @@
+import {
+  AppError,
+  backoffDelay,
+  type Clock,
+  isAppError,
+  ms,
+  type Random,
+  sleep,
+} from "../base/mod.ts";
+import {
+  apiVersionOf,
+  groupResource,
+  type KubeObject,
+  type ObjectRef,
+  type ResourceDef,
+  RESOURCES,
+} from "../api/mod.ts";
+import {
+  deepEqual,
+  type DeleteOptions,
+  type ListOptions,
+  type ListResult,
+  type Selection,
+  type Store,
+  type UpdateOptions,
+  type Watch,
+  type WatchOptions,
+  type WriteOptions,
+} from "../store/mod.ts";
+import type { Impersonation, KubeCall, KubeClient } from "./client.ts";
+import { pathOf } from "./paths.ts";
+import { type InitialPage, RemoteWatch, watchSeconds } from "./remote_watch.ts";
+import { arrived } from "./watch_event.ts";
+
+/** Options of {@linkcode RemoteStore}. */
+export interface RemoteStoreOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Who to be in place of the client itself. */
+  readonly as?: Impersonation;
+}
+
+/** Objects in one answer of a list. */
+const PAGE = 500;
+/** Tries of an update that others get ahead of. */
+const MAX_CONFLICTS = 10;
+const CONFLICT_BACKOFF = { base: ms(5), cap: ms(200) };
+
+/** The objects of a Kubernetes API server. */
+export class RemoteStore implements Store {
+  readonly #options: RemoteStoreOptions;
+
+  constructor(options: RemoteStoreOptions) {
+    this.#options = options;
+  }
+
+  async get(ref: ObjectRef): Promise<KubeObject> {
+    return arrived(await this.#call({ method: "GET", path: pathOf(ref.resource, ref) }));
+  }
+
+  async list(resource: ResourceDef, options: ListOptions = {}): Promise<ListResult> {
+    const { namespace, limit, continue: token } = options;
+    const pages: KubeObject[][] = [];
+    let from = token;
+    for (;;) {
+      const list = await this.#listPage(resource, {
+        ...options,
+        limit: limit || PAGE,
+        ...(from ? { continue: from } : {}),
+      });
+      pages.push(list.items);
+      const { resourceVersion, continue: next, remainingItemCount } = list.metadata;
+      // Without a limit all pages are one answer here.
+      if (next && !limit) {
+        from = next;
+        continue;
+      }
+      const items = pages.flat();
+      // The server's order is by key; across namespaces that is the order wanted as well.
+      if (namespace === undefined) items.sort(byName);
+      return {
+        items,
+        resourceVersion,
+        ...(next ? { continue: next } : {}),
+        ...(remainingItemCount ? { remainingItemCount } : {}),
+      };
+    }
+  }
+
+  async create(
+    resource: ResourceDef,
+    object: KubeObject,
+    options: WriteOptions = {},
+  ): Promise<KubeObject> {
+    const { name, generateName, namespace } = object.metadata;
+    if (!name && !generateName) {
+      throw new AppError("BadRequest", `a ${resource.kind} needs metadata.name or generateName`);
+    }
+    return arrived(
+      await this.#call({
+        method: "POST",
+        path: pathOf(resource, namespace ? { namespace } : {}),
+        query: dryRun(options),
+        body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
+      }),
+    );
+  }
+
+  async update(
+    ref: ObjectRef,
+    change: (current: KubeObject) => KubeObject,
+    options: UpdateOptions = {},
+  ): Promise<KubeObject> {
+    for (let tries = 0;; tries++) {
+      const current = await this.get(ref);
+      check(ref, current, options);
+      const version = current.metadata.resourceVersion;
+      const wanted = next(ref, current, change(structuredClone(current)), options);
+      if (deepEqual(wanted, current)) return current;
+      try {
+        const subresource = options.subresource && ref.resource.hasStatus
+          ? { subresource: options.subresource }
+          : {};
+        return arrived(
+          await this.#call({
+            method: "PUT",
+            path: pathOf(ref.resource, { ...ref, ...subresource }),
+            query: dryRun(options),
+            body: { ...wanted, metadata: { ...wanted.metadata, resourceVersion: version } },
+          }),
+        );
+      } catch (error) {
+        if (!isAppError(error, "Conflict") || tries >= MAX_CONFLICTS) throw error;
+        const { clock, random } = this.#options;
+        await sleep(clock, backoffDelay(CONFLICT_BACKOFF, tries, random));
+      }
+    }
+  }
+
+  async delete(ref: ObjectRef, options: DeleteOptions = {}): Promise<KubeObject> {
+    const { preconditions, gracePeriodSeconds, propagationPolicy } = options;
+    if (gracePeriodSeconds !== undefined && !(gracePeriodSeconds >= 0)) {
+      throw new AppError("BadRequest", `gracePeriodSeconds must be 0 or more`);
+    }
+    const answer = await this.#call({
+      method: "DELETE",
+      path: pathOf(ref.resource, ref),
+      body: {
+        apiVersion: "v1",
+        kind: "DeleteOptions",
+        ...(options.dryRun ? { dryRun: ["All"] } : {}),
+        ...(preconditions ? { preconditions } : {}),
+        ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+        propagationPolicy: propagationPolicy ?? "Background",
+      },
+    });
+    if (answer?.kind !== "Status") return arrived(answer);
+    // What went at once is told by a Status that names it.
+    const { namespace, name, resource } = ref;
+    const uid: unknown = answer.details?.uid;
+    return arrived({
+      apiVersion: apiVersionOf(resource),
+      kind: resource.kind,
+      metadata: {
+        name,
+        ...(namespace ? { namespace } : {}),
+        ...(typeof uid === "string" ? { uid } : {}),
+      },
+    });
+  }
+
+  async watch(resource: ResourceDef, options: WatchOptions = {}): Promise<Watch> {
+    const { resourceVersion, buffer = 1000 } = options;
+    const { clock } = this.#options;
+    if (resourceVersion !== undefined && !/^\d+$/.test(resourceVersion)) {
+      throw new AppError("BadRequest", `${JSON.stringify(resourceVersion)} is no version`);
+    }
+    const path = pathOf(resource, options.namespace ? { namespace: options.namespace } : {});
+    const controller = new AbortController();
+    const open = async (version: string, signal: AbortSignal) => {
+      await this.#refuseFuture(resource, version, options);
+      return await this.#open(path, version, options, signal);
+    };
+    const start = resourceVersion === undefined
+      ? await this.#firstPage(resource, options)
+      : { resourceVersion, body: await open(resourceVersion, controller.signal) };
+    return new RemoteWatch({
+      what: `watch of ${groupResource(resource)}`,
+      clock,
+      buffer,
+      start,
+      controller,
+      open,
+    });
+  }
+
+  /** The cluster's identity: that of its oldest object. */
+  async epoch(): Promise<string> {
+    const { metadata } = await this.get({ resource: RESOURCES.namespaces, name: "kube-system" });
+    return metadata.uid ?? "";
+  }
+
+  async #firstPage(resource: ResourceDef, options: ListOptions): Promise<InitialPage> {
+    const list = await this.#listPage(resource, { ...options, limit: PAGE });
+    const { resourceVersion, continue: next } = list.metadata;
+    return {
+      events: list.items.map((object) => ({
+        type: "ADDED",
+        object,
+        resourceVersion: object.metadata.resourceVersion ?? "",
+      })),
+      resourceVersion,
+      ...(next ? { next: () => this.#firstPage(resource, { ...options, continue: next }) } : {}),
+    };
+  }
+
+  /**
+   * A server restored from an older copy takes a version that it has not reached yet, and then says
+   * nothing until it has. @throws {AppError} Expired
+   */
+  async #refuseFuture(
+    resource: ResourceDef,
+    version: string,
+    selection: Selection,
+  ): Promise<void> {
+    const { metadata } = await this.#listPage(resource, { ...selection, limit: 1 });
+    const now = metadata.resourceVersion;
+    if (BigInt(version) <= BigInt(now)) return;
+    throw new AppError(
+      "Expired",
+      `version ${version} of ${groupResource(resource)} is newer than the server's own, ${now}: ` +
+        "it was restored from an older copy",
+    );
+  }
+
+  async #open(path: string, resourceVersion: string, selection: Selection, signal: AbortSignal) {
+    const { client, random, as } = this.#options;
+    return await client.open({
+      path,
+      signal,
+      query: {
+        ...selectors(selection),
+        watch: true,
+        resourceVersion,
+        allowWatchBookmarks: true,
+        timeoutSeconds: watchSeconds(random),
+      },
+      ...(as ? { as } : {}),
+    });
+  }
+
+  async #listPage(resource: ResourceDef, options: ListOptions): Promise<KubeList> {
+    const { namespace, limit, continue: token } = options;
+    const list: KubeList = await this.#call({
+      method: "GET",
+      path: pathOf(resource, namespace ? { namespace } : {}),
+      query: { ...selectors(options), limit, continue: token },
+    });
+    const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+    // Items of a list do not say what they are.
+    return { ...list, items: (list.items ?? []).map((item) => arrived({ ...kind, ...item })) };
+  }
+
+  // deno-lint-ignore no-explicit-any -- answers of any kind
+  async #call(call: KubeCall): Promise<any> {
+    const { client, as } = this.#options;
+    return await client.call(as ? { ...call, as } : call);
+  }
+}
+
+interface KubeList {
+  readonly metadata: {
+    readonly resourceVersion: string;
+    readonly continue?: string;
+    readonly remainingItemCount?: number;
+  };
+  readonly items: KubeObject[];
+}
+
+function selectors({ labelSelector, fieldSelector }: Selection) {
+  return { labelSelector, fieldSelector };
+}
+
+function dryRun(options: WriteOptions) {
+  return options.dryRun ? { dryRun: "All" } : {};
+}
+
+/** @throws {AppError} Conflict */
+function check(ref: ObjectRef, current: KubeObject, { preconditions }: UpdateOptions): void {
+  for (const field of ["uid", "resourceVersion"] as const) {
+    const wanted = preconditions?.[field];
+    if (wanted === undefined || wanted === current.metadata[field]) continue;
+    throw new AppError(
+      "Conflict",
+      `${groupResource(ref.resource)} "${ref.name}": its ${field} is ` +
+        `${current.metadata[field]}, not ${wanted}`,
+    );
+  }
+}
+
+/** What is to be stored: what cannot be changed here stays. @throws {AppError} Conflict, BadRequest */
+function next(
+  ref: ObjectRef,
+  current: KubeObject,
+  wanted: KubeObject,
+  { subresource }: UpdateOptions,
+): KubeObject {
+  const { resourceVersion: version, name } = wanted.metadata;
+  const { metadata } = current;
+  const what = `${groupResource(ref.resource)} "${ref.name}"`;
+  if (version !== undefined && version !== metadata.resourceVersion) {
+    throw new AppError(
+      "Conflict",
+      `${what}: the change is of version ${version}, the server has ${metadata.resourceVersion}`,
+    );
+  }
+  if (name !== metadata.name || wanted.metadata.namespace !== metadata.namespace) {
+    throw new AppError("BadRequest", `${what}: its name cannot be changed to ${name}`);
+  }
+  if (!ref.resource.hasStatus) return whole(wanted, current);
+  if (subresource === "status") return { ...current, status: wanted["status"] };
+  const { status: _, ...rest } = wanted;
+  return whole(
+    current["status"] === undefined
+      ? rest as KubeObject
+      : { ...rest, status: current["status"] } as KubeObject,
+    current,
+  );
+}
+
+/** Identity is the server's: left out of a change it stays. */
+function whole(wanted: KubeObject, { metadata }: KubeObject): KubeObject {
+  const { uid, creationTimestamp, resourceVersion, generation } = metadata;
+  const fixed = { uid, creationTimestamp, resourceVersion, generation };
+  return JSON.parse(JSON.stringify({ ...wanted, metadata: { ...wanted.metadata, ...fixed } }));
+}
+
+function byName(a: KubeObject, b: KubeObject): number {
+  const [x, y] = [a, b].map(({ metadata }) => `${metadata.namespace ?? ""}\0${metadata.name}`);
+  return (x ?? "") < (y ?? "") ? -1 : 1;
+}

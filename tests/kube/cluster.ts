@@ -1,0 +1,39 @@
+import { ms, sleep, systemClock, systemRandom } from "../../core/base/mod.ts";
+import { RESOURCES } from "../../core/api/mod.ts";
+import { KubeClient, readEndpoint, RemoteStore } from "../../core/kube/mod.ts";
+import { buildKube, KubeCluster } from "../../tools/kube/mod.ts";
+
+/** A control plane for one test file, and a store on it with all rights. */
+export class TestCluster implements AsyncDisposable {
+  readonly parts: KubeCluster;
+  readonly client: KubeClient;
+  readonly store: RemoteStore;
+
+  private constructor(parts: KubeCluster, client: KubeClient) {
+    this.parts = parts;
+    this.client = client;
+    this.store = new RemoteStore({ client, clock: systemClock, random: systemRandom });
+  }
+
+  /** Starts it in a folder of its own. */
+  static async start(): Promise<TestCluster> {
+    const parts = await KubeCluster.start(await buildKube(), await Deno.makeTempDir());
+    const endpoint = await readEndpoint(parts.kubeconfig);
+    const client = new KubeClient({ endpoint, clock: systemClock, random: systemRandom });
+    return new TestCluster(parts, client);
+  }
+
+  /** Waits until a namespace has the service account without which no pod is let in. */
+  async untilPodsCanBeMade(namespace: string): Promise<void> {
+    const resource = RESOURCES.serviceaccounts;
+    while (!(await this.store.list(resource, { namespace })).items.length) {
+      await sleep(systemClock, ms(20));
+    }
+  }
+
+  /** Ends all of it and removes its folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client[Symbol.dispose]();
+    await this.parts[Symbol.asyncDispose]();
+  }
+}

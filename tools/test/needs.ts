@@ -6,7 +6,8 @@ export type Need =
   | "kubectl"
   | "libwasmtime"
   | "bundle"
-  | "device-plugin";
+  | "device-plugin"
+  | "kube";
 
 /** Variable in which `deno task test` tells its suites what is missing, as JSON. */
 export const MISSING_VARIABLE = "SKERRY_TEST_MISSING";

@@ -41,6 +41,7 @@ export const SUITES: readonly Suite[] = [
     ],
   }),
   suite("compat", ["tests/compat"], 10 * MINUTE, { needs: ["kubectl"] }),
+  suite("kube", ["tests/kube"], 20 * MINUTE, { needs: ["kube"], alone: true }),
   suite("e2e", ["tests/e2e"], 30 * MINUTE, { needs: ["kubectl", "libwasmtime"], alone: true }),
 ];
 

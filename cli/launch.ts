@@ -13,6 +13,7 @@ import {
   AGENT_OPTIONS,
   type AgentOptions,
   agentPermissions,
+  type ClusterAccess,
   EXIT,
   formatOptions,
   HUB_OPTIONS,
@@ -31,7 +32,7 @@ import {
 
 /** A part and the options to start it with. */
 export type PartSpec =
-  | { readonly part: "hub"; readonly options: HubOptions }
+  | { readonly part: "hub"; readonly options: HubOptions; readonly cluster?: ClusterAccess }
   /** `main`: the file to run, {@linkcode agentMain}. */
   | { readonly part: "agent"; readonly options: AgentOptions; readonly main: string }
   | { readonly part: "runner"; readonly options: RunnerOptions; readonly library: string };
@@ -58,7 +59,7 @@ export function partArgs(given: PartSpec): string[] {
         ...run,
         HUB_HEAP,
         "-P=cloud",
-        ...permissionFlags(hubPermissions(spec.options)),
+        ...permissionFlags(hubPermissions(spec.options, spec.cluster)),
         entry("cloud/main.ts"),
         ...formatOptions(HUB_OPTIONS, spec.options),
       ];

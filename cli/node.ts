@@ -7,10 +7,12 @@ import {
   AGENT_OPTIONS,
   EXIT,
   HUB_OPTIONS,
+  type HubOptions,
   optionsHelp,
   parseOptions,
   RUNNER_OPTIONS,
 } from "../core/parts/mod.ts";
+import { clusterAccess } from "../core/kube/mod.ts";
 import { agentMain } from "./agent_main.ts";
 import { endedText, launcherStops, launchPart, type PartSpec, ROOT } from "./launch.ts";
 import { foundLibrary } from "./library.ts";
@@ -44,7 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function readSpec(part: PartSpec["part"], args: readonly string[]): Promise<PartSpec> {
   switch (part) {
     case "hub":
-      return { part, options: parseOptions(HUB_OPTIONS, args) };
+      return await hubSpec(parseOptions(HUB_OPTIONS, args));
     case "agent":
       return { part, options: parseOptions(AGENT_OPTIONS, args), main: await agentMain(ROOT) };
     case "runner": {
@@ -52,6 +54,12 @@ async function readSpec(part: PartSpec["part"], args: readonly string[]): Promis
       return { part, options, library: options.libwasmtime || foundLibrary() };
     }
   }
+}
+
+/** The launcher alone can read which host the hub is to reach: the hub is started with that right. */
+async function hubSpec(options: HubOptions): Promise<PartSpec> {
+  if (options.kubeconfig === "") return { part: "hub", options };
+  return { part: "hub", options, cluster: await clusterAccess(options.kubeconfig) };
 }
 
 if (import.meta.main) {

@@ -149,7 +149,8 @@ export class NodeSession {
 
   async #serve(hello: Hello, view: NodeView): Promise<void> {
     const { epoch, options } = this.#host;
-    const { clock, store } = options;
+    const { clock } = options;
+    const store = options.storeOf?.(this.node) ?? options.store;
     const sender = this.#sender = new Sender({
       view,
       store,
@@ -205,10 +206,12 @@ export class NodeSession {
   }
 
   #context(view: NodeView) {
-    const { identities, kubeletPort, store, clock } = this.#host.options;
+    const { identities, kubelet, store, storeOf, clock } = this.#host.options;
+    const endpoint = kubelet?.(this.node);
     return {
       node: this.node,
-      store,
+      store: storeOf?.(this.node) ?? store,
+      own: store,
       now: clock.now(),
       mayHave: (key: string) => view.has(key),
       takeEventBytes: (bytes: number) =>
@@ -219,7 +222,7 @@ export class NodeSession {
         this.link.close(CLOSE.shutOut, verdict.reason);
         throw new AppError("Forbidden", verdict.reason);
       },
-      ...(kubeletPort === undefined ? {} : { nodeDefaults: { kubeletPort } }),
+      ...(endpoint ? { kubelet: endpoint } : {}),
     };
   }
 

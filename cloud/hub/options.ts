@@ -1,13 +1,17 @@
 import type { Clock, Logger, Ms, Random } from "../../core/base/mod.ts";
 import type { Connection, Peer, Stream } from "../../core/link/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
+import type { KubeletEndpoint } from "../../core/sync/mod.ts";
 
 /** Whether a node's certificate is still its identity. */
 export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /** Options of `createHub`. */
 export interface HubOptions {
+  /** Where the hub reads and writes as itself. */
   readonly store: Store;
+  /** Where a node's own objects are written, and what it alone may read is read. @default {`store`} */
+  readonly storeOf?: ((node: string) => Store) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -26,8 +30,8 @@ export interface HubOptions {
   readonly onLink?: (node: string) => void;
   /** @default {LINK.heartbeat} */
   readonly heartbeat?: Ms;
-  /** Port of the kubelet door, written into every Node. @default {left as it is} */
-  readonly kubeletPort?: number;
+  /** Where an API server finds the kubelet of a node that is connected. @default {nowhere} */
+  readonly kubelet?: (node: string) => KubeletEndpoint | undefined;
   /** Makes unguessable ids, 32 hex digits. @default {128 bits from `crypto`} */
   readonly newId?: () => string;
 }

@@ -3,7 +3,6 @@ import {
   type Clock,
   hours,
   type Logger,
-  type Ms,
   seconds,
   type Service,
   sleep,
@@ -14,7 +13,7 @@ import {
   HUB_NAME,
   issueCertificate,
   loadKeyPair,
-  readCertificate,
+  renewAt,
 } from "../../core/pki/mod.ts";
 import type { HubCa } from "./ca.ts";
 
@@ -61,12 +60,6 @@ function localNames(): string[] {
   // Nobody dials a link-local address, and each pod's interface has one.
   const dialled = addresses.map(({ address }) => address).filter((one) => !/^fe80:/i.test(one));
   return [hostname(), ...dialled];
-}
-
-/** When a certificate should be renewed: after two thirds of its life. */
-export function renewAt(certificate: string): Ms {
-  const { notBefore, notAfter } = readCertificate(certificate);
-  return (notBefore + (notAfter - notBefore) * 2 / 3) as Ms;
 }
 
 /** The machine's addresses are looked at this often: an interface may come up after the hub. */

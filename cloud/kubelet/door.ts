@@ -1,5 +1,5 @@
 import { type Pod, RESOURCES } from "../../core/api/mod.ts";
-import { AppError, type Clock, isAppError } from "../../core/base/mod.ts";
+import { AppError, type Clock, isAppError, type NodeName } from "../../core/base/mod.ts";
 import {
   type Authenticate,
   type Authorize,
@@ -22,10 +22,12 @@ import { atNode, type OpenStream } from "./pod_log.ts";
 
 /** What {@linkcode createKubeletDoor} works with. */
 export interface DoorParts {
-  readonly store: Store;
+  /** The node that this door stands for. @default {all: paths that name no pod are refused} */
+  readonly node?: NodeName;
+  readonly store: Pick<Store, "get">;
   readonly openStream: OpenStream;
   readonly authenticate: Authenticate;
-  /** Asked for `nodes/proxy`, as a kubelet asks. */
+  /** Asked for `nodes/proxy`, and for the subresource that a path stands for, as a kubelet asks. */
   readonly authorize: Authorize;
   readonly clock: Clock;
 }
@@ -54,18 +56,25 @@ const STREAMS: Readonly<Record<string, StreamVerb>> = {
 };
 
 /**
- * The kubelet's HTTP API of all nodes behind one address, for an API server: a path that names a pod
- * goes to that pod's node. Paths that name no pod are refused, as nobody could know the node.
+ * The kubelet's HTTP API for an API server: of one node, or of all nodes behind one address. A path
+ * that names a pod goes to that pod's node.
  */
 export function createKubeletDoor(parts: DoorParts): Handler {
   const dial = createDialPod(parts.openStream);
   return async (request, info) => {
     try {
       const url = new URL(request.url);
-      await admit(parts, request, info);
+      await admit(parts, request, url, info);
       if (url.pathname === "/healthz") return new Response("ok");
+      const { node } = parts;
+      if (node !== undefined && !namesPod(url.pathname)) {
+        return await callWhole(parts, node, request, url, info);
+      }
       const asked = parseKubeletPath(request.method, url.pathname);
       const pod = await podOf(parts.store, asked);
+      if (node !== undefined && pod.spec.nodeName !== node) {
+        throw new AppError("NotFound", `pod "${asked.pod}_${asked.namespace}" is not on ${node}`);
+      }
       const verb = STREAMS[asked.what];
       return verb
         ? await serveVerb({ parts, dial, request, info, url, pod }, verb, asked.container)
@@ -78,8 +87,9 @@ export function createKubeletDoor(parts: DoorParts): Handler {
 }
 
 async function admit(
-  { authenticate, authorize }: DoorParts,
+  { authenticate, authorize, node }: DoorParts,
   request: Request,
+  url: URL,
   info: ConnectionInfo,
 ): Promise<void> {
   const user = await authenticate(request, info);
@@ -91,11 +101,47 @@ async function admit(
     resource: "nodes",
     subresource: "proxy",
     namespace: "",
-    name: "",
+    name: node ?? "",
     path: "",
   };
+  for (const subresource of subresourcesOf(url.pathname)) {
+    const { allowed } = await authorize(user, { ...attributes, subresource });
+    if (allowed) return;
+  }
   const decision = await authorize(user, attributes);
   if (!decision.allowed) throw forbidden(user, attributes, decision);
+}
+
+/** What a path may be allowed by beside `nodes/proxy`: the kubelet's fine-grained rights. */
+function subresourcesOf(pathname: string): string[] {
+  const [, first = ""] = pathname.split("/");
+  const names: Readonly<Record<string, string>> = {
+    stats: "stats",
+    metrics: "metrics",
+    pods: "pods",
+    runningpods: "pods",
+    healthz: "healthz",
+    configz: "configz",
+  };
+  return Object.hasOwn(names, first) ? [names[first] ?? ""] : [];
+}
+
+function namesPod(pathname: string): boolean {
+  return Object.hasOwn(PATHS, pathname.split("/")[1] ?? "");
+}
+
+/** What concerns the node as a whole: its kubelet answers. */
+async function callWhole(
+  { openStream }: DoorParts,
+  node: NodeName,
+  request: Request,
+  url: URL,
+  info: ConnectionInfo,
+): Promise<Response> {
+  if (request.method !== "GET") {
+    throw new AppError("MethodNotAllowed", `${url.pathname} is served by GET`);
+  }
+  return await createCallKubelet(openStream)(node, `${url.pathname}${url.search}`, info.signal);
 }
 
 /**
@@ -132,7 +178,10 @@ function decode(part: string): string {
   }
 }
 
-async function podOf(store: Store, { namespace, pod: name, uid }: Asked): Promise<Pod> {
+async function podOf(
+  store: Pick<Store, "get">,
+  { namespace, pod: name, uid }: Asked,
+): Promise<Pod> {
   const pod = await store.get({ resource: RESOURCES.pods, namespace, name }) as Pod;
   if (uid === undefined || pod.metadata.uid === uid) return pod;
   throw new AppError("NotFound", `pod "${name}_${namespace}" has another UID than ${uid}`);

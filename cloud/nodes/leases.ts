@@ -33,6 +33,8 @@ const SLOTS = 20;
 /** Options of {@linkcode createLeaseRenewal}. */
 export interface LeaseOptions {
   readonly store: Store;
+  /** Where a node's Lease is written, as the node. @default {`store`} */
+  readonly storeOf?: ((node: string) => Store) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** The nodes that are connected to this hub now. */
@@ -114,13 +116,13 @@ async function renewAll(
       failed = error;
     }
   }
-  for (const node of left) {
+  await Promise.all([...left].map(async (node) => {
     try {
       if (await renewLease(options, node)) renewed.set(node, now);
     } catch (error) {
       failed = error;
     }
-  }
+  }));
   return failed;
 }
 
@@ -153,12 +155,13 @@ function renewedLease(lease: KubeObject, now: Ms): KubeObject {
 
 /** Renews or creates the Lease of a node. Returns `false` when there is no such Node (yet). */
 export async function renewLease(
-  { store, clock }: Pick<LeaseOptions, "store" | "clock">,
+  { store, storeOf, clock }: Pick<LeaseOptions, "store" | "storeOf" | "clock">,
   node: string,
 ): Promise<boolean> {
+  const own = storeOf?.(node) ?? store;
   const now = clock.now();
   try {
-    await store.update(leaseRef(node), (lease) => renewedLease(lease, now));
+    await own.update(leaseRef(node), (lease) => renewedLease(lease, now));
     return true;
   } catch (error) {
     if (!isAppError(error, "NotFound")) throw error;
@@ -185,7 +188,7 @@ export async function renewLease(
     },
   };
   try {
-    await store.create(RESOURCES.leases, lease);
+    await own.create(RESOURCES.leases, lease);
   } catch (error) {
     if (!isAppError(error, "AlreadyExists")) throw error;
   }

@@ -34,6 +34,8 @@ export type { NodeSession };
 /** Options of {@linkcode createNodes}. */
 export interface NodesOptions {
   readonly store: Store;
+  /** Where a node's Lease is written, as the node. @default {`store`} */
+  readonly storeOf?: ((node: string) => Store) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

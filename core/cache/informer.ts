@@ -17,7 +17,7 @@ import { MutableView, type ObjectIndex, objectKey, type ObjectView } from "./vie
 
 /** Options of {@linkcode Informer}. */
 export interface InformerOptions {
-  readonly store: Store;
+  readonly store: Pick<Store, "watch">;
   readonly resource: ResourceDef;
   readonly clock: Clock;
   readonly random: Random;

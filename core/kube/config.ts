@@ -36,11 +36,11 @@ export async function readEndpoint(path: string): Promise<KubeEndpoint> {
   const user = config.users?.find((one) => one.name === context.user)?.user;
   if (!user) throw bad(`it has no user ${context.user}`);
   refuse(path, cluster, user);
-  const base = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";
+  const base = folderOf(path);
   const text = async (field: string, data: unknown, file: unknown): Promise<string | undefined> => {
     if (typeof data === "string" && data !== "") return decode(data, () => bad(`${field}-data`));
     if (typeof file !== "string" || file === "") return undefined;
-    return await readText(file.startsWith("/") ? file : `${base}/${file}`);
+    return await readText(resolve(base, file));
   };
   const ca = await text(
     "certificate-authority",
@@ -58,7 +58,7 @@ export async function readEndpoint(path: string): Promise<KubeEndpoint> {
   }
   const { token, tokenFile } = user;
   const tokenOf = typeof tokenFile === "string" && tokenFile !== ""
-    ? tokenIn(tokenFile.startsWith("/") ? tokenFile : `${base}/${tokenFile}`)
+    ? tokenIn(resolve(base, tokenFile))
     : typeof token === "string" && token !== ""
     ? () => Promise.resolve(token)
     : undefined;
@@ -73,10 +73,37 @@ export async function readEndpoint(path: string): Promise<KubeEndpoint> {
   };
 }
 
-/** `host:port` of an endpoint, for a permission. */
-export function hostOf({ server }: Pick<KubeEndpoint, "server">): string {
-  const { hostname, port } = new URL(server);
-  return `${hostname}:${port === "" ? "443" : port}`;
+/**
+ * What a process must be able to reach and to read for {@linkcode readEndpoint} and the calls after
+ * it: to start it with these rights alone.
+ *
+ * @throws {AppError} as {@linkcode readEndpoint}
+ */
+export async function clusterAccess(
+  path: string,
+): Promise<{ readonly host: string; readonly files: readonly string[] }> {
+  const { hostname, port } = new URL((await readEndpoint(path)).server);
+  const host = `${hostname}:${port === "" ? "443" : port}`;
+  // What lies there are links, to where the mount has what is current.
+  if (path === IN_CLUSTER) return { host, files: [SERVICE_ACCOUNT_DIR, "/run/secrets"] };
+  const { clusters = [], users = [] } = await readYaml(path);
+  const base = folderOf(path);
+  const named = [...clusters.map(({ cluster }) => cluster), ...users.map(({ user }) => user)]
+    .flatMap((fields) => FILE_FIELDS.map((field) => fields[field]))
+    .filter((file) => typeof file === "string" && file !== "")
+    .map((file) => resolve(base, String(file)));
+  return { host, files: [path, ...named] };
+}
+
+const FILE_FIELDS = ["certificate-authority", "client-certificate", "client-key", "tokenFile"];
+
+function folderOf(path: string): string {
+  return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";
+}
+
+/** Relative names in a kubeconfig count from its folder. */
+function resolve(base: string, file: string): string {
+  return file.startsWith("/") ? file : `${base}/${file}`;
 }
 
 interface Kubeconfig {

@@ -1,11 +1,13 @@
 /** The kube room: a Kubernetes API server as a `Store`, and the thin client that speaks to it. */
-export { type Impersonation, KubeClient, type KubeClientOptions } from "./client.ts";
+export { asNode, type ImpersonationMode, impersonationMode } from "./as_node.ts";
+export { type Impersonation, type KubeCall, KubeClient, type KubeClientOptions } from "./client.ts";
 export {
-  hostOf,
+  clusterAccess,
   IN_CLUSTER,
   type KubeEndpoint,
   readEndpoint,
   SERVICE_ACCOUNT_DIR,
 } from "./config.ts";
 export { pathOf } from "./paths.ts";
+export { reviewAccess, reviewToken } from "./reviews.ts";
 export { RemoteStore, type RemoteStoreOptions } from "./remote_store.ts";

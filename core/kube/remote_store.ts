@@ -37,8 +37,8 @@ export interface RemoteStoreOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: Random;
-  /** Who to be in place of the client itself. */
-  readonly as?: Impersonation;
+  /** Who to be in place of the client itself for a read or write of a resource. @default {itself} */
+  readonly as?: (access: "read" | "write", resource: ResourceDef) => Impersonation | undefined;
 }
 
 /** Objects in one answer of a list. */
@@ -56,7 +56,8 @@ export class RemoteStore implements Store {
   }
 
   async get(ref: ObjectRef): Promise<KubeObject> {
-    return arrived(await this.#call({ method: "GET", path: pathOf(ref.resource, ref) }));
+    const { resource } = ref;
+    return arrived(await this.#call(resource, { method: "GET", path: pathOf(resource, ref) }));
   }
 
   async list(resource: ResourceDef, options: ListOptions = {}): Promise<ListResult> {
@@ -98,7 +99,7 @@ export class RemoteStore implements Store {
       throw new AppError("BadRequest", `a ${resource.kind} needs metadata.name or generateName`);
     }
     return arrived(
-      await this.#call({
+      await this.#call(resource, {
         method: "POST",
         path: pathOf(resource, namespace ? { namespace } : {}),
         query: dryRun(options),
@@ -123,7 +124,7 @@ export class RemoteStore implements Store {
           ? { subresource: options.subresource }
           : {};
         return arrived(
-          await this.#call({
+          await this.#call(ref.resource, {
             method: "PUT",
             path: pathOf(ref.resource, { ...ref, ...subresource }),
             query: dryRun(options),
@@ -143,7 +144,7 @@ export class RemoteStore implements Store {
     if (gracePeriodSeconds !== undefined && !(gracePeriodSeconds >= 0)) {
       throw new AppError("BadRequest", `gracePeriodSeconds must be 0 or more`);
     }
-    const answer = await this.#call({
+    const answer = await this.#call(ref.resource, {
       method: "DELETE",
       path: pathOf(ref.resource, ref),
       body: {
@@ -176,11 +177,10 @@ export class RemoteStore implements Store {
     if (resourceVersion !== undefined && !/^\d+$/.test(resourceVersion)) {
       throw new AppError("BadRequest", `${JSON.stringify(resourceVersion)} is no version`);
     }
-    const path = pathOf(resource, options.namespace ? { namespace: options.namespace } : {});
     const controller = new AbortController();
     const open = async (version: string, signal: AbortSignal) => {
       await this.#refuseFuture(resource, version, options);
-      return await this.#open(path, version, options, signal);
+      return await this.#open(resource, version, options, signal);
     };
     const start = resourceVersion === undefined
       ? await this.#firstPage(resource, options)
@@ -234,10 +234,17 @@ export class RemoteStore implements Store {
     );
   }
 
-  async #open(path: string, resourceVersion: string, selection: Selection, signal: AbortSignal) {
-    const { client, random, as } = this.#options;
+  async #open(
+    resource: ResourceDef,
+    resourceVersion: string,
+    selection: Selection,
+    signal: AbortSignal,
+  ) {
+    const { client, random } = this.#options;
+    const as = this.#options.as?.("read", resource);
+    const { namespace } = selection;
     return await client.open({
-      path,
+      path: pathOf(resource, namespace ? { namespace } : {}),
       signal,
       query: {
         ...selectors(selection),
@@ -252,7 +259,7 @@ export class RemoteStore implements Store {
 
   async #listPage(resource: ResourceDef, options: ListOptions): Promise<KubeList> {
     const { namespace, limit, continue: token } = options;
-    const list: KubeList = await this.#call({
+    const list: KubeList = await this.#call(resource, {
       method: "GET",
       path: pathOf(resource, namespace ? { namespace } : {}),
       query: { ...selectors(options), limit, continue: token },
@@ -263,9 +270,9 @@ export class RemoteStore implements Store {
   }
 
   // deno-lint-ignore no-explicit-any -- answers of any kind
-  async #call(call: KubeCall): Promise<any> {
-    const { client, as } = this.#options;
-    return await client.call(as ? { ...call, as } : call);
+  async #call(resource: ResourceDef, call: KubeCall): Promise<any> {
+    const as = this.#options.as?.(call.method === "GET" ? "read" : "write", resource);
+    return await this.#options.client.call(as ? { ...call, as } : call);
   }
 }
 

@@ -84,7 +84,7 @@ export function formatOptions<T extends OptionTable>(
   return out;
 }
 
-/** Makes the path options absolute: relative ones count from `root`. `none` stays a word. */
+/** Makes the path options absolute: relative ones count from `root`. `none` and `in-cluster` stay words. */
 export function resolvePaths<V extends Readonly<Record<string, OptionValue>>>(
   table: OptionTable,
   values: V,
@@ -94,7 +94,7 @@ export function resolvePaths<V extends Readonly<Record<string, OptionValue>>>(
   for (const [name, def] of Object.entries(table)) {
     const value = out[name];
     const relative = typeof value === "string" && value !== "" && !value.startsWith("/");
-    if (def.path && relative && value !== "none") {
+    if (def.path && relative && value !== "none" && value !== "in-cluster") {
       out[name] = `${root}/${value.replace(/^\.\//, "")}`;
     }
   }

@@ -13,12 +13,24 @@ export const HUB_OPTIONS = {
     path: true,
     fallback: `${STATE_ROOT}/hub`,
   },
+  "kubeconfig": {
+    help:
+      "serve this Kubernetes cluster, in place of an API of its own: a kubeconfig, or in-cluster",
+    value: "FILE",
+    path: true,
+    fallback: "",
+  },
+  "kubelet-address": {
+    help: "address or name of this hub at which the cluster's API server calls kubelets",
+    value: "HOST",
+    fallback: "127.0.0.1",
+  },
   "node-address": { help: "address that nodes connect to", value: "IP", fallback: "0.0.0.0" },
   "node-port": { help: "port that nodes connect to (mTLS)", value: "PORT", fallback: 10000 },
   "api-address": { help: "address of the Kubernetes API", value: "IP", fallback: "127.0.0.1" },
   "api-port": { help: "port of the Kubernetes API", value: "PORT", fallback: 6443 },
   "kubelet-port": {
-    help: "port of the kubelet door, beside the Kubernetes API (mTLS)",
+    help: "port of the kubelet door (mTLS); on a cluster the first of a port for each node",
     value: "PORT",
     fallback: 10250,
   },

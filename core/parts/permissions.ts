@@ -37,9 +37,31 @@ const HOST_PATHS = [
  */
 export const HOST_VIEW = "/run/skerry/host";
 
-/** What the hub may touch: its state folder and its listeners. */
-export function hubPermissions(options: HubOptions): Permissions {
+/** What a hub needs to reach the API server of its cluster. */
+export interface ClusterAccess {
+  /** `host:port`. */
+  readonly host: string;
+  /** The kubeconfig and what it names, or a service account's files. */
+  readonly files: readonly string[];
+}
+
+/** What the hub may touch: its state folder, its listeners, and the cluster that it serves. */
+export function hubPermissions(options: HubOptions, cluster?: ClusterAccess): Permissions {
   const state = [options["state-dir"]];
+  if (cluster) {
+    return {
+      read: [...state, ...cluster.files],
+      write: state,
+      net: [
+        cluster.host,
+        `${options["node-address"]}:${options["node-port"]}`,
+        `127.0.0.1:${options["node-port"]}`,
+        // A port for each node.
+        options["api-address"],
+        `127.0.0.1:${options["metrics-port"]}`,
+      ],
+    };
+  }
   return {
     read: state,
     write: state,

@@ -91,3 +91,9 @@ function values(field: unknown): string[] {
   if (field === undefined) return [];
   return Array.isArray(field) ? field.map(String) : [String(field)];
 }
+
+/** When a certificate should be renewed: after two thirds of its life. */
+export function renewAt(certificate: string): Ms {
+  const { notBefore, notAfter } = readCertificate(certificate);
+  return (notBefore + (notAfter - notBefore) * 2 / 3) as Ms;
+}

@@ -1,6 +1,5 @@
-import { isIP } from "node:net";
 import { type Ms, ms } from "../base/mod.ts";
-import { ALGORITHM, distinguishedName, loadLibrary } from "./library.ts";
+import { ALGORITHM, altNamesExtension, distinguishedName, loadLibrary } from "./library.ts";
 import type { Subject } from "./names.ts";
 import { loadKeyPair } from "./request.ts";
 
@@ -57,10 +56,7 @@ export async function issueCertificate(options: IssueOptions): Promise<string> {
   const library = await loadLibrary();
   const issuer = new library.X509Certificate(options.ca.certificate);
   const { privateKey } = await loadKeyPair(options.ca.key);
-  const altNames = (options.altNames ?? []).map((value) => ({
-    type: isIP(value) === 0 ? "dns" as const : "ip" as const,
-    value,
-  }));
+  const { altNames = [] } = options;
   const use = options.use === "client" ? "clientAuth" : "serverAuth";
   const extensions = [
     new library.BasicConstraintsExtension(false, undefined, true),
@@ -68,7 +64,7 @@ export async function issueCertificate(options: IssueOptions): Promise<string> {
     new library.ExtendedKeyUsageExtension([library.ExtendedKeyUsage[use]]),
     await library.SubjectKeyIdentifierExtension.create(options.publicKey, false, crypto),
     await library.AuthorityKeyIdentifierExtension.create(issuer.publicKey, false, crypto),
-    ...(altNames.length > 0 ? [new library.SubjectAlternativeNameExtension(altNames)] : []),
+    ...(altNames.length > 0 ? [altNamesExtension(library, altNames)] : []),
   ];
   const certificate = await library.X509CertificateGenerator.create({
     serialNumber: serialNumber(),

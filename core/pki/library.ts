@@ -1,3 +1,7 @@
+import { isIP } from "node:net";
+
+import type { SubjectAlternativeNameExtension } from "@peculiar/x509";
+
 type Library = typeof import("@peculiar/x509");
 
 let loading: Promise<Library> | undefined;
@@ -20,4 +24,14 @@ export function distinguishedName(
   subject: { readonly commonName: string; readonly organizations: readonly string[] },
 ): Record<string, string[]>[] {
   return [...subject.organizations.map((O) => ({ O: [O] })), { CN: [subject.commonName] }];
+}
+
+/** The names and addresses that a server is reached by. */
+export function altNamesExtension(
+  library: Library,
+  names: readonly string[],
+): SubjectAlternativeNameExtension {
+  return new library.SubjectAlternativeNameExtension(
+    names.map((value) => ({ type: isIP(value) === 0 ? "dns" as const : "ip" as const, value })),
+  );
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../base/mod.ts";
-import { ALGORITHM, distinguishedName, loadLibrary } from "./library.ts";
+import { ALGORITHM, altNamesExtension, distinguishedName, loadLibrary } from "./library.ts";
 import type { Subject } from "./names.ts";
 import { fromPem, sha256Hex, toPem } from "./pem.ts";
 
@@ -42,13 +42,19 @@ export async function loadKeyPair(pem: string): Promise<CryptoKeyPair> {
   }
 }
 
-/** Asks for a certificate for `subject` with the key `keyPem`. Returns a PEM CSR (PKCS #10). */
-export async function createCsr(options: { subject: Subject; keyPem: string }): Promise<string> {
+/**
+ * Asks for a certificate for `subject` with the key `keyPem`, for a server for `altNames` (addresses
+ * and DNS names). Returns a PEM CSR (PKCS #10).
+ */
+export async function createCsr(
+  options: { subject: Subject; keyPem: string; altNames?: readonly string[] },
+): Promise<string> {
   const library = await loadLibrary();
   const request = await library.Pkcs10CertificateRequestGenerator.create({
     name: distinguishedName(options.subject),
     keys: await loadKeyPair(options.keyPem),
     signingAlgorithm: ALGORITHM,
+    extensions: options.altNames ? [altNamesExtension(library, options.altNames)] : [],
   }, crypto);
   return `${request.toString("pem")}\n`;
 }

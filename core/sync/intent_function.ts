@@ -62,14 +62,15 @@ function readReport(what: string, value: unknown): WasmFunctionNodeStatus {
 
 /** Writes this node's entry in `status.nodes` and works the summary out anew. */
 export async function applyFunctionStatus(
-  { node, store, now, mayHave }: IntentContext,
+  { node, store, own = store, now, mayHave }: IntentContext,
   { namespace, name, uid, node: sent }: z.infer<typeof FunctionStatusBody>,
 ): Promise<void> {
   const report = readReport(`node ${node}'s report of function ${namespace}/${name}`, sent);
   // The view may be behind the store, and a refusal is final: then the store itself says.
   const known = mayHave(keyOf("wasmfunctions.skerry.dev", namespace, name));
-  const labels = known ? {} : await labelsOf(store, node);
-  await store.update({ resource: RESOURCES.wasmfunctions, namespace, name }, (current) => {
+  const labels = known ? {} : await labelsOf(own, node);
+  // Kubernetes knows no right of nodes to these.
+  await own.update({ resource: RESOURCES.wasmfunctions, namespace, name }, (current) => {
     if (!known && !wasmFunctionMatchesNode(current as WasmFunction, { name: node, labels })) {
       throw new AppError(
         "Forbidden",

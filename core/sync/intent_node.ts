@@ -1,7 +1,15 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { AppError, isAppError, type Ms, toTime } from "../base/mod.ts";
-import { type Condition, isLabelKey, isLabelValue, type Node, RESOURCES } from "../api/mod.ts";
-import type { IntentContext } from "./intents.ts";
+import {
+  type Condition,
+  isLabelKey,
+  isLabelValue,
+  type KubeObject,
+  type Node,
+  RESOURCES,
+} from "../api/mod.ts";
+import type { IntentContext, KubeletEndpoint } from "./intents.ts";
 import { checkObject, checkSize, checkTypes } from "./reported.ts";
 
 /** `node`: the Node object as the node sees itself. */
@@ -24,6 +32,9 @@ const ALLOWED_SYSTEM_LABELS = [
 const ALLOWED_SYSTEM_PREFIXES = ["kubelet.kubernetes.io", "node.kubernetes.io"];
 /** What marks a node as one of ours (KubeEdge's words). */
 const ROLE_LABELS = { "node-role.kubernetes.io/edge": "", "node-role.kubernetes.io/agent": "" };
+
+/** Where a Node says which addresses the gateway itself has, when its own are the hub's. */
+export const ADDRESSES_ANNOTATION = "skerry.dev/addresses";
 
 /** Registers the node, or brings its status up to date. */
 export async function applyNode(
@@ -52,26 +63,35 @@ export async function applyNode(
 }
 
 async function writeNode(
-  { node: name, store, now, nodeDefaults }: IntentContext,
+  { node: name, store, own = store, now, kubelet }: IntentContext,
   node: Node,
 ): Promise<void> {
   const ref = { resource: RESOURCES.nodes, name };
+  // Kubernetes lets no node give itself a role.
+  await own.update(ref, (current) => withLabels(current, ROLE_LABELS));
   const labels = allowedLabels(node.metadata.labels ?? {});
-  const own = Object.entries(labels).filter(([key]) => OWN_LABELS.includes(key));
-  await store.update(ref, (current) => ({
-    ...current,
-    metadata: {
-      ...current.metadata,
-      labels: { ...current.metadata.labels, ...Object.fromEntries(own) },
-    },
-  }));
-  const port = nodeDefaults?.kubeletPort;
+  const kept = Object.fromEntries(
+    Object.entries(labels).filter(([key]) => OWN_LABELS.includes(key)),
+  );
+  const addresses = kubelet && JSON.stringify(node.status?.addresses ?? []);
   await store.update(ref, (current) => {
-    const status = mergeNodeStatus((current as Node).status ?? {}, node.status ?? {}, now, port);
+    const labelled = withLabels(current, kept);
+    if (addresses === undefined) return labelled;
+    const annotations = { ...labelled.metadata.annotations, [ADDRESSES_ANNOTATION]: addresses };
+    return { ...labelled, metadata: { ...labelled.metadata, annotations } };
+  });
+  await store.update(ref, (current) => {
+    const before = (current as Node).status ?? {};
+    const status = mergeNodeStatus(before, node.status ?? {}, now, kubelet);
     // Conditions of other types stay: many reports could make a large status.
     checkSize(`the status of node ${name}`, status);
     return { ...current, status };
   }, { subresource: "status" });
+}
+
+function withLabels(object: KubeObject, labels: Readonly<Record<string, string>>): KubeObject {
+  const { metadata } = object;
+  return { ...object, metadata: { ...metadata, labels: { ...metadata.labels, ...labels } } };
 }
 
 function registered(name: string, node: Node): Node {
@@ -80,7 +100,7 @@ function registered(name: string, node: Node): Node {
   return {
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name, labels: { ...allowedLabels(node.metadata.labels ?? {}), ...ROLE_LABELS } },
+    metadata: { name, labels: allowedLabels(node.metadata.labels ?? {}) },
     spec: { ...taints, ...unschedulable },
   };
 }
@@ -112,7 +132,7 @@ export function mergeNodeStatus(
   current: NonNullable<Node["status"]>,
   theirs: NonNullable<Node["status"]>,
   now: Ms,
-  kubeletPort?: number,
+  kubelet?: KubeletEndpoint,
 ): NonNullable<Node["status"]> {
   const time = toTime(now);
   // What is stored may be of a time when nobody checked it.
@@ -130,13 +150,24 @@ export function mergeNodeStatus(
   });
   const types = new Set(reported.map(({ type }) => type));
   const kept = before.filter(({ type }) => !types.has(type));
-  const daemonEndpoints = kubeletPort === undefined
-    ? current.daemonEndpoints
-    : { kubeletEndpoint: { Port: kubeletPort } };
   const { daemonEndpoints: _, ...status } = theirs;
+  const { daemonEndpoints } = current;
   return {
     ...status,
     ...(daemonEndpoints ? { daemonEndpoints } : {}),
+    ...(kubelet ? atHub(kubelet) : {}),
     conditions: [...kept, ...reported],
+  };
+}
+
+/**
+ * The hub in the node's place: an API server calls the kubelet there. Only one address, and no host
+ * name: by default a server takes a Node's host name before its address.
+ */
+export function atHub({ address, port }: KubeletEndpoint): Partial<NonNullable<Node["status"]>> {
+  const type = isIP(address) === 0 ? "InternalDNS" : "InternalIP";
+  return {
+    addresses: [{ type, address }],
+    daemonEndpoints: { kubeletEndpoint: { Port: port } },
   };
 }

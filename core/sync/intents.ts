@@ -19,7 +19,10 @@ import type { Intent } from "./messages.ts";
 export interface IntentContext {
   /** From the certificate. */
   readonly node: string;
+  /** Where the node's own objects are written, as the node where the store knows who writes. */
   readonly store: Store;
+  /** Where the hub itself writes, what no node may. @default {`store`} */
+  readonly own?: Store;
   readonly now: Ms;
   /** Whether the node may see this: the same answer that filters replication. */
   readonly mayHave: (key: ObjectKey) => boolean;
@@ -27,8 +30,15 @@ export interface IntentContext {
   readonly checkIdentity: () => Promise<void>;
   /** Whether the node's Events may take so many bytes more now; counts them. @default {always} */
   readonly takeEventBytes?: (bytes: number) => boolean;
-  /** Set by the hub in every Node that registers, e.g. the kubelet port. @default {nothing} */
-  readonly nodeDefaults?: { readonly kubeletPort?: number };
+  /** Where an API server finds this node's kubelet. @default {what the node says, and no port} */
+  readonly kubelet?: KubeletEndpoint;
+}
+
+/** Where an API server finds the kubelet of a node: at the hub. */
+export interface KubeletEndpoint {
+  /** An IP address or a DNS name of the hub. */
+  readonly address: string;
+  readonly port: number;
 }
 
 interface IntentKind<T> {

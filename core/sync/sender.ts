@@ -210,7 +210,10 @@ export class Sender {
     try {
       live = await store.get({ resource, ...(namespace ? { namespace } : {}), name });
     } catch (error) {
-      return isAppError(error, "NotFound") ? "deleted" : "unknown";
+      if (isAppError(error, "NotFound")) return "deleted";
+      // Read as the node: what it may not read any more is no interest of its either.
+      const out = isAppError(error, "Forbidden") && !view.has(key);
+      return out ? "out-of-interest" : "unknown";
     }
     if (live.metadata.uid !== uid) return "deleted";
     if (view.object(key)?.metadata.uid === uid) return "lives";

@@ -12,6 +12,7 @@ import {
 } from "../api/mod.ts";
 import { Informer } from "../cache/mod.ts";
 import type { Store } from "../store/mod.ts";
+import { NamedObjects } from "./named_objects.ts";
 import {
   hasClusterIP,
   interestOf,
@@ -24,6 +25,11 @@ import {
 /** Options of {@linkcode HubView}. */
 export interface HubViewOptions {
   readonly store: Store;
+  /**
+   * What a node may read. Given, the view follows Secrets and ConfigMaps by name with it, and the
+   * hub needs no right to them. @default {all of them are watched in `store`}
+   */
+  readonly storeOf?: ((node: string) => Store) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -48,15 +54,18 @@ export interface ViewListener {
   mirrorLost(): void;
 }
 
+/** Pods that are on no node yet concern nobody here. */
+const BOUND = { fieldSelector: "spec.nodeName!=" };
 const KINDS = [
   RESOURCES.pods,
-  RESOURCES.configmaps,
-  RESOURCES.secrets,
   RESOURCES.nodes,
   RESOURCES.wasmfunctions,
   RESOURCES.services,
   RESOURCES.runtimeclasses,
 ] as const;
+/** What pods and functions name. */
+const NAMED = [RESOURCES.configmaps, RESOURCES.secrets] as const;
+const NAMED_PREFIXES = NAMED.map((resource) => `${groupResource(resource)}/`);
 
 /**
  * The hub's view of the cluster for all its nodes: one watch per kind, and an index from objects to
@@ -64,6 +73,7 @@ const KINDS = [
  */
 export class HubView {
   readonly #informers = new Map<string, Informer>();
+  readonly #named: NamedObjects | undefined;
   readonly #podsByNode;
   readonly #attached = new Map<string, Set<AttachedNode>>();
   readonly #watchers = new Map<ObjectKey, Set<AttachedNode>>();
@@ -73,8 +83,16 @@ export class HubView {
   readonly #stale = new Set<AttachedNode>();
 
   constructor(options: HubViewOptions) {
-    for (const resource of KINDS) {
-      const informer = new Informer({ ...options, resource });
+    const { storeOf } = options;
+    this.#named = storeOf && new NamedObjects({
+      ...options,
+      storeOf,
+      wantedBy: (key) => [...this.#watchers.get(key) ?? []].map(({ node }) => node),
+      changed: (resource, object, previous) => this.#changed(resource, object, previous),
+    });
+    for (const resource of [...KINDS, ...(storeOf ? [] : NAMED)]) {
+      const selection = resource === RESOURCES.pods ? BOUND : {};
+      const informer = new Informer({ ...options, resource, selection });
       this.#informers.set(groupResource(resource), informer);
       informer.handle({
         added: (object) => this.#changed(resource, object, undefined),
@@ -92,7 +110,11 @@ export class HubView {
 
   /** Keeps the view up to date until `signal` aborts. @throws what cannot be healed by trying again */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#informers.values()].map((informer) => informer.run(signal)));
+    try {
+      await Promise.all([...this.#informers.values()].map((informer) => informer.run(signal)));
+    } finally {
+      this.#named?.stop();
+    }
   }
 
   /** Resolves when all of it has been complete once: before that no absence means anything. */
@@ -102,6 +124,7 @@ export class HubView {
 
   /** The object, whoever may see it. */
   get(key: ObjectKey): KubeObject | undefined {
+    if (this.#named && isNamed(key)) return this.#named.get(key);
     const [resource = "", namespace, name = ""] = key.split("/");
     return this.#informers.get(resource)?.view.get(namespace ? `${namespace}/${name}` : name);
   }
@@ -122,6 +145,7 @@ export class HubView {
     if (others?.size === 0) this.#attached.delete(attached.node);
     this.#stale.delete(attached);
     for (const key of attached.interest) removeFrom(this.#watchers, key, attached);
+    this.#lookAt(attached.interest);
     for (const one of attached.namespaces) removeFrom(this.#byNamespace, one, attached);
   }
 
@@ -137,6 +161,7 @@ export class HubView {
     });
     attached.interest = after;
     const different = move(this.#watchers, attached, { before, after });
+    this.#lookAt(different);
     const namespaces = serviceNamespaces(this.#podsByNode.get(attached.node));
     move(this.#byNamespace, attached, { before: attached.namespaces, after: namespaces });
     attached.namespaces = namespaces;
@@ -146,6 +171,11 @@ export class HubView {
   /** Whether the interest of the node has to be worked out first. @internal */
   isStale(attached: AttachedNode): boolean {
     return this.#stale.has(attached);
+  }
+
+  #lookAt(keys: Iterable<ObjectKey>): void {
+    if (!this.#named) return;
+    for (const key of keys) if (isNamed(key)) this.#named.look(key);
   }
 
   #informer<T extends KubeObject>(resource: string): Informer<T> {
@@ -238,6 +268,10 @@ class AttachedNode implements NodeView {
   [Symbol.dispose](): void {
     this.#view.detach(this);
   }
+}
+
+function isNamed(key: ObjectKey): boolean {
+  return NAMED_PREFIXES.some((prefix) => key.startsWith(prefix));
 }
 
 /** Takes `node` off what it left and puts it on what it entered; both are returned. */

@@ -82,7 +82,7 @@ Deno.test("a node may not write another node's pod, nor see its secrets by a mir
 });
 
 Deno.test("a node registers itself with the labels it may have, and tells what changed", async () => {
-  await using rig = new Rig({ kubeletPort: 10250 });
+  await using rig = new Rig({ kubelet: () => ({ address: "10.0.0.1", port: 10250 }) });
   await rig.startHub();
   const n1 = rig.node("n1");
   const tell = (conditions: unknown[]): void =>
@@ -105,6 +105,7 @@ Deno.test("a node registers itself with the labels it may have, and tells what c
     "node-role.kubernetes.io/agent": "",
   });
   assert.equal(made["status"].daemonEndpoints.kubeletEndpoint.Port, 10250);
+  assert.deepEqual(made["status"].addresses, [{ type: "InternalIP", address: "10.0.0.1" }]);
   const since = made["status"].conditions[0].lastTransitionTime;
   await rig.pass(60);
   tell([{ type: "Ready", status: "True" }, { type: "DiskPressure", status: "False" }]);

@@ -1,0 +1,135 @@
+import {
+  addProcessMetrics,
+  Metrics,
+  type Service,
+  Supervisor,
+  systemClock,
+  systemRandom,
+} from "../../core/base/mod.ts";
+import { type HttpsServer, metricsService } from "../../core/http/mod.ts";
+import { loadWsAcceptor } from "../../core/link/mod.ts";
+import { type HUB_OPTIONS, type PartContext, VERSION } from "../../core/parts/mod.ts";
+import type { Credential } from "../../core/pki/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+import { createFunctions } from "../functions/mod.ts";
+import { createHub, type Hub, type HubOptions } from "../hub/mod.ts";
+import { createJoin, type Join } from "../join/mod.ts";
+import { createNodes } from "../nodes/mod.ts";
+import { answerCall } from "./calls.ts";
+import { nodeListenerService } from "./node_listener.ts";
+
+/** Options of {@linkcode createBase}. */
+export interface BaseOptions extends Pick<HubOptions, "storeOf" | "kubelet" | "onLink"> {
+  readonly context: PartContext<typeof HUB_OPTIONS>;
+  readonly store: Store;
+  /** Name of the cluster, in kubeconfigs and for nodes. */
+  readonly cluster: string;
+  /** Judge nodes by their Leases: where Kubernetes does not do that itself. */
+  readonly lifecycle: boolean;
+}
+
+/** What every hub has, whoever serves its API: nodes join, and hold their links. */
+export interface Base {
+  readonly join: Join;
+  readonly hub: Hub;
+  readonly metrics: Metrics;
+  readonly supervisor: Supervisor;
+  /** The hub's own certificate, to serve with now. */
+  readonly serving: () => Credential;
+  /** Hands every new certificate of the hub to a server. */
+  readonly onServer: (server: HttpsServer) => void;
+  /** Links, Leases, functions, identities. */
+  readonly services: readonly Service[];
+  /** The port for nodes, and the one of metrics: started last. */
+  readonly listeners: readonly Service[];
+}
+
+/** Makes the parts that every hub has. Nothing runs yet. */
+export async function createBase(options: BaseOptions): Promise<Base> {
+  const { context: { options: flags, log }, store, lifecycle } = options;
+  const clock = systemClock;
+  const random = systemRandom;
+  const servers: HttpsServer[] = [];
+  const join = await createJoin({
+    store,
+    clock,
+    random,
+    log,
+    cluster: options.cluster,
+    names: flags.advertise,
+    onServing: (credential) => {
+      serving = credential;
+      const { certificate, key } = credential;
+      for (const server of servers) server.setCertificate({ cert: certificate, key });
+    },
+    onIdentity: (node) => {
+      hub.recheck(node).catch((error) => log.error("identity check failed", { node, error }));
+    },
+  });
+  let serving: Credential = join.serving;
+  const hub = createHub({
+    ...options,
+    clock,
+    random,
+    log,
+    version: VERSION,
+    identities: join.identities,
+    onCall: (peer, method, body) => answerCall(join, peer, method, body),
+  });
+  const acceptor = await loadWsAcceptor();
+  acceptor.onConnection((connection, path) => hub.accept(connection, path));
+  const supervisor = new Supervisor({ clock, random, log });
+  const onServer = (server: HttpsServer): void => void servers.push(server);
+  const metrics = hubMetrics(hub, supervisor);
+  return {
+    join,
+    hub,
+    metrics,
+    supervisor,
+    serving: () => serving,
+    onServer,
+    services: [
+      { name: "links", onFailure: "restart", run: (stop, up) => hub.run(stop, up) },
+      ...createNodes({
+        ...options,
+        clock,
+        random,
+        log,
+        lifecycle,
+        sessions: () => hub.nodes(),
+        session: (node) => hub.node(node),
+      }),
+      ...createFunctions({ store, clock, random, log }),
+      ...join.services,
+    ],
+    listeners: [
+      nodeListenerService({
+        ca: join.ca.certificate,
+        serving: () => serving,
+        clock,
+        log,
+        onServer,
+        hostname: flags["node-address"],
+        port: flags["node-port"],
+        join: join.handle,
+        acceptor,
+      }),
+      metricsService({ port: flags["metrics-port"], metrics, isReady: () => supervisor.ready }),
+    ],
+  };
+}
+
+function hubMetrics(hub: Hub, supervisor: Supervisor): Metrics {
+  const metrics = new Metrics();
+  const services = () => supervisor.states();
+  addProcessMetrics(metrics, { part: "hub", version: VERSION, services });
+  metrics.gauge("skerry_hub_connected_nodes", "Nodes whose link is up.", () => [
+    { value: hub.nodes().length },
+  ]);
+  metrics.gauge(
+    "skerry_hub_streams",
+    "Streams to nodes that are open: logs, exec and others.",
+    () => [{ value: hub.streams }],
+  );
+  return metrics;
+}

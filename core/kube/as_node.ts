@@ -1,0 +1,36 @@
+import { type ResourceDef, RESOURCES } from "../api/mod.ts";
+import { NODES_GROUP } from "../pki/mod.ts";
+import type { Impersonation, KubeClient } from "./client.ts";
+
+/**
+ * How a hub may be its nodes: `constrained` names the node alone, and each verb on each resource
+ * is a right of its own (on by default from Kubernetes 1.36); `legacy` names user and group.
+ */
+export type ImpersonationMode = "constrained" | "legacy";
+
+/** The first minor version of Kubernetes 1 whose servers know constrained impersonation. */
+const CONSTRAINED_FROM = 36;
+/** What a node alone may read, and only what its pods name. */
+const NODE_READS: readonly ResourceDef[] = [RESOURCES.secrets, RESOURCES.configmaps];
+
+/** What the server can do. @throws {AppError} when it cannot be asked */
+export async function impersonationMode(client: KubeClient): Promise<ImpersonationMode> {
+  const { major, minor } = await client.call({ method: "GET", path: "/version" });
+  // "36+" at some providers.
+  const knows = Number(major) > 1 || Number.parseInt(String(minor), 10) >= CONSTRAINED_FROM;
+  return knows ? "constrained" : "legacy";
+}
+
+/**
+ * For a `RemoteStore`: its writes are the node's own, and so are reads of Secrets and ConfigMaps. So
+ * Kubernetes itself (node authorizer, NodeRestriction) keeps a node, and whatever is wrong in a
+ * hub, from what is another node's. Everything else is read as the hub, from what it watches anyway.
+ */
+export function asNode(
+  node: string,
+  mode: ImpersonationMode,
+): (access: "read" | "write", resource: ResourceDef) => Impersonation | undefined {
+  const user = `system:node:${node}`;
+  const be: Impersonation = mode === "constrained" ? { user } : { user, groups: [NODES_GROUP] };
+  return (access, resource) => access === "write" || NODE_READS.includes(resource) ? be : undefined;
+}

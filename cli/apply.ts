@@ -20,7 +20,7 @@ export async function runApply(args: readonly string[]): Promise<void> {
   if (options.file === "") {
     throw new AppError("BadRequest", "say what to apply: --file FILE");
   }
-  using client = openClient(options.kubeconfig);
+  using client = await openClient(options.kubeconfig);
   const objects = parseAllDocuments(await Deno.readTextFile(options.file))
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object) => object !== null);
@@ -48,7 +48,7 @@ async function applyOne(client: ApiClient, object: KubeObject): Promise<void> {
     await client.request("POST", collection, object);
     say(`${label} created`);
   } catch (error) {
-    if (!isAppError(error, "Conflict")) throw error;
+    if (!isAppError(error, "AlreadyExists")) throw error;
     await client.request("PATCH", item, object, "application/merge-patch+json");
     say(`${label} configured`);
   }

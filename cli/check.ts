@@ -41,7 +41,7 @@ export async function runCheck(args: readonly string[]): Promise<void> {
 async function askAgent(kubeconfig: string): Promise<Result[]> {
   const agent = (ok: boolean, message: string): Result => ({ name: "agent", ok, message });
   try {
-    using client = openClient(kubeconfig);
+    using client = await openClient(kubeconfig);
     const { checks } = await client.request("GET", "/skerry/v1/check");
     return [agent(true, `answers, by ${kubeconfig}`), ...checks];
   } catch (error) {

@@ -1,5 +1,5 @@
-import { parse } from "yaml";
-import { AppError, deadline, errorText, seconds, systemClock } from "../core/base/mod.ts";
+import { AppError, isAppError, systemClock, systemRandom } from "../core/base/mod.ts";
+import { KubeClient, type KubeEndpoint, readEndpoint } from "../core/kube/mod.ts";
 import { STATE_ROOT } from "../core/parts/mod.ts";
 
 /** The kubeconfig that the hub writes for its administrator, below the state folder. */
@@ -36,13 +36,14 @@ function isFile(path: string): boolean {
   }
 }
 
-/** A small client of the hub's API. */
+/** A client of the API that a kubeconfig names: the hub's own, or a cluster's. */
 export interface ApiClient extends Disposable {
-  /** SHA-256 pinning needs the CA that the kubeconfig trusts, PEM. */
-  readonly ca: string;
+  /** What the kubeconfig says. */
+  readonly endpoint: KubeEndpoint;
+  readonly kube: KubeClient;
   /** Sends a request. @throws {AppError} with the server's own message */
   request(
-    method: string,
+    method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
     path: string,
     body?: unknown,
     contentType?: string,
@@ -50,98 +51,39 @@ export interface ApiClient extends Disposable {
   ): Promise<any>;
 }
 
-interface Kubeconfig {
-  "current-context"?: string;
-  contexts?: { name: string; context: { cluster: string; user: string } }[];
-  clusters?: {
-    name: string;
-    cluster: { server: string; "certificate-authority-data"?: string };
-  }[];
-  users?: {
-    name: string;
-    user: {
-      "client-certificate-data"?: string;
-      "client-key-data"?: string;
-      token?: string;
-    };
-  }[];
-}
-
 /**
- * A client for the current context of a kubeconfig with embedded certificates, as the hub writes it.
- * `""` is the one that {@linkcode chooseKubeconfig} finds.
+ * A client for the current context of a kubeconfig. `""` is the one that
+ * {@linkcode chooseKubeconfig} finds.
  *
- * @throws {AppError} NotFound, Invalid
+ * @throws {AppError} NotFound, Invalid, Unsupported
  */
-export function openClient(kubeconfig: string): ApiClient {
+export async function openClient(kubeconfig: string): Promise<ApiClient> {
   const path = kubeconfig || chooseKubeconfig("", Deno.env.get("KUBECONFIG"), isFile);
-  const config = readKubeconfig(path);
-  const context = config.contexts?.find((item) => item.name === config["current-context"])?.context;
-  const cluster = config.clusters?.find((item) => item.name === context?.cluster)?.cluster;
-  const user = config.users?.find((item) => item.name === context?.user)?.user;
-  const ca = decode(cluster?.["certificate-authority-data"]);
-  if (!cluster || !user || ca === "") {
-    throw new AppError("Invalid", `${path} has no complete current context`);
-  }
-  const cert = decode(user["client-certificate-data"]);
-  const key = decode(user["client-key-data"]);
-  const client = Deno.createHttpClient({ caCerts: [ca], ...(cert && key ? { cert, key } : {}) });
+  const endpoint = await endpointOf(path);
+  const kube = new KubeClient({ endpoint, clock: systemClock, random: systemRandom });
   return {
-    ca,
-    async request(method, url, body, contentType = "application/json") {
-      using limit = deadline(
-        systemClock,
-        seconds(30),
-        () => new AppError("Timeout", `${cluster.server} did not answer in 30 s`),
-      );
-      let response: Response;
-      let text: string;
-      try {
-        response = await fetch(`${cluster.server}${url}`, {
-          method,
-          client,
-          signal: limit.signal,
-          headers: {
-            accept: "application/json",
-            ...(body === undefined ? {} : { "content-type": contentType }),
-            ...(user.token ? { authorization: `Bearer ${user.token}` } : {}),
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        });
-        text = await response.text();
-      } catch (cause) {
-        throw cause instanceof AppError ? cause : new AppError(
-          "ServiceUnavailable",
-          `Cannot reach the hub at ${cluster.server}: is it running?`,
-          { cause },
-        );
-      }
-      const answer = text === "" ? undefined : JSON.parse(text);
-      if (response.ok) return answer;
-      const code = response.status === 404
-        ? "NotFound"
-        : response.status === 409
-        ? "Conflict"
-        : "BadRequest";
-      throw new AppError(code, answer?.message ?? `status ${response.status}`);
+    endpoint,
+    kube,
+    async request(method, url, body, type) {
+      return await kube.call({
+        method,
+        path: url,
+        ...(body === undefined ? {} : { body }),
+        ...(type === undefined ? {} : { type }),
+      });
     },
-    [Symbol.dispose]: () => client.close(),
+    [Symbol.dispose]: () => kube[Symbol.dispose](),
   };
 }
 
-function readKubeconfig(path: string): Kubeconfig {
+async function endpointOf(path: string): Promise<KubeEndpoint> {
   try {
-    return parse(Deno.readTextFileSync(path)) as Kubeconfig;
-  } catch (cause) {
+    return await readEndpoint(path);
+  } catch (error) {
+    if (!isAppError(error, "NotFound")) throw error;
     throw new AppError(
       "NotFound",
-      `Cannot read the kubeconfig ${path}: start the hub first or name another with --kubeconfig (${
-        errorText(cause)
-      })`,
+      `${error.message}: start the hub first, or name another kubeconfig with --kubeconfig`,
     );
   }
-}
-
-function decode(base64: string | undefined): string {
-  return base64 === undefined ? "" : new TextDecoder().decode(Uint8Array.fromBase64(base64));
 }

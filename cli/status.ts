@@ -14,7 +14,7 @@ export async function runStatus(args: readonly string[]): Promise<void> {
   if (args.includes("--help")) {
     return say(optionsHelp("deno task skerry status [options]", KUBECONFIG_OPTION));
   }
-  using client = openClient(parseOptions(KUBECONFIG_OPTION, args).kubeconfig);
+  using client = await openClient(parseOptions(KUBECONFIG_OPTION, args).kubeconfig);
   const status: HubStatus = await client.request("GET", "/skerry/v1/status");
   say(`hub ${status.version}`);
   say(table(

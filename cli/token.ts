@@ -1,8 +1,9 @@
-import { AppError, isAppError } from "../core/base/mod.ts";
+import { AppError, isAppError, minutes } from "../core/base/mod.ts";
 import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
 import { type ApiClient, KUBECONFIG_OPTION, openClient } from "./client.ts";
 import { say } from "./say.ts";
 import { table } from "./table.ts";
+import { tokenDesk } from "./token_desk.ts";
 
 const CREATE = {
   ...KUBECONFIG_OPTION,
@@ -25,17 +26,8 @@ const REVOKE = {
   ...KUBECONFIG_OPTION,
   id: { help: "id of the token", value: "ID", fallback: "" },
 } as const;
-const PATH = "/skerry/v1/tokens";
 /** What `token create --unless-joined` prints when it made none. */
 export const ALREADY_JOINED = "the node has joined already";
-
-interface TokenInfo {
-  readonly id: string;
-  readonly node: string;
-  readonly expires: string;
-  readonly usesLeft: number;
-  readonly state: string;
-}
 
 /** `skerry token create|list|revoke`. */
 export async function runToken(args: readonly string[]): Promise<void> {
@@ -61,16 +53,12 @@ async function createToken(args: readonly string[]): Promise<void> {
   if (options.node === "") {
     throw new AppError("BadRequest", "say which node the token is for: --node NAME (or a pattern)");
   }
-  using client = openClient(options.kubeconfig);
+  using client = await openClient(options.kubeconfig);
   if (options["unless-joined"] && await hasNode(client, options.node)) return say(ALREADY_JOINED);
-  const made: { token: string } = await client.request("POST", PATH, {
-    node: options.node,
-    ttlSeconds: options.ttl * 60,
-    uses: options.uses,
-    replace: options.replace,
-  });
-  if (options.out === "") return say(made.token);
-  await Deno.writeTextFile(options.out, `${made.token}\n`, { mode: 0o600 });
+  const { node, ttl, uses, replace } = options;
+  const token = await (await tokenDesk(client)).create({ node, ttl: minutes(ttl), uses, replace });
+  if (options.out === "") return say(token);
+  await Deno.writeTextFile(options.out, `${token}\n`, { mode: 0o600 });
 }
 
 async function hasNode(client: ApiClient, name: string): Promise<boolean> {
@@ -84,8 +72,8 @@ async function hasNode(client: ApiClient, name: string): Promise<boolean> {
 }
 
 async function listTokens(args: readonly string[]): Promise<void> {
-  using client = openClient(parseOptions(KUBECONFIG_OPTION, args).kubeconfig);
-  const { items }: { items: TokenInfo[] } = await client.request("GET", PATH);
+  using client = await openClient(parseOptions(KUBECONFIG_OPTION, args).kubeconfig);
+  const items = await (await tokenDesk(client)).list();
   say(table(
     ["ID", "NODE", "EXPIRES", "USES LEFT", "STATE"],
     items.map((item) => [item.id, item.node, item.expires, String(item.usesLeft), item.state]),
@@ -100,7 +88,7 @@ async function revokeToken(args: readonly string[]): Promise<void> {
   if (options.id === "") {
     throw new AppError("BadRequest", "say which token: skerry token revoke ID");
   }
-  using client = openClient(options.kubeconfig);
-  await client.request("DELETE", `${PATH}/${encodeURIComponent(options.id)}`);
+  using client = await openClient(options.kubeconfig);
+  await (await tokenDesk(client)).revoke(options.id);
   say(`token ${options.id} revoked`);
 }

@@ -2,8 +2,8 @@ import { AppError, type Clock, type Ms, type NodeName } from "../../core/base/mo
 import type { CertificateRequest } from "../../core/pki/mod.ts";
 import type { Identities } from "./identities.ts";
 import { decideJoin, isTaken, type JoinAsk } from "./policy.ts";
-import type { IdentityRecord } from "./records.ts";
-import type { Tokens } from "./tokens.ts";
+import type { IdentityRecord } from "../../core/tokens/mod.ts";
+import type { Tokens } from "../../core/tokens/mod.ts";
 
 /** A join whose token's secret and CSR are good. */
 export interface Admission {

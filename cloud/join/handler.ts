@@ -3,12 +3,12 @@ import { AppError, type Clock, errorText, isAppError, type Logger } from "../../
 import { errorResponse, type Handler, readJson } from "../../core/http/mod.ts";
 import { isNodeName } from "../../core/pki/mod.ts";
 import { admitNode } from "./admission.ts";
-import type { HubCa } from "./ca.ts";
+import type { HubCa } from "../../core/tokens/mod.ts";
 import { type Identities, readNodeCsr } from "./identities.ts";
 import { RateLimiter } from "./rate.ts";
 import { hostOf } from "./hub_names.ts";
-import { parseToken } from "./token_text.ts";
-import type { Tokens } from "./tokens.ts";
+import { parseToken } from "../../core/tokens/mod.ts";
+import type { Tokens } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode createJoinHandler}. */
 export interface JoinHandlerOptions {

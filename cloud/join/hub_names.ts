@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { RESOURCES } from "../../core/api/mod.ts";
 import { isAppError } from "../../core/base/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import { ensureSystemNamespace, SYSTEM_NAMESPACE } from "./system.ts";
+import { ensureSystemNamespace, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 
 /** The ConfigMap that remembers by which names nodes have reached this hub. */
 const NAME = "skerry-hub-names";

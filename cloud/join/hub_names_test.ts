@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { silentLogger, VirtualClock } from "../../core/base/mod.ts";
 import { type Credential, readCertificate } from "../../core/pki/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
-import { ensureCa } from "./ca.ts";
+import { ensureCa } from "../../core/tokens/mod.ts";
 import { hostOf, HubNames, MAX_NAMES } from "./hub_names.ts";
 import { Serving } from "./serving.ts";
 

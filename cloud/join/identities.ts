@@ -10,10 +10,10 @@ import {
   readCsr,
 } from "../../core/pki/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import type { HubCa } from "./ca.ts";
-import { decodeRecord, encodeRecord, recordSecret } from "./record.ts";
-import { IdentityRecord } from "./records.ts";
-import { ensureSystemNamespace, systemSecret } from "./system.ts";
+import type { HubCa } from "../../core/tokens/mod.ts";
+import { decodeRecord, encodeRecord, recordSecret } from "../../core/tokens/mod.ts";
+import { IdentityRecord } from "../../core/tokens/mod.ts";
+import { ensureSystemNamespace, systemSecret } from "../../core/tokens/mod.ts";
 
 /** Who is at the other end of a connection: a node's name and its certificate's fingerprint. */
 export interface NodePeer {

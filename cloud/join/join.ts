@@ -10,13 +10,13 @@ import {
 import type { Handler } from "../../core/http/mod.ts";
 import type { Credential } from "../../core/pki/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import { ensureCa, type HubCa } from "./ca.ts";
+import { ensureCa, type HubCa } from "../../core/tokens/mod.ts";
 import { createJoinHandler } from "./handler.ts";
 import { Identities } from "./identities.ts";
 import { createNodeWatch } from "./node_watch.ts";
 import { HubNames } from "./hub_names.ts";
 import { Serving } from "./serving.ts";
-import { Tokens } from "./tokens.ts";
+import { Tokens } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode createJoin}. */
 export interface JoinOptions {

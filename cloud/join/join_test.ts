@@ -20,7 +20,8 @@ import {
   verifyCertificate,
 } from "../../core/pki/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
-import { createJoin, ensureCa, writeAdminKubeconfig } from "./mod.ts";
+import { createJoin, writeAdminKubeconfig } from "./mod.ts";
+import { ensureCa } from "../../core/tokens/mod.ts";
 import { RateLimiter } from "./rate.ts";
 import { servingNames } from "./serving.ts";
 import { until } from "../until_test_helper.ts";

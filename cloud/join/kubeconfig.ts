@@ -6,7 +6,7 @@ import {
   loadKeyPair,
   MASTERS_GROUP,
 } from "../../core/pki/mod.ts";
-import type { HubCa } from "./ca.ts";
+import type { HubCa } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode writeAdminKubeconfig}. */
 export interface KubeconfigOptions {

@@ -3,8 +3,8 @@ import type { Clock, Logger, NodeName, Random, Service } from "../../core/base/m
 import { Actor, createController, trigger, View } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { type Identities, IDENTITY_LABEL, IDENTITY_PREFIX } from "./identities.ts";
-import type { IdentityRecord } from "./records.ts";
-import { SYSTEM_NAMESPACE } from "./system.ts";
+import type { IdentityRecord } from "../../core/tokens/mod.ts";
+import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode createNodeWatch}. */
 export interface NodeWatchOptions {

@@ -1,5 +1,5 @@
 import type { ErrorCode, Ms } from "../../core/base/mod.ts";
-import type { IdentityRecord, TokenRecord } from "./records.ts";
+import type { IdentityRecord, TokenRecord } from "../../core/tokens/mod.ts";
 
 /** Who asks to join, after the request has been read and its CSR checked. */
 export interface JoinAsk {

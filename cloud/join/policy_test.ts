@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Ms } from "../../core/base/mod.ts";
 import { decideNodeStep } from "./node_watch.ts";
 import { decideJoin, matchesName } from "./policy.ts";
-import type { IdentityRecord, TokenRecord } from "./records.ts";
+import type { IdentityRecord, TokenRecord } from "../../core/tokens/mod.ts";
 
 const NOW = 1_000_000 as Ms;
 const TOKEN: TokenRecord = {

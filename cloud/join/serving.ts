@@ -15,7 +15,7 @@ import {
   loadKeyPair,
   renewAt,
 } from "../../core/pki/mod.ts";
-import type { HubCa } from "./ca.ts";
+import type { HubCa } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode issueServing}. */
 export interface ServingOptions {

@@ -1,5 +1,5 @@
 import type { Authorize } from "../../core/http/mod.ts";
-import { SYSTEM_NAMESPACE } from "../join/mod.ts";
+import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 import { DEFAULT_NAMESPACES } from "../plane/mod.ts";
 
 /**

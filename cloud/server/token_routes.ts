@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { AppError, type Clock, type Ms, seconds, toTime } from "../../core/base/mod.ts";
+import { AppError, type Clock, seconds } from "../../core/base/mod.ts";
 import { DEFAULT_LIMITS, type ExtraRoute, jsonResponse, readJson } from "../../core/http/mod.ts";
-import type { TokenInfo, Tokens } from "../join/mod.ts";
+import { type Tokens, viewOfToken } from "../../core/tokens/mod.ts";
 
 const PATH = "/skerry/v1/tokens";
 const ACCESS = { kind: "authorized" } as const;
@@ -33,7 +33,7 @@ export function tokenRoutes(tokens: Tokens, clock: Clock): ExtraRoute[] {
           ...(uses === undefined ? {} : { uses }),
           ...(replace === undefined ? {} : { replace }),
         });
-        return jsonResponse({ token: text, ...show(info, clock) }, 201);
+        return jsonResponse({ token: text, ...viewOfToken(info, clock.now()) }, 201);
       },
     },
     {
@@ -41,7 +41,7 @@ export function tokenRoutes(tokens: Tokens, clock: Clock): ExtraRoute[] {
       path: PATH,
       access: ACCESS,
       async handle() {
-        const items = (await tokens.list()).map((info) => show(info, clock));
+        const items = (await tokens.list()).map((info) => viewOfToken(info, clock.now()));
         return jsonResponse({ items });
       },
     },
@@ -55,18 +55,4 @@ export function tokenRoutes(tokens: Tokens, clock: Clock): ExtraRoute[] {
       },
     },
   ];
-}
-
-function show(info: TokenInfo, clock: Clock): Record<string, unknown> {
-  const left = Math.max(0, info.uses - info.joins.length);
-  const expired = clock.now() >= info.expiresAt;
-  const state = info.revoked ? "revoked" : expired ? "expired" : left === 0 ? "used" : "valid";
-  return {
-    id: info.id,
-    node: info.node,
-    expires: toTime(info.expiresAt as Ms),
-    usesLeft: left,
-    state,
-    joined: info.joins.map((use) => use.node),
-  };
 }

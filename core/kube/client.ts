@@ -161,7 +161,7 @@ export class KubeClient implements Disposable {
       const response = await this.#fetch(connection.client, call, signal);
       if (!response.ok) throw await failure(what, response);
       const text = await readText(response, MAX_ANSWER, what);
-      return JSON.parse(text);
+      return text === "" ? undefined : JSON.parse(text);
     } catch (error) {
       if (signal.aborted && !call.signal?.aborted) this.#reconnect(connection);
       throw this.#unreachable(what, error);

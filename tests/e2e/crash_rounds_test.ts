@@ -90,7 +90,7 @@ Deno.test({
       await Deno.mkdir(`${site.folder}/marks`);
       const containerd = await site.containerd();
       const hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const options = {
         hub: `127.0.0.1:${hub.nodePort}`,
         cri: containerd.socket,

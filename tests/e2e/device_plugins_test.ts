@@ -36,7 +36,7 @@ Deno.test({
       const folder = `${site.folder}/device-plugins`;
       const containerd = await site.containerd();
       const hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const token = await site.token(hub, NODE);
       const options = {
         hub: `127.0.0.1:${hub.nodePort}`,

@@ -55,7 +55,7 @@ Deno.test({
       await Deno.mkdir(`${site.folder}/flags`);
       const containerd = await site.containerd();
       const hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const [token, runner] = await Promise.all([site.token(hub, NODE), site.runner(NODE)]);
       const options = {
         hub: `127.0.0.1:${hub.nodePort}`,

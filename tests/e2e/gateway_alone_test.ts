@@ -51,7 +51,7 @@ Deno.test({
       await write("counter.yaml", shellPod("counter", COUNT));
       await write("text.yaml", ...textFunction("text", "first"));
       let agent = await site.agent(NODE, options);
-      const api = site.client(agent.kubeconfig);
+      const api = await site.client(agent.kubeconfig);
       const gateway = `http://127.0.0.1:${site.port(`${NODE}-gateway`)}`;
 
       await step("kubectl on the local API shows the pod and its logs", async () => {
@@ -125,7 +125,7 @@ Deno.test({
         const hub = await site.hub();
         const token = await site.token(hub, NODE);
         agent = await site.agent(NODE, { ...options, hub: `127.0.0.1:${hub.nodePort}`, token });
-        const mirror = await readyPod(site.client(hub.kubeconfig), POD);
+        const mirror = await readyPod(await site.client(hub.kubeconfig), POD);
         assert.equal(mirror.spec.nodeName, NODE);
         assert.deepEqual(containersOf(await podsOf(api)), before);
         assert.deepEqual(containersOf([mirror]), before);

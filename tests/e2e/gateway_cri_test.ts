@@ -29,7 +29,7 @@ Deno.test({
       const containerd = await site.containerd();
       await containerd.stop();
       const hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const [token] = await Promise.all([site.token(hub, NODE), site.runner(NODE)]);
       const ready = (status: string): Promise<unknown> =>
         until(`node Ready ${status}`, async () => await nodeReady(api, NODE) === status);

@@ -89,7 +89,7 @@ Deno.test({
       const place = await network.add();
       const { netns } = place;
       let hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const [token] = await Promise.all([site.token(hub, NODE), site.runner(NODE, netns)]);
       const agent = await site.agent(NODE, {
         hub: `${network.address}:${hub.nodePort}`,

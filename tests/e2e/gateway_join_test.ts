@@ -29,7 +29,7 @@ async function givesUp(
 
 /** Changes the record in a token's Secret, to let time pass. */
 async function expire(hub: HubAt, token: string): Promise<void> {
-  using api = openClient(hub.kubeconfig);
+  using api = await openClient(hub.kubeconfig);
   const id = token.split(".")[2] ?? "";
   const path = `/api/v1/namespaces/skerry-system/secrets`;
   const { items } = await api.request("GET", path);
@@ -48,7 +48,7 @@ Deno.test({
     Site.run(async (site) => {
       const step = stepsOf(t);
       const hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const address = `127.0.0.1:${hub.nodePort}`;
 
       await step("without a token the agent says what to do and ends with 77", async () => {
@@ -120,10 +120,10 @@ Deno.test({
 Deno.test("the node port refuses whoever has no certificate of its CA, and bodies too large", () =>
   Site.run(async (site) => {
     const hub = await site.hub();
-    using api = openClient(hub.kubeconfig);
+    using api = await openClient(hub.kubeconfig);
     const base = `https://127.0.0.1:${hub.nodePort}`;
     {
-      using bare = Deno.createHttpClient({ caCerts: [api.ca] });
+      using bare = Deno.createHttpClient({ caCerts: [api.endpoint.ca ?? ""] });
       for (const path of ["/v1/link", "/v1/stream/abc", "/api/v1/nodes", "/"]) {
         const response = await fetch(`${base}${path}`, { client: bare });
         assert.equal(response.status, 401, path);
@@ -144,7 +144,7 @@ Deno.test("the node port refuses whoever has no certificate of its CA, and bodie
     const { certificate, key } = await issue(foreign.ca, subject, "client");
     const dialer = createWsDialer({
       hub: `127.0.0.1:${hub.nodePort}`,
-      credentials: () => ({ ca: api.ca, cert: certificate, key }),
+      credentials: () => ({ ca: api.endpoint.ca ?? "", cert: certificate, key }),
       clock: systemClock,
     });
     await assert.rejects(dialer.dial("/v1/link", new AbortController().signal));

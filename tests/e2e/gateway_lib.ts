@@ -200,14 +200,14 @@ export class Site implements AsyncDisposable {
 
   /** Whether and since when the hub has a link with `node`. */
   async linked(hub: HubAt, node: string): Promise<boolean> {
-    using client = openClient(hub.kubeconfig);
+    using client = await openClient(hub.kubeconfig);
     const { nodes } = await client.request("GET", "/skerry/v1/status");
     return nodes.find((one: { name: string }) => one.name === node)?.connected === true;
   }
 
   /** A small client of the API that `kubeconfig` names. */
-  client(kubeconfig: string): ApiClient {
-    return this.hold(openClient(kubeconfig));
+  async client(kubeconfig: string): Promise<ApiClient> {
+    return this.hold(await openClient(kubeconfig));
   }
 
   /** The command of a kubectl. */

@@ -237,7 +237,7 @@ Deno.test({
           else await process.prints(/is ready/);
           await Deno.remove(`${folder}/filler`);
           await process.prints(/is ready/);
-          using api = openClient(kubeconfig);
+          using api = await openClient(kubeconfig);
           await until("the API answers", () => api.request("GET", "/api/v1/nodes"));
           process.signal("SIGTERM");
           assert.equal(await process.exit(10), 0);

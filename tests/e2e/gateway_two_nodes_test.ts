@@ -52,7 +52,7 @@ Deno.test({
       const containerd = await site.containerd();
       const network = site.hold(await TestNetwork.open());
       const hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const places = { [NODES[0]]: await network.add(), [NODES[1]]: await network.add() };
 
       await step("both join over the network and get Ready", async () => {

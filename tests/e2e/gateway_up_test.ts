@@ -40,7 +40,7 @@ async function up(site: Site, containerd: Containerd, ...flags: string[]) {
   const kubeconfig = (await process.prints(/KUBECONFIG=(\S+)/, 60))[1] ?? "";
   const gateway = (await process.prints(/curl (http:\S+)\/default\/hello/))[1] ?? "";
   await process.prints(/deno task agent --hub \S+:\d+ --token TOKEN/);
-  return { process, kubeconfig, gateway, api: site.client(kubeconfig) };
+  return { process, kubeconfig, gateway, api: await site.client(kubeconfig) };
 }
 
 const noLibrary = lacks("libwasmtime");

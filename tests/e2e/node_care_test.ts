@@ -52,7 +52,7 @@ Deno.test({
       const step = stepsOf(t);
       const containerd = await site.containerd();
       const hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const token = await site.token(hub, NODE);
       const agent = (flags: readonly string[] = []) =>
         site.agent(NODE, {

@@ -31,7 +31,6 @@ async function bench(containerd: Containerd): Promise<PodBench> {
   return await startBench({
     connect: () =>
       createCriRuntime({ socketPath, clock: systemClock, log: silentLogger, node: "n1" }),
-    limit: 60_000,
   });
 }
 

@@ -72,7 +72,6 @@ Deno.test({
     const node = { clock: systemClock, log: silentLogger, node: "n1" };
     await using pods = await startBench({
       connect: () => createCriRuntime({ socketPath, ...node }),
-      limit: 60_000,
     });
     await using runtime = createCriRuntime({ socketPath, ...node });
     const signal = new AbortController().signal;

@@ -7,14 +7,11 @@ import { type Containerd, startContainerd } from "../../tools/containerd/mod.ts"
 import { TEST_IMAGES } from "../../tools/images/mod.ts";
 import { needsContainerd } from "./containerd.ts";
 
-const LIMIT = 60_000;
-
 async function bench(containerd: Containerd): Promise<PodBench> {
   const { socket: socketPath } = containerd;
   return await startBench({
     connect: () =>
       createCriRuntime({ socketPath, clock: systemClock, log: silentLogger, node: "n1" }),
-    limit: LIMIT,
   });
 }
 

@@ -37,7 +37,7 @@ Deno.test({
       await Deno.mkdir(folder);
       await Deno.writeTextFile(`${folder}/hello.yaml`, hello);
       await until("hello answers", async () => (await answer(url)).text === "hello from skerry\n");
-      const [fn] = (await site.client(agent.kubeconfig).request(
+      const [fn] = (await (await site.client(agent.kubeconfig)).request(
         "GET",
         "/apis/skerry.dev/v1alpha1/namespaces/default/wasmfunctions",
       )).items as WasmFunction[];
@@ -67,7 +67,7 @@ Deno.test({
       const again = await site.agent("alone");
       const ready = async (): Promise<boolean> => {
         const path = "/apis/skerry.dev/v1alpha1/namespaces/default/wasmfunctions/hello";
-        const fn = await site.client(again.kubeconfig).request("GET", path) as WasmFunction;
+        const fn = await (await site.client(again.kubeconfig)).request("GET", path) as WasmFunction;
         return fn.status?.nodes?.[0]?.ready === true;
       };
       await until("the function is ready", ready);

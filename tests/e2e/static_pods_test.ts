@@ -40,7 +40,7 @@ Deno.test({
       const words = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { word: "skerry" } };
       await Deno.writeTextFile(`${folder}/web.yaml`, json(words, web("echo $WORD; sleep 1000")));
       let agent = await site.agent("alone", options);
-      let api = site.client(agent.kubeconfig);
+      let api = await site.client(agent.kubeconfig);
       const first = await readyPod(api, "web-alone");
       assert.equal(await site.kubectl(agent.kubeconfig, ["logs", "web-alone"]), "skerry\n");
 
@@ -49,7 +49,7 @@ Deno.test({
       await agent.process.kill();
       await Deno.rename(folder, `${folder}-away`);
       agent = await site.agent("alone", options);
-      api = site.client(agent.kubeconfig);
+      api = await site.client(agent.kubeconfig);
       await Deno.mkdir(`${folder}-new`);
       await Deno.copyFile(`${folder}-away/web.yaml`, `${folder}-new/web.yaml`);
       await Deno.writeTextFile(`${folder}-new/probe.yaml`, json(shellPod("probe", "sleep 1000")));
@@ -92,7 +92,7 @@ Deno.test({
       await Deno.mkdir(folder, { recursive: true });
       await Deno.writeTextFile(`${folder}/st.yaml`, json(shellPod("st", "sleep 1000")));
       await site.agent("gw", options);
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const kubectl = (...args: string[]) => site.kubectl(hub.kubeconfig, args);
       let mirror = await readyPod(api, "st-gw");
       const running = await containerd.ctr("tasks", "ls", "-q");

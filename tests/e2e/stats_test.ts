@@ -35,7 +35,7 @@ Deno.test({
         node: "n1",
       });
     await using runtime = connect();
-    await using pods = await startBench({ connect, limit: 60_000 });
+    await using pods = await startBench({ connect });
     const stats = new NodeStats({
       node: "n1",
       facts: loadMachineFacts(systemClock),

@@ -83,7 +83,7 @@ async function openLogs(part: Running): Promise<number> {
 
 async function deletedPods(place: Place): Promise<void> {
   const { site, hub } = place;
-  const api = site.client(hub.kubeconfig);
+  const api = await site.client(hub.kubeconfig);
   await site.apply(hub.kubeconfig, shellPod("short", COUNT));
   await readyPod(api, "short");
   const exec = talk(site, hub.kubeconfig, [
@@ -199,7 +199,7 @@ Deno.test({
         flags: [`--pod-cidr=${containerd.subnet}`],
       });
       await site.apply(hub.kubeconfig, shellPod("web", COUNT));
-      const pod: Pod = await readyPod(site.client(hub.kubeconfig), "web");
+      const pod: Pod = await readyPod(await site.client(hub.kubeconfig), "web");
       assert.equal(pod.status?.containerStatuses?.[0]?.restartCount, 0);
       const place = { site, hub, agent };
 

@@ -158,7 +158,7 @@ Deno.test({
     Site.run(async (site) => {
       const step = stepsOf(t);
       const [containerd, hub] = await Promise.all([site.containerd(), site.hub()]);
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const token = await site.token(hub, NODE);
       const agent = await site.agent(NODE, {
         hub: `127.0.0.1:${hub.nodePort}`,

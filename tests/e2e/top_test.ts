@@ -17,7 +17,7 @@ Deno.test({
       const step = stepsOf(t);
       const containerd = await site.containerd();
       const hub = await site.hub();
-      const api = site.client(hub.kubeconfig);
+      const api = await site.client(hub.kubeconfig);
       const agent = await site.agent(NODE, {
         hub: `127.0.0.1:${hub.nodePort}`,
         token: await site.token(hub, NODE),

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { timingSafeEqual } from "node:crypto";
-import { RESOURCES } from "../../core/api/mod.ts";
-import { AppError, type Clock, hours, isAppError, minutes, type Ms } from "../../core/base/mod.ts";
-import { isNodeName, sha256Hex } from "../../core/pki/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { RESOURCES } from "../api/mod.ts";
+import { AppError, type Clock, hours, isAppError, minutes, type Ms, toTime } from "../base/mod.ts";
+import { isNodeName, sha256Hex } from "../pki/mod.ts";
+import type { Store } from "../store/mod.ts";
 import type { HubCa } from "./ca.ts";
 import { decodeRecord, encodeRecord, recordSecret } from "./record.ts";
 import { TokenRecord } from "./records.ts";
@@ -24,6 +24,33 @@ export interface CreateTokenOptions {
 
 /** What may be shown of a token: everything but its hash. */
 export type TokenInfo = Omit<TokenRecord, "hash">;
+
+/** A token as the API and the command line show it. */
+export interface TokenView {
+  readonly id: string;
+  /** A node name, or a pattern. */
+  readonly node: string;
+  /** RFC 3339. */
+  readonly expires: string;
+  readonly usesLeft: number;
+  readonly state: "valid" | "used" | "expired" | "revoked";
+  /** The nodes that have joined with it. */
+  readonly joined: readonly string[];
+}
+
+/** What is shown of a token at `now`. Pure. */
+export function viewOfToken(info: TokenInfo, now: Ms): TokenView {
+  const usesLeft = Math.max(0, info.uses - info.joins.length);
+  const expired = now >= info.expiresAt;
+  return {
+    id: info.id,
+    node: info.node,
+    expires: toTime(info.expiresAt as Ms),
+    usesLeft,
+    state: info.revoked ? "revoked" : expired ? "expired" : usesLeft === 0 ? "used" : "valid",
+    joined: info.joins.map(({ node }) => node),
+  };
+}
 
 const LABEL = "skerry.dev/token";
 const MAX_TTL = hours(365 * 24);

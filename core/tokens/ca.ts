@@ -1,7 +1,7 @@
-import { type KubeObject, RESOURCES } from "../../core/api/mod.ts";
-import { AppError, type Clock, hours, isAppError } from "../../core/base/mod.ts";
-import { createKey, type Credential, fingerprintOf, issueCa } from "../../core/pki/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { type KubeObject, RESOURCES } from "../api/mod.ts";
+import { AppError, type Clock, hours, isAppError } from "../base/mod.ts";
+import { createKey, type Credential, fingerprintOf, issueCa } from "../pki/mod.ts";
+import type { Store } from "../store/mod.ts";
 import { ensureSystemNamespace, SYSTEM_NAMESPACE, systemSecret } from "./system.ts";
 
 /** The hub's certificate authority. */
@@ -22,9 +22,8 @@ const CA_LIFETIME = hours(10 * 365 * 24);
  */
 export async function ensureCa(options: { store: Store; clock: Clock }): Promise<HubCa> {
   const { store, clock } = options;
-  const ref = systemSecret(CA_SECRET);
   try {
-    return readCa(await store.get(ref));
+    return await readCa(store);
   } catch (error) {
     if (!isAppError(error, "NotFound")) throw error;
   }
@@ -47,10 +46,18 @@ export async function ensureCa(options: { store: Store; clock: Clock }): Promise
   } catch (error) {
     if (!isAppError(error, "AlreadyExists")) throw error;
   }
-  return readCa(await store.get(ref));
+  return await readCa(store);
 }
 
-function readCa(secret: KubeObject): HubCa {
+/**
+ * The CA that a hub has made in this store.
+ * @throws {AppError} NotFound; InternalError when the Secret is there but holds no CA
+ */
+export async function readCa(store: Pick<Store, "get">): Promise<HubCa> {
+  return caOf(await store.get(systemSecret(CA_SECRET)));
+}
+
+function caOf(secret: KubeObject): HubCa {
   try {
     const certificate = text(secret.data?.["tls.crt"]);
     return {

@@ -1,6 +1,6 @@
-import { type KubeObject, type ObjectRef, RESOURCES, setDefaults } from "../../core/api/mod.ts";
-import { isAppError } from "../../core/base/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { type KubeObject, type ObjectRef, RESOURCES, setDefaults } from "../api/mod.ts";
+import { isAppError } from "../base/mod.ts";
+import type { Store } from "../store/mod.ts";
 
 /** The namespace of the hub's own objects: the CA, tokens and identities. */
 export const SYSTEM_NAMESPACE = "skerry-system";
@@ -21,6 +21,7 @@ export async function ensureSystemNamespace(store: Store): Promise<void> {
   try {
     await store.create(RESOURCES.namespaces, object);
   } catch (error) {
-    if (!isAppError(error, "AlreadyExists")) throw error;
+    // On a cluster the hub may make none, and whoever gave it its rights has made this one.
+    if (!isAppError(error, "AlreadyExists", "Forbidden")) throw error;
   }
 }

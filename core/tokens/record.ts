@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import type { KubeObject } from "../../core/api/mod.ts";
-import { AppError } from "../../core/base/mod.ts";
+import type { KubeObject } from "../api/mod.ts";
+import { AppError } from "../base/mod.ts";
 import { SYSTEM_NAMESPACE } from "./system.ts";
 
 /** The one key of `data` under which a Secret of this room carries its JSON record. */

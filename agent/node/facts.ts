@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type Bytes, bytes, type Clock } from "../../core/base/mod.ts";
 
 /** What the node says of the machine it runs on. */
@@ -63,4 +64,9 @@ function readText(path: string): string {
   } catch {
     return ""; // A machine without this file has nothing to say there.
   }
+}
+
+/** The first address of each family, which is all that the status of a pod may name. */
+export function onePerFamily(addresses: readonly string[]): string[] {
+  return [4, 6].flatMap((family) => addresses.find((one) => isIP(one) === family) ?? []);
 }

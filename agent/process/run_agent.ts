@@ -24,7 +24,7 @@ import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
 import { createKubelet, type Kubelet, localSubresources, serveTunnel } from "../kubelet/mod.ts";
 import { checkRoute } from "../check/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
-import { loadDisk, loadMachineFacts } from "../node/mod.ts";
+import { loadDisk, loadMachineFacts, onePerFamily } from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
 import { ManifestFolder } from "../manifests/mod.ts";
 import type { DevicePlugins } from "../plugins/mod.ts";
@@ -213,7 +213,7 @@ async function createPods(
   return new PodManager({
     ...base,
     runtime,
-    hostIPs: () => options["node-ip"] ? [options["node-ip"]] : facts.addresses,
+    hostIPs: () => options["node-ip"] ? [options["node-ip"]] : onePerFamily(facts.addresses),
     synced: () => parts.synced,
     report,
     onRuntime: () => care.kick(),

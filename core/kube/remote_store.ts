@@ -10,13 +10,14 @@ import {
 import {
   apiVersionOf,
   groupResource,
+  type JsonMap,
+  jsonMergeDiff,
   type KubeObject,
   type ObjectRef,
   type ResourceDef,
   RESOURCES,
 } from "../api/mod.ts";
 import {
-  deepEqual,
   type DeleteOptions,
   type ListOptions,
   type ListResult,
@@ -41,6 +42,8 @@ export interface RemoteStoreOptions {
   readonly as?: (access: "read" | "write", resource: ResourceDef) => Impersonation | undefined;
 }
 
+/** Whose the fields are that Skerry writes, for server-side apply. */
+const FIELD_MANAGER = "skerry";
 /** Objects in one answer of a list. */
 const PAGE = 500;
 /** Tries of an update that others get ahead of. */
@@ -102,7 +105,7 @@ export class RemoteStore implements Store {
       await this.#call(resource, {
         method: "POST",
         path: pathOf(resource, namespace ? { namespace } : {}),
-        query: dryRun(options),
+        query: { ...dryRun(options), fieldManager: FIELD_MANAGER },
         body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
       }),
     );
@@ -116,19 +119,23 @@ export class RemoteStore implements Store {
     for (let tries = 0;; tries++) {
       const current = await this.get(ref);
       check(ref, current, options);
-      const version = current.metadata.resourceVersion;
+      const { uid = "", resourceVersion = "" } = current.metadata;
       const wanted = next(ref, current, change(structuredClone(current)), options);
-      if (deepEqual(wanted, current)) return current;
+      const patch = jsonMergeDiff(current, wanted);
+      if (!patch) return current;
       try {
         const subresource = options.subresource && ref.resource.hasStatus
           ? { subresource: options.subresource }
           : {};
         return arrived(
           await this.#call(ref.resource, {
-            method: "PUT",
+            method: "PATCH",
+            type: "application/merge-patch+json",
             path: pathOf(ref.resource, { ...ref, ...subresource }),
-            query: dryRun(options),
-            body: { ...wanted, metadata: { ...wanted.metadata, resourceVersion: version } },
+            query: { ...dryRun(options), fieldManager: FIELD_MANAGER },
+            // Only what changes is sent: of all else the server would ask whether the node may, and
+            // a taint that came in the meantime would count as taken away.
+            body: { ...patch, metadata: { ...patch["metadata"] as JsonMap, uid, resourceVersion } },
           }),
         );
       } catch (error) {

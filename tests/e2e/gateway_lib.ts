@@ -124,6 +124,11 @@ export class Site implements AsyncDisposable {
     };
   }
 
+  /** Starts a hub that serves a cluster; else as {@linkcode hub}. */
+  async hubOn(kubeconfig: string, flags: readonly string[] = []): Promise<HubAt> {
+    return { ...await this.hub([`--kubeconfig=${kubeconfig}`, ...flags]), kubeconfig };
+  }
+
   /** The hub's options at this site. */
   hubFlags(flags: readonly string[] = []): string[] {
     return [

@@ -1,6 +1,7 @@
 import { ms, sleep, systemClock, systemRandom } from "../../core/base/mod.ts";
 import { RESOURCES } from "../../core/api/mod.ts";
 import { KubeClient, readEndpoint, RemoteStore } from "../../core/kube/mod.ts";
+import { mustRun } from "../../tools/containerd/mod.ts";
 import { buildKube, KubeCluster } from "../../tools/kube/mod.ts";
 
 /** A control plane for one test file, and a store on it with all rights. */
@@ -21,6 +22,16 @@ export class TestCluster implements AsyncDisposable {
     const endpoint = await readEndpoint(parts.kubeconfig);
     const client = new KubeClient({ endpoint, clock: systemClock, random: systemRandom });
     return new TestCluster(parts, client);
+  }
+
+  /** Installs what the chart installs: the kinds that a hub and its users need. */
+  async applyCrds(): Promise<void> {
+    const folder = new URL("../../charts/skerry/crds", import.meta.url).pathname;
+    const { kubectl } = this.parts.programs;
+    await mustRun(kubectl, [
+      `--kubeconfig=${this.parts.kubeconfig}`,
+      ...["apply", "--server-side", "-f", folder],
+    ]);
   }
 
   /** Waits until a namespace has the service account without which no pod is let in. */

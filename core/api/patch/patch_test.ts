@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { AppError } from "../../base/mod.ts";
-import { jsonEqual, jsonMergePatch, jsonPatch, strategicMergePatch } from "./mod.ts";
+import { jsonEqual, jsonMergeDiff, jsonMergePatch, jsonPatch, strategicMergePatch } from "./mod.ts";
 import type { Json, JsonMap } from "./json_value.ts";
 
 const key = fc.oneof(fc.constantFrom("a", "b", "c", "name", "constructor", "~/"), fc.string());
@@ -15,26 +15,20 @@ const value: fc.Arbitrary<Json> = fc.letrec<{ json: Json }>((tie) => ({
 })).json;
 const map = fc.dictionary(key.filter((one) => one !== "__proto__"), value, { maxKeys: 5 });
 
-/** The merge patch from one object to another, by definition of RFC 7386. */
-function mergeDiff(from: JsonMap, to: JsonMap): JsonMap {
-  const out: JsonMap = {};
-  for (const name of Object.keys(from)) if (!Object.hasOwn(to, name)) out[name] = null;
-  for (const [name, next] of Object.entries(to)) {
-    const before = Object.hasOwn(from, name) ? from[name] : undefined;
-    const both = [before, next].every((one) =>
-      typeof one === "object" && one !== null && !Array.isArray(one)
-    );
-    out[name] = both ? mergeDiff(before as JsonMap, next as JsonMap) : next;
-  }
-  return out;
-}
-
-Deno.test("jsonMergePatch() turns any object into any other by their difference", () => {
+Deno.test("jsonMergePatch() turns any object into any other by their jsonMergeDiff()", () => {
   fc.assert(fc.property(map, map, (from, to) => {
     const before = structuredClone(from);
-    assert.ok(jsonEqual(jsonMergePatch(from, mergeDiff(from, to)) as Json, to));
+    const patch = jsonMergeDiff(from, to);
+    assert.equal(patch === undefined, jsonEqual(from, to));
+    assert.ok(jsonEqual(jsonMergePatch(from, patch ?? {}) as Json, to));
     assert.ok(jsonEqual(from, before), "the argument must stay as it is");
   }));
+});
+
+Deno.test("jsonMergeDiff() holds only what differs", () => {
+  const from = { a: { b: 1, c: [1, 2], d: "x" }, e: { f: 1 }, g: true };
+  const to = { a: { b: 1, c: [1], d: "x" }, g: true, h: {} };
+  assert.deepEqual(jsonMergeDiff(from, to), { a: { c: [1] }, e: null, h: {} });
 });
 
 Deno.test.each([

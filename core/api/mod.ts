@@ -5,6 +5,7 @@ export * from "./classes.ts";
 export * from "./core.ts";
 export * from "./field_labels.ts";
 export * from "./field_selectors.ts";
+export * from "./kubeedge/mod.ts";
 export * from "./node.ts";
 export * from "./object.ts";
 export * from "./patch/mod.ts";

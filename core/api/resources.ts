@@ -32,6 +32,52 @@ const SCALE = {
   selector: "spec.selector",
 } as const;
 
+const DEVICES = "devices.kubeedge.io";
+const OPERATIONS = "operations.kubeedge.io";
+const STATUS = { hasStatus: true } as const;
+const OF_CLUSTER = { hasStatus: true, namespaced: false } as const;
+
+/** KubeEdge's kinds, with the names, scopes and subresources of its CRDs. */
+const KUBEEDGE = {
+  devicemodels: define(DEVICES, "v1beta1", "devicemodels", "DeviceModel"),
+  devices: define(DEVICES, "v1beta1", "devices", "Device"),
+  devicestatuses: define(DEVICES, "v1beta1", "devicestatuses", "DeviceStatus"),
+  rules: define("rules.kubeedge.io", "v1", "rules", "Rule"),
+  ruleendpoints: define("rules.kubeedge.io", "v1", "ruleendpoints", "RuleEndpoint", {
+    shortNames: ["re"],
+  }),
+  nodegroups: define("apps.kubeedge.io", "v1alpha1", "nodegroups", "NodeGroup", {
+    ...OF_CLUSTER,
+    shortNames: ["ng"],
+  }),
+  edgeapplications: define("apps.kubeedge.io", "v1alpha1", "edgeapplications", "EdgeApplication", {
+    ...STATUS,
+    shortNames: ["eapp"],
+  }),
+  nodeupgradejobs: define(OPERATIONS, "v1alpha2", "nodeupgradejobs", "NodeUpgradeJob", OF_CLUSTER),
+  imageprepulljobs: define(
+    OPERATIONS,
+    "v1alpha2",
+    "imageprepulljobs",
+    "ImagePrePullJob",
+    OF_CLUSTER,
+  ),
+  configupdatejobs: define(
+    OPERATIONS,
+    "v1alpha2",
+    "configupdatejobs",
+    "ConfigUpdateJob",
+    OF_CLUSTER,
+  ),
+  serviceaccountaccesses: define(
+    "policy.kubeedge.io",
+    "v1alpha1",
+    "serviceaccountaccesses",
+    "ServiceAccountAccess",
+    { ...STATUS, shortNames: ["saaccess"] },
+  ),
+} as const satisfies Record<string, ResourceDef>;
+
 /** Every kind that the embedded hub serves, by a short name for use in code. */
 export const RESOURCES = {
   namespaces: define("", "v1", "namespaces", "Namespace", {
@@ -85,6 +131,7 @@ export const RESOURCES = {
     shortNames: ["wf"],
     categories: ALL,
   }),
+  ...KUBEEDGE,
 } as const satisfies Record<string, ResourceDef>;
 
 /** The kinds as a list. */

@@ -60,6 +60,11 @@ const Source = z.looseObject({
       message: `must have exactly one of ${known.join(", ")}`,
     });
   }
+}).meta({
+  "x-kubernetes-validations": [{
+    rule: "[has(self.file), has(self.configMapRef), has(self.http)].filter(x, x).size() == 1",
+    message: "must have exactly one of file, configMapRef, http",
+  }],
 });
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;

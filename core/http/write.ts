@@ -8,6 +8,7 @@ import {
   nodeAnnotationProblems,
   type PodPart,
   podPartProblems,
+  pruneCustom,
   type ResourceDef,
   setDefaults,
   takePodPart,
@@ -23,7 +24,8 @@ import type { ResourceContext } from "./types.ts";
  * @throws {AppError} BadRequest, Invalid
  */
 export async function admitNew(context: ResourceContext, body: JsonObject): Promise<KubeObject> {
-  const object = await checkIncoming(context, body);
+  const sent = await checkIncoming(context, body);
+  const { object } = pruneCustom(context.resource, sent);
   context.subject.name = object.metadata.name;
   if (object.metadata.resourceVersion) {
     throw new AppError("BadRequest", "resourceVersion should not be set on objects to be created");
@@ -101,7 +103,8 @@ export async function checkFieldsOf(
   const { checkFields } = await import("../api/schema/mod.ts");
   const { kind, version } = context.resource;
   return (object) => {
-    const { unknown, wrong } = checkFields(context.resource, object);
+    const { unknown: undescribed, wrong } = checkFields(context.resource, object);
+    const unknown = [...undescribed, ...pruneCustom(context.resource, object).unknown];
     const lead = `${kind} in version "${version}" cannot be handled as a ${kind}`;
     if (wrong.length > 0) throw new AppError("BadRequest", `${lead}: ${wrong.join(", ")}`);
     if (unknown.length === 0 || mode === "Ignore") return;
@@ -150,7 +153,7 @@ export function admitChange(
   const part = partOf(context);
   if (part) return admitPart(context, { part, current, next: { ...next, metadata } });
   const { apiVersion, kind } = current;
-  const object: KubeObject = { ...next, apiVersion, kind, metadata };
+  const { object } = pruneCustom(resource, { ...next, apiVersion, kind, metadata });
   if (context.attributes.subresource === "status") return object;
   if (isNamespace(resource)) {
     // Only `finalize` changes them.

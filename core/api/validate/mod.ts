@@ -11,6 +11,7 @@ import {
 } from "./kinds.ts";
 import { metadataProblems } from "./metadata.ts";
 import { podProblems } from "./pod.ts";
+import { customProblems } from "../kubeedge/check.ts";
 import { validateWasmFunction } from "../wasm_function.ts";
 import { workloadProblems } from "./workloads.ts";
 
@@ -53,7 +54,7 @@ function wasmFunctionProblems(object: KubeObject): Problems {
 
 /**
  * Finds what is wrong with an object that a client wants to create, or to change from `old`.
- * Kinds without rules of their own get those of metadata only. Never throws, whatever the object holds.
+ * Kinds without rules of their own get those of metadata, and of their schema where they have one. Never throws, whatever the object holds.
  */
 export function validateObject(
   resource: ResourceDef,
@@ -62,5 +63,8 @@ export function validateObject(
 ): Problems {
   const problems = metadataProblems(resource, object);
   const validate = VALIDATORS[`${resource.group}/${resource.kind}`];
-  return validate ? [...problems, ...validate(object, old)] : problems;
+  return [
+    ...problems,
+    ...(validate ? validate(object, old) : customProblems(resource, object)),
+  ];
 }

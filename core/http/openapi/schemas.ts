@@ -1,4 +1,5 @@
-import { MERGE_FIELDS, type ResourceDef, WasmFunctionSpec } from "../../api/mod.ts";
+import { MERGE_FIELDS, type ResourceDef } from "../../api/mod.ts";
+import { customSchema } from "../../api/crd/mod.ts";
 import {
   type FieldSchema,
   schemaTypes,
@@ -6,7 +7,6 @@ import {
   type TypeRef,
   type TypeSchema,
 } from "../../api/schema/mod.ts";
-import { z } from "zod";
 import { DESCRIPTIONS } from "./descriptions.ts";
 
 /** A schema of OpenAPI 3.0 (or 2.0: they are the same as far as they go here). */
@@ -33,7 +33,7 @@ export function schemasOf(resources: readonly ResourceDef[], refBase: string): J
     else {
       const meta = schemaTypes().get("ObjectMeta");
       if (meta) add(meta);
-      out[schemaName(resource.kind)] = customSchema(resource, refBase);
+      out[schemaName(resource.kind)] = schemaOfCustom(resource, refBase);
     }
     const { group, version, kind } = resource;
     Object.assign(out[schemaName(kind)] as JsonSchema, {
@@ -152,54 +152,11 @@ function reference(type: string, refBase: string): JsonSchema {
   return refBase === SCHEMAS_V2 ? { $ref } : { allOf: [{ $ref }], default: {} };
 }
 
-function customSchema(resource: ResourceDef, refBase: string): JsonSchema {
-  const spec = resource.kind === "WasmFunction"
-    ? plainSchema(z.toJSONSchema(WasmFunctionSpec, { io: "input", unrepresentable: "any" }))
-    : { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  return {
-    type: "object",
-    description: resource.kind === "WasmFunction"
-      ? "A WASM function: a module, when it runs, and what it may use."
-      : "",
-    properties: {
-      apiVersion: { type: "string", description: COMMON["apiVersion"] },
-      kind: { type: "string", description: COMMON["kind"] },
-      metadata: {
-        ...reference("ObjectMeta", refBase),
-        description: COMMON["metadata"],
-      },
-      spec: { ...spec, description: COMMON["spec"] },
-      status: {
-        type: "object",
-        description: COMMON["status"],
-        "x-kubernetes-preserve-unknown-fields": true,
-      },
-    },
-  };
-}
-
-/** Words of JSON Schema that OpenAPI 3.0 has as well, with the same meaning. */
-const KEPT = ["type", "description", "required", "enum", "minItems", "pattern", "default"];
-
-function plainSchema(schema: unknown): JsonSchema {
-  if (typeof schema !== "object" || schema === null) return plainSchema({});
-  const source = schema as JsonSchema;
-  const out: JsonSchema = {};
-  for (const key of KEPT) if (source[key] !== undefined) out[key] = source[key];
-  if (typeof source["properties"] === "object" && source["properties"] !== null) {
-    out["properties"] = Object.fromEntries(
-      Object.entries(source["properties"]).map(([key, value]) => [key, plainSchema(value)]),
-    );
-  } else if (typeof source["additionalProperties"] === "object") {
-    out["additionalProperties"] = plainSchema(source["additionalProperties"]);
-  }
-  if (source["items"] !== undefined) out["items"] = plainSchema(source["items"]);
-  if (Array.isArray(source["anyOf"]) || Array.isArray(source["type"])) {
-    Object.assign(out, { type: "string", "x-kubernetes-int-or-string": true });
-  }
-  // `kubectl explain` needs a type everywhere.
-  if (typeof out["type"] !== "string") {
-    Object.assign(out, { type: "object", "x-kubernetes-preserve-unknown-fields": true });
-  }
-  return out;
+/** Of kinds that are not Kubernetes' own. */
+function schemaOfCustom(resource: ResourceDef, refBase: string): JsonSchema {
+  const schema = customSchema(resource) ??
+    { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  const properties = schema["properties"] as JsonSchema | undefined;
+  const meta = { ...reference("ObjectMeta", refBase), description: COMMON["metadata"] };
+  return { ...schema, properties: { ...properties, metadata: meta } };
 }

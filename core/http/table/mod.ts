@@ -15,6 +15,7 @@ import {
   serviceAccountTable,
   serviceTable,
 } from "./core.ts";
+import { customTable } from "./custom.ts";
 import { podTable } from "./pod.ts";
 import {
   daemonSetTable,
@@ -50,7 +51,7 @@ const TABLES: Readonly<Record<string, KindTable>> = {
 };
 
 function tableOf(resource: ResourceDef): KindTable {
-  return TABLES[groupResource(resource)] ?? plainTable;
+  return TABLES[groupResource(resource)] ?? customTable(resource) ?? plainTable;
 }
 
 /** The columns of a kind, Kubernetes' own for Kubernetes' kinds. */

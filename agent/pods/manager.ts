@@ -24,6 +24,7 @@ import { PodIndex } from "./pod_index.ts";
 import type { Shutdown } from "./policy/plan.ts";
 import { makePodParts } from "./pod_parts.ts";
 import { PodRecords } from "./records.ts";
+import { pruneTokens } from "./pod_tokens.ts";
 import { type ShutdownGroup, stopAll } from "./stop_all.ts";
 import type { StreamTarget } from "./stream_target.ts";
 import { sweepPodFolders } from "./sweep.ts";
@@ -158,6 +159,7 @@ export class PodManager implements Service {
       ended: (uid) => this.#ended(uid),
     });
     this.#devices = devices;
+    pruneTokens(store, (uid) => this.#records.knows(uid, config.nodeName));
     for (const memory of this.#records.memories()) {
       this.#index.addName(memory.uid, memory);
       queue.add(memory.uid);

@@ -25,6 +25,7 @@ export { taintEndsAt } from "./policy/taint_eviction.ts";
 export { POD_FIELDS, type Rule } from "./policy/support_table.ts";
 export { refusals, refusalText } from "./policy/support.ts";
 export type { StreamTarget } from "./stream_target.ts";
+export type { RequestToken } from "./token_keeper.ts";
 export { cgroupNumbers } from "./policy/resources.ts";
 export type { ShutdownGroup } from "./stop_all.ts";
 export { CRITICAL_PRIORITY } from "./policy/priority.ts";

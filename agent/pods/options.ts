@@ -4,6 +4,7 @@ import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import type { PodEvent, Rejection, Termination } from "./policy/plan.ts";
 import type { PodDevices } from "./devices.ts";
+import type { RequestToken } from "./token_keeper.ts";
 import type { SandboxNode } from "./config/sandbox_config.ts";
 
 /** Where the manager says what happened. Each is called inside the transaction that wrote it. */
@@ -73,6 +74,8 @@ export interface PodManagerOptions {
   readonly verdicts?: NodeVerdicts;
   /** @default {pods that ask for devices wait} */
   readonly devices?: PodDevices | undefined;
+  /** Has the cluster issue service account tokens. @default {pods that ask for one wait} */
+  readonly requestToken?: RequestToken | undefined;
 }
 
 /** Space of the rows that remember pods, keyed by UID. */

@@ -16,6 +16,7 @@ import { isLive } from "./policy/view.ts";
 import type { Prober } from "./probes/prober.ts";
 import type { PodRecord, PodRecords } from "./records.ts";
 import type { Stops } from "./stops.ts";
+import type { TokenKeeper } from "./token_keeper.ts";
 
 /** Who knows what `decide` has to know. */
 export interface PodEnvsOptions {
@@ -27,6 +28,7 @@ export interface PodEnvsOptions {
   readonly stops: Stops;
   readonly hooks: Hooks;
   readonly devices: DeviceKeeper;
+  readonly tokens: TokenKeeper;
   readonly paths: PodPaths;
   readonly verdicts?: NodeVerdicts;
   readonly runtimeInfo: () => Promise<RuntimeInfo>;
@@ -61,13 +63,14 @@ export class PodEnvs {
 
   /** Forgets a pod, and ends what goes on for it. */
   drop(uid: string): void {
-    const { hooks, devices, images, prober } = this.#options;
+    const { hooks, devices, images, prober, tokens } = this.#options;
     this.#mounted.delete(uid);
     this.#mounting.delete(uid);
     hooks.keep(uid, new Set());
     devices.drop(uid);
     images.drop(uid);
     prober.drop(uid);
+    tokens.drop(uid);
   }
 
   /** What has to be waited for before {@linkcode PodEnvs.env}, which waits for nothing. */
@@ -100,6 +103,8 @@ export class PodEnvs {
     hooks.keep(uid, new Set(view.containers.filter(isLive).map((one) => one.id)));
     const volumes = pod.spec.volumes ?? [];
     const shutdown = this.#options.shutdown(pod);
+    const over = pod.metadata.deletionTimestamp || (memory && isTerminal(memory));
+    const waits = over ? undefined : this.#options.tokens.look(pod);
     this.#mounting.set(uid, record.version);
     return {
       node: this.#policy(known.runtime),
@@ -111,6 +116,7 @@ export class PodEnvs {
       hooks: hooks.of(uid),
       messages: known.messages,
       predecessor: predecessor(uid),
+      ...(waits ? { waits } : {}),
       ...(shutdown ? { shutdown } : {}),
       ...this.#verdicts(pod, memory, view),
     };
@@ -153,7 +159,9 @@ export class PodEnvs {
     if (settled || predecessor(uid)) return {};
     const answer = devices.view(pod);
     if (answer === "pending") return { waits: { message: "its devices are being allocated" } };
-    if (answer.kind === "waits") return { waits: { message: answer.message, tell: true } };
+    if (answer.kind === "waits") {
+      return { waits: { message: answer.message, tell: "DevicesUnavailable" } };
+    }
     return answer.kind === "refused" ? { rejection: answer.rejection } : {};
   }
 

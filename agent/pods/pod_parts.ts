@@ -12,6 +12,7 @@ import type { PodEvent, Shutdown } from "./policy/plan.ts";
 import { Prober } from "./probes/prober.ts";
 import type { PodRecords } from "./records.ts";
 import { Stops } from "./stops.ts";
+import { TokenKeeper } from "./token_keeper.ts";
 import { PodWorker } from "./worker.ts";
 
 /** What the parts are put together from. */
@@ -53,6 +54,11 @@ export function makePodParts(options: PodPartsOptions): PodParts {
   const prober = new Prober({ ...manager, changed, event });
   const hooks = new Hooks({ clock, log, signal, changed });
   const devices = new DeviceKeeper({ devices: manager.devices, clock, log, signal, changed });
+  const tokens = new TokenKeeper({
+    ...{ clock, log, signal, random: manager.random, store: manager.store },
+    request: manager.requestToken,
+    changed: (uid, after) => queue.addAfter(uid, after),
+  });
   const actor = new Actor({
     ...{ runtime, clock, config, images, stops, hooks, signal },
     paths: options.paths,
@@ -62,14 +68,14 @@ export function makePodParts(options: PodPartsOptions): PodParts {
   const worker: PodWorker = new PodWorker({
     ...manager,
     ...options,
-    ...{ images, stops, prober, hooks, devices, actor },
+    ...{ images, stops, prober, hooks, devices, tokens, actor },
     begins: (uid) => queue.restart(uid),
   });
   return {
     worker,
     devices,
     async settled() {
-      const ends = [images, stops, hooks, devices].map((part) => part.settled());
+      const ends = [images, stops, hooks, devices, tokens].map((part) => part.settled());
       await Promise.allSettled([...ends, prober[Symbol.asyncDispose]()]);
     },
   };

@@ -14,6 +14,7 @@ import { containerMemory, parseMemory, type PodMemory } from "./policy/memory.ts
 import { isFromManifest } from "../manifests/mod.ts";
 import { buryPod, GONE_SPACE, MEMORY_SPACE, type PodReports } from "./options.ts";
 import type { ConfigData, PodEvent, PodObjects } from "./policy/plan.ts";
+import { readToken, tokenKey, tokenSources } from "./pod_tokens.ts";
 import { podRefs } from "./refs.ts";
 
 /** What the store holds of one pod. */
@@ -252,6 +253,7 @@ function readObjects(tx: Tx, pod: Pod | undefined): Pick<PodRecord, "objects" | 
   const objects = {
     configMaps: {} as Record<string, ConfigData>,
     secrets: {} as Record<string, ConfigData>,
+    tokens: {} as Record<string, string>,
   };
   if (!pod) return { objects, version: "" };
   const version: unknown[] = [pod.metadata.labels, pod.metadata.annotations];
@@ -266,6 +268,11 @@ function readObjects(tx: Tx, pod: Pod | undefined): Pick<PodRecord, "objects" | 
     const found = tx.get({ resource: RESOURCES.secrets, namespace, name });
     version.push(name, versionOf(found));
     if (found) objects.secrets[name] = secretData(found);
+  }
+  for (const source of tokenSources(pod)) {
+    const found = readToken(tx, pod, source);
+    version.push(tokenKey(source), found?.issuedAt ?? 0);
+    if (found) objects.tokens[tokenKey(source)] = found.token;
   }
   return { objects, version: JSON.stringify(version) };
 }

@@ -1,5 +1,6 @@
 import {
   addProcessMetrics,
+  AppError,
   bytes,
   Metrics,
   type Service,
@@ -34,6 +35,7 @@ import {
   parseResolvConf,
   PodManager,
   type PodReports,
+  type RequestToken,
   StaticPods,
 } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
@@ -218,6 +220,7 @@ async function createPods(
     report,
     onRuntime: () => care.kick(),
     devices: plugins,
+    ...(options.hub === "" ? {} : { requestToken: askHubForToken(parts) }),
     ...(care.verdicts ? { verdicts: care.verdicts } : {}),
     config: {
       nodeName: node,
@@ -235,6 +238,18 @@ async function createPods(
       storageCapacity: disk?.size ?? bytes(0),
     },
   });
+}
+
+/** The hub knows whose pods these are: it asks the cluster in the name of this node. */
+function askHubForToken(parts: Parts): RequestToken {
+  return async (pod, { audience, expirationSeconds }, signal) => {
+    const { namespace = "default", name, uid = "" } = pod.metadata;
+    if (!parts.link) throw new AppError("ServiceUnavailable", "there is no link to the hub yet");
+    const asked = { namespace, pod: name, uid, audience, expirationSeconds };
+    const serviceAccount = pod.spec.serviceAccountName ?? "default";
+    const answer = await parts.link.call("token", { ...asked, serviceAccount }, signal);
+    return answer as Awaited<ReturnType<RequestToken>>;
+  };
 }
 
 function manifests(base: Base, parts: Parts): ManifestFolder {

@@ -15,7 +15,7 @@ import { createFunctions } from "../functions/mod.ts";
 import { createHub, type Hub, type HubOptions } from "../hub/mod.ts";
 import { createJoin, type Join } from "../join/mod.ts";
 import { createNodes } from "../nodes/mod.ts";
-import { answerCall } from "./calls.ts";
+import { answerCall, type IssueToken } from "./calls.ts";
 import { nodeListenerService } from "./node_listener.ts";
 
 /** Options of {@linkcode createBase}. */
@@ -24,6 +24,8 @@ export interface BaseOptions extends Pick<HubOptions, "storeOf" | "kubelet" | "o
   readonly store: Store;
   /** Name of the cluster, in kubeconfigs and for nodes. */
   readonly cluster: string;
+  /** Has the cluster issue service account tokens. @default {none are issued} */
+  readonly issueToken?: IssueToken;
   /** Judge nodes by their Leases: where Kubernetes does not do that itself. */
   readonly lifecycle: boolean;
 }
@@ -74,7 +76,8 @@ export async function createBase(options: BaseOptions): Promise<Base> {
     log,
     version: VERSION,
     identities: join.identities,
-    onCall: (peer, method, body) => answerCall(join, peer, method, body),
+    onCall: (peer, method, body, signal) =>
+      answerCall({ join, issueToken: options.issueToken }, peer, { method, body, signal }),
   });
   const acceptor = await loadWsAcceptor();
   acceptor.onConnection((connection, path) => hub.accept(connection, path));

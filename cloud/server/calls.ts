@@ -1,20 +1,58 @@
+import { z } from "zod";
 import { AppError } from "../../core/base/mod.ts";
+import type { TokenRequest } from "../../core/kube/mod.ts";
 import type { Peer } from "../../core/link/mod.ts";
 import type { Join } from "../join/mod.ts";
+
+/** Has the cluster issue a token, in the name of a node. */
+export type IssueToken = (
+  node: string,
+  request: TokenRequest,
+  signal: AbortSignal,
+) => Promise<{ readonly token: string; readonly expires: string }>;
+
+const Name = z.string().min(1).max(253);
+const TokenBody = z.object({
+  namespace: Name,
+  serviceAccount: Name,
+  pod: Name,
+  uid: Name,
+  audience: z.string().max(1024),
+  expirationSeconds: z.int().min(600).max(2 ** 32),
+});
 
 /**
  * Answers a `call` of a node on its session (docs/protocol.md 7).
  *
- * @throws {AppError} MethodNotAllowed, BadRequest, and what renewing throws
+ * @throws {AppError} MethodNotAllowed, BadRequest, Unsupported, and what renewing or issuing throws
  */
 export async function answerCall(
-  join: Join,
+  { join, issueToken }: { readonly join: Join; readonly issueToken: IssueToken | undefined },
   peer: Peer,
-  method: string,
-  body: unknown,
+  { method, body, signal }: {
+    readonly method: string;
+    readonly body: unknown;
+    readonly signal: AbortSignal;
+  },
 ): Promise<unknown> {
-  if (method !== "renew") throw new AppError("MethodNotAllowed", `there is no call ${method}`);
-  const csr = (body as { csr?: unknown } | null)?.csr;
-  if (typeof csr !== "string") throw new AppError("BadRequest", "renew needs a csr in PEM");
-  return await join.identities.renew(peer, csr);
+  switch (method) {
+    case "renew": {
+      const csr = (body as { csr?: unknown } | null)?.csr;
+      if (typeof csr !== "string") throw new AppError("BadRequest", "renew needs a csr in PEM");
+      return await join.identities.renew(peer, csr);
+    }
+    case "token": {
+      if (!issueToken) {
+        throw new AppError(
+          "Unsupported",
+          "this hub issues no service account tokens: set automountServiceAccountToken: false",
+        );
+      }
+      const { data, error } = TokenBody.safeParse(body);
+      if (error) throw new AppError("BadRequest", `token: ${error.issues[0]?.message ?? ""}`);
+      return await issueToken(peer.name, data, signal);
+    }
+    default:
+      throw new AppError("MethodNotAllowed", `there is no call ${method}`);
+  }
 }

@@ -1,3 +1,4 @@
+import { RESOURCES } from "../../core/api/mod.ts";
 import { systemClock, systemRandom, untilAborted } from "../../core/base/mod.ts";
 import {
   asNode,
@@ -5,6 +6,7 @@ import {
   KubeClient,
   readEndpoint,
   RemoteStore,
+  requestToken,
 } from "../../core/kube/mod.ts";
 import { type HUB_OPTIONS, type PartContext, printReady } from "../../core/parts/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
@@ -19,6 +21,7 @@ import {
 } from "../kubelet/mod.ts";
 import { type Base, createBase } from "./base.ts";
 
+const { pods } = RESOURCES;
 /** Name of the cluster for nodes that join. */
 const CLUSTER = "kubernetes";
 /** Ports for kubelets, from `--kubelet-port` on: more nodes than one hub holds. */
@@ -48,6 +51,8 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     storeOf,
     cluster: CLUSTER,
     lifecycle: false,
+    issueToken: (node, request, stop) =>
+      requestToken(client, request, { as: asNode(node, mode)("write", pods), signal: stop }),
     kubelet: (node) => endpoints.of(node),
     onLink: (node) => endpoints.look(node),
   });

@@ -8,4 +8,5 @@ export * from "./queue.ts";
 export * from "./random.ts";
 export * from "./retry.ts";
 export * from "./shared_read.ts";
+export * from "./slots.ts";
 export * from "./units.ts";

@@ -9,10 +9,10 @@ import {
   seconds,
   silentLogger,
   sleep,
+  Slots,
 } from "../base/mod.ts";
 import type { KubeEndpoint } from "./config.ts";
 import { errorOfAnswer } from "./errors.ts";
-import { Slots } from "./slots.ts";
 
 /** Options of {@linkcode KubeClient}. */
 export interface KubeClientOptions {

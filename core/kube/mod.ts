@@ -9,5 +9,6 @@ export {
   SERVICE_ACCOUNT_DIR,
 } from "./config.ts";
 export { pathOf } from "./paths.ts";
+export { requestToken, type TokenRequest } from "./token_request.ts";
 export { reviewAccess, reviewToken } from "./reviews.ts";
 export { RemoteStore, type RemoteStoreOptions } from "./remote_store.ts";

@@ -3,8 +3,11 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:
 
 /** What a sealed text begins with; a stored object begins with `{`. */
 export const SEALED = "sealed:1:";
-/** The kinds whose objects are sealed, as `groupResource` names them. */
-export const SEALED_RESOURCES: ReadonlySet<string> = new Set(["secrets"]);
+/**
+ * The kinds whose objects are sealed, as `groupResource` names them: Secrets, and the service account
+ * tokens that a node keeps for its pods.
+ */
+export const SEALED_RESOURCES: ReadonlySet<string> = new Set(["secrets", "podtokens.skerry.dev"]);
 /** Bytes of a key. */
 export const KEY_SIZE = 32;
 

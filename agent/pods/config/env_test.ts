@@ -16,6 +16,7 @@ const FACTS = {
   storageCapacity: bytes(2 ** 36),
 };
 const OBJECTS: PodObjects = {
+  tokens: {},
   configMaps: { cm: { data: { a: "1", b: "$(A)" }, binary: { blob: "AAEC" } } },
   secrets: { sec: { data: {}, binary: { key: btoa("top") } } },
 };
@@ -96,7 +97,7 @@ Deno.test("resolveEnv() names what is missing", () => {
 Deno.test("resolveEnv() skips keys that are no names of variables, and says so", () => {
   const pod = withContainer({ envFrom: [{ configMapRef: { name: "odd" } }] });
   const odd = { data: { "1a": "x", "..b": "x", "..": "x", ok: "1", "a-b.c": "2" }, binary: {} };
-  const objects = { configMaps: { odd }, secrets: {} };
+  const objects = { configMaps: { odd }, secrets: {}, tokens: {} };
   const env = resolveEnv({ pod, container: main(pod), objects, facts: FACTS });
   assert.deepEqual(Object.fromEntries(env.values), { ok: "1", "a-b.c": "2" });
   assert.deepEqual(env.complaints, [

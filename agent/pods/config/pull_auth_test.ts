@@ -6,6 +6,7 @@ import { pullAuths, registryOf } from "./pull_auth.ts";
 /** Secrets by name: what their `auths` says. A text stands as it is in the secret. */
 function objectsOf(secrets: Record<string, unknown>): PodObjects {
   return {
+    tokens: {},
     configMaps: {},
     secrets: Object.fromEntries(
       Object.entries(secrets).map(([name, auths]) => [name, {

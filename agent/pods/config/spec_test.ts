@@ -30,6 +30,7 @@ const NODE: NodePolicy = {
   memoryVolumes: false,
 };
 const OBJECTS: PodObjects = {
+  tokens: {},
   configMaps: { cm: { data: { a: "1", b: "$(A)" }, binary: { blob: btoa("bin") } } },
   secrets: { sec: { data: {}, binary: { key: btoa("top") } } },
 };

@@ -143,7 +143,7 @@ function awaitOthers(draft: Draft): boolean {
   if (!waits) return false;
   const { message, tell } = waits;
   if (tell) {
-    tellOnce(draft, `waits:${message}`, { type: "Warning", reason: "DevicesUnavailable", message });
+    tellOnce(draft, `waits:${message}`, { type: "Warning", reason: tell, message });
   }
   waitAll(draft, "ContainerCreating", message);
   return true;

@@ -19,6 +19,8 @@ export interface SeenContainer extends ObservedContainer {
 export interface PodObjects {
   readonly configMaps: Readonly<Record<string, ConfigData>>;
   readonly secrets: Readonly<Record<string, ConfigData>>;
+  /** Tokens of its service account, by `tokenKey`. */
+  readonly tokens: Readonly<Record<string, string>>;
 }
 
 /** The content of a configMap or a secret. */
@@ -141,8 +143,8 @@ export interface PodEnv {
   readonly predecessor: boolean;
   /** What admission says of the pod; read only while the memory does not say `admitted`. */
   readonly rejection?: Rejection;
-  /** What a pod that is new here waits for before it is let in; `tell` makes an Event of it. */
-  readonly waits?: { readonly message: string; readonly tell?: true };
+  /** What a pod that is new here waits for before it is let in; `tell` is the reason of an Event. */
+  readonly waits?: { readonly message: string; readonly tell?: string };
   /** The node goes down: nothing is started any more. */
   readonly shutdown?: Shutdown;
   /** The node wants this pod to end. */

@@ -156,8 +156,7 @@ const VOLUME: Readonly<Record<string, Rule>> = {
   "projected.sources[].configMap": true,
   "projected.sources[].secret": inMemory,
   "projected.sources[].downwardAPI": true,
-  "projected.sources[].serviceAccountToken":
-    "service account tokens are not issued; set automountServiceAccountToken: false",
+  "projected.sources[].serviceAccountToken": inMemory,
   "projected.sources[].clusterTrustBundle": "trust bundles are not served",
   "projected.sources[].podCertificate": "pod certificates are not issued",
   persistentVolumeClaim: "persistent volumes are not served; use hostPath",

@@ -65,7 +65,7 @@ export class World {
         allowedUnsafeSysctls: [],
         memoryVolumes: false,
       },
-      objects: { configMaps: {}, secrets: {} },
+      objects: { configMaps: {}, secrets: {}, tokens: {} },
       images: Object.fromEntries(this.#images),
       probes: this.#probes,
       mounted: this.#mounted,

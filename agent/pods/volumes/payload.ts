@@ -4,6 +4,7 @@ import type { Payload, VolumeFile } from "./volume_file.ts";
 import { decodeBase64 } from "../config/env.ts";
 import { type DownwardFacts, fieldValue, resourceFieldValue } from "../config/field_ref.ts";
 import type { ConfigData, PodObjects } from "../policy/plan.ts";
+import { tokenKey, tokenSource } from "../pod_tokens.ts";
 
 interface Scope {
   readonly pod: Pod;
@@ -23,6 +24,7 @@ interface Source {
   configMap?: { name?: string; items?: KeyToPath[]; optional?: boolean };
   secret?: { secretName?: string; name?: string; items?: KeyToPath[]; optional?: boolean };
   downwardAPI?: { items?: DownwardItem[] };
+  serviceAccountToken?: { path: string };
 }
 
 const DEFAULT_MODE = 0o644;
@@ -54,7 +56,7 @@ function addSource(
   mode: number,
   scope: Scope,
 ): void {
-  const { configMap, secret, downwardAPI } = source;
+  const { configMap, secret, downwardAPI, serviceAccountToken } = source;
   if (configMap) {
     const name = configMap.name ?? "";
     addObject(files, { kind: "configmap", name, want: configMap, mode }, scope.objects.configMaps);
@@ -62,6 +64,14 @@ function addSource(
   if (secret) {
     const name = secret.secretName ?? secret.name ?? "";
     addObject(files, { kind: "secret", name, want: secret, mode }, scope.objects.secrets);
+  }
+  const asked = tokenSource({ ...source });
+  if (asked && serviceAccountToken) {
+    const token = scope.objects.tokens[tokenKey(asked)];
+    if (token === undefined) {
+      throw new AppError("NotFound", "the service account's token is not here");
+    }
+    files.set(serviceAccountToken.path, { content: new TextEncoder().encode(token), mode });
   }
   for (const item of downwardAPI?.items ?? []) {
     const content = new TextEncoder().encode(downwardText(item, scope));

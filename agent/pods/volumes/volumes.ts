@@ -96,7 +96,10 @@ export function volumeDir(paths: PodPaths, pod: Pod, volume: Volume): string {
 /** Whether a volume is never on a disk. */
 function isInMemory(volume: Volume): boolean {
   if (volume.secret || volume.emptyDir?.medium === "Memory") return true;
-  return (volume.projected?.sources ?? []).some((one: { secret?: unknown }) => one.secret);
+  return (volume.projected?.sources ?? []).some(
+    (one: { secret?: unknown; serviceAccountToken?: unknown }) =>
+      one.secret || one.serviceAccountToken,
+  );
 }
 
 function kindOf(volume: Volume): VolumeKind {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { AppError } from "../../base/mod.ts";
 import { jsonEqual, jsonMergeDiff, jsonMergePatch, jsonPatch, strategicMergePatch } from "./mod.ts";
-import type { Json, JsonMap } from "./json_value.ts";
+import type { Json } from "./json_value.ts";
 
 const key = fc.oneof(fc.constantFrom("a", "b", "c", "name", "constructor", "~/"), fc.string());
 const value: fc.Arbitrary<Json> = fc.letrec<{ json: Json }>((tie) => ({

@@ -46,7 +46,7 @@ const BASE_ENV = {
     allowPrivileged: false,
     memoryVolumes: true,
   },
-  objects: { configMaps: {}, secrets: {} },
+  objects: { configMaps: {}, secrets: {}, tokens: {} },
   images: {},
   probes: {},
   mounted: true,

@@ -77,6 +77,7 @@ export async function runEmbedded(context: PartContext<typeof HUB_OPTIONS>): Pro
   await supervisor.run([
     ...createPlane({ store, clock, random, log, serviceRange: options["service-cidr"] }),
     ...base.services,
+    ...base.controllers,
     apiListenerService({
       ...listener,
       name: "api-listener",

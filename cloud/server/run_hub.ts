@@ -20,6 +20,7 @@ import { type HUB_OPTIONS, type PartContext, printReady, VERSION } from "../../c
 import { openSqliteStore } from "../../core/store/mod.ts";
 import { metricsApi, readNodeUsage, USAGE_PATH } from "../../core/usage/mod.ts";
 import { createFunctions } from "../functions/mod.ts";
+import { createGroups } from "../groups/mod.ts";
 import { createHub } from "../hub/mod.ts";
 import { createJoin, writeAdminKubeconfig } from "../join/mod.ts";
 import { answerCall } from "./calls.ts";
@@ -163,7 +164,14 @@ export async function runHub(context: PartContext<typeof HUB_OPTIONS>): Promise<
     },
   };
   await supervisor.run([
-    ...createPlane({ store, clock, random, log, serviceRange: options["service-cidr"] }),
+    ...createPlane({
+      store,
+      clock,
+      random,
+      log,
+      serviceRange: options["service-cidr"],
+      beside: createGroups,
+    }),
     { name: "links", onFailure: "restart", run: (stop, up) => hub.run(stop, up) },
     ...createNodes({
       store,

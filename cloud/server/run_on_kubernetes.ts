@@ -1,5 +1,6 @@
 import { RESOURCES } from "../../core/api/mod.ts";
 import { type Ms, seconds, systemClock, systemRandom, untilAborted } from "../../core/base/mod.ts";
+import { Actor, Views } from "../../core/control/mod.ts";
 import {
   asNode,
   impersonationMode,
@@ -15,6 +16,7 @@ import {
   printReady,
 } from "../../core/parts/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
+import { createGroups } from "../groups/mod.ts";
 import {
   clusterAuth,
   createKubeletDoor,
@@ -90,13 +92,17 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     ...{ store, storeOf, ports, address, clock, random, log },
     connected: (node) => hub.node(node) !== undefined,
   });
+  const views = new Views({ store, clock, random, log });
+  const actor = new Actor(store, views);
+  const groups = createGroups({ store, views, actor, clock, random, log });
+  const controllers = [...base.controllers, views.service("groups-views"), ...groups];
   log.info("serving a cluster", { server: client.server, impersonation: mode });
   await supervisor.run([
     serving.service(),
     endpoints.service(),
     ...base.services,
     ...presence.services(),
-    leaderService({ store, id, clock, random, log, services: base.controllers }),
+    leaderService({ store, id, clock, random, log, services: controllers }),
     ...base.listeners,
     {
       name: "ready",

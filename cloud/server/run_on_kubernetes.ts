@@ -27,6 +27,8 @@ import {
   type OpenStream,
 } from "../kubelet/mod.ts";
 import { leaderService, Peers, Presence } from "../replicas/mod.ts";
+import { admissionHandler, groupsIn, webhookService } from "../admission/mod.ts";
+import { apiListenerService } from "./api_listener.ts";
 import { type Base, createBase } from "./base.ts";
 
 const { pods } = RESOURCES;
@@ -107,6 +109,19 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     endpoints.service(),
     ...base.services,
     ...presence.services(),
+    webhookService({ client, ca: base.join.ca.certificate, clock, log }),
+    apiListenerService({
+      name: "webhook",
+      onFailure: "restart",
+      hostname: options["api-address"],
+      port: options["webhook-port"],
+      ca: undefined,
+      serving: base.serving,
+      onServer: base.onServer,
+      handler: admissionHandler({ find: groupsIn(store), log }),
+      clock,
+      log,
+    }),
     leaderService({ store, id, clock, random, log, services: controllers }),
     ...base.listeners,
     {

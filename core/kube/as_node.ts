@@ -11,7 +11,7 @@ export type ImpersonationMode = "constrained" | "legacy";
 /** The first minor version of Kubernetes 1 whose servers know constrained impersonation. */
 const CONSTRAINED_FROM = 36;
 /** What a node alone may read, and only what its pods name. */
-const NODE_READS: readonly ResourceDef[] = [RESOURCES.secrets, RESOURCES.configmaps];
+const NODE_READS: readonly ResourceDef[] = [RESOURCES.secrets];
 
 /** What the server can do. @throws {AppError} when it cannot be asked */
 export async function impersonationMode(client: KubeClient): Promise<ImpersonationMode> {
@@ -22,9 +22,10 @@ export async function impersonationMode(client: KubeClient): Promise<Impersonati
 }
 
 /**
- * For a `RemoteStore`: its writes are the node's own, and so are reads of Secrets and ConfigMaps. So
- * Kubernetes itself (node authorizer, NodeRestriction) keeps a node, and whatever is wrong in a
- * hub, from what is another node's. Everything else is read as the hub, from what it watches anyway.
+ * For a `RemoteStore`: its writes are the node's own, and so are reads of Secrets. So Kubernetes
+ * itself (node authorizer, NodeRestriction) keeps a node, and whatever is wrong in a hub, from what
+ * is another node's. Everything else is read as the hub: ConfigMaps too, as Kubernetes knows nothing
+ * of those that functions name.
  */
 export function asNode(
   node: string,

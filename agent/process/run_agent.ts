@@ -17,6 +17,7 @@ import {
   type AgentOptions,
   type PartContext,
   printReady,
+  processUsage,
   VERSION,
 } from "../../core/parts/mod.ts";
 import { createRunnerClient, type RunnerClient } from "../../core/runnerapi/mod.ts";
@@ -124,6 +125,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     part: "agent",
     version: VERSION,
     services: () => supervisor.states(),
+    usage: processUsage,
   });
   metrics.gauge("skerry_agent_link_up", "1 while the link to the hub is up.", () => [
     { value: isLinked() ? 1 : 0 },
@@ -155,7 +157,11 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     manifests(base, parts),
     functions,
     ...linked,
-    metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
+    metricsService({
+      port: options["metrics-port"],
+      metrics,
+      problems: () => supervisor.problems(),
+    }),
     readyService(options, credentials.kubeconfig),
   ], stopSignal(base, { signal, parts, care }));
 }

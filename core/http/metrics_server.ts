@@ -5,8 +5,8 @@ export interface MetricsServerOptions {
   /** 0 leaves the choice to the system. */
   readonly port: number;
   readonly metrics: Metrics;
-  /** Whether the process does its work: `/readyz`. */
-  readonly isReady: () => boolean;
+  /** Why the process does not do its work, for `/readyz`; empty when it does. */
+  readonly problems: () => readonly string[];
   /** Told the port as soon as it is open. */
   readonly onListening?: (port: number) => void;
 }
@@ -61,9 +61,7 @@ function answer(request: Request, options: MetricsServerOptions): Response {
     case "/livez":
       return new Response("ok\n");
     case "/readyz":
-      return options.isReady()
-        ? new Response("ok\n")
-        : new Response("not ready\n", { status: 503 });
+      return answerReady(options.problems());
     default:
       return new Response("there are /metrics, /healthz, /livez and /readyz\n", { status: 404 });
   }
@@ -76,4 +74,10 @@ function pathOf(request: Request): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A line for each problem, as whoever looks into it wants to know. */
+function answerReady(problems: readonly string[]): Response {
+  if (problems.length === 0) return new Response("ok\n");
+  return new Response(`not ready\n${problems.map((one) => `${one}\n`).join("")}`, { status: 503 });
 }

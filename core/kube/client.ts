@@ -5,6 +5,7 @@ import {
   errorText,
   type Logger,
   type Ms,
+  ms,
   type Random,
   seconds,
   silentLogger,
@@ -22,6 +23,17 @@ export interface KubeClientOptions {
   readonly log?: Logger;
   /** Longest time for one call, waiting for its turn included. @default {30 s} */
   readonly timeout?: Ms;
+  /** Told of every request that has been answered or has failed, tries that follow included. */
+  readonly observe?: (request: SeenRequest) => void;
+}
+
+/** A request, and how it went. */
+export interface SeenRequest {
+  readonly call: Pick<KubeCall, "method" | "query">;
+  /** Code of the answer; `undefined` when none came. */
+  readonly status: number | undefined;
+  /** Until the answer began. */
+  readonly took: Ms;
 }
 
 /** One call of an API server. */
@@ -65,6 +77,8 @@ export class KubeClient implements Disposable {
   readonly #log: Logger;
   readonly #slots = new Slots(MAX_CALLS);
   readonly #watches: Deno.HttpClient;
+  /** What ends the watches that are open. */
+  readonly #open = new Set<AbortSignal>();
   #calls: Connection;
   #token: { readonly text: string; readonly until: number } | undefined;
 
@@ -84,6 +98,15 @@ export class KubeClient implements Disposable {
   /** Address of the server, for messages. */
   get server(): string {
     return this.#options.endpoint.server;
+  }
+
+  /** Calls under way, calls that wait for their turn, and watches that are open. */
+  get load(): { readonly calls: number; readonly waiting: number; readonly watches: number } {
+    return {
+      calls: this.#slots.taken,
+      waiting: this.#slots.waiting,
+      watches: this.#open.size,
+    };
   }
 
   /**
@@ -139,6 +162,7 @@ export class KubeClient implements Disposable {
     try {
       const response = await this.#fetch(this.#watches, { ...call, method: "GET" }, headers.signal);
       if (!response.ok) throw await failure(what, response);
+      this.#count(call.signal);
       return response.body ?? new Blob().stream();
     } catch (error) {
       call.signal.removeEventListener("abort", stop);
@@ -186,14 +210,39 @@ export class KubeClient implements Disposable {
       headers.set("impersonate-user", as.user);
       for (const group of as.groups ?? []) headers.append("impersonate-group", group);
     }
-    return await fetch(url, {
-      method,
-      client,
-      headers,
-      signal,
-      redirect: "manual",
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    return await this.#observed({ method, query }, () =>
+      fetch(url, {
+        method,
+        client,
+        headers,
+        signal,
+        redirect: "manual",
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }));
+  }
+
+  async #observed(
+    call: SeenRequest["call"],
+    send: () => Promise<Response>,
+  ): Promise<Response> {
+    const { clock, observe } = this.#options;
+    if (!observe) return await send();
+    const from = clock.monotonic();
+    let status: number | undefined;
+    try {
+      const response = await send();
+      status = response.status;
+      return response;
+    } finally {
+      observe({ call, status, took: ms(clock.monotonic() - from) });
+    }
+  }
+
+  /** A watch goes on under the same signal when the server has ended its answer. */
+  #count(signal: AbortSignal): void {
+    if (signal.aborted || this.#open.has(signal)) return;
+    this.#open.add(signal);
+    signal.addEventListener("abort", () => this.#open.delete(signal), { once: true });
   }
 
   /** Tokens are rotated in their file; it is looked at once a minute. */

@@ -10,7 +10,6 @@ import {
 import type { Handler } from "../../core/http/mod.ts";
 import { CLOSE } from "../../core/link/mod.ts";
 import { processUsage, VERSION } from "../../core/parts/mod.ts";
-import { type Credential, readCertificate } from "../../core/pki/mod.ts";
 import { INTENT_KINDS } from "../../core/sync/mod.ts";
 import type { Hub, HubObserver, IntentOutcome } from "../hub/mod.ts";
 import type { LeaseObserver } from "../nodes/mod.ts";
@@ -21,7 +20,8 @@ import { ClusterMetrics } from "./cluster_metrics.ts";
 export interface HubParts {
   readonly hub: Pick<Hub, "nodes" | "streams" | "unacked" | "followed" | "draining">;
   readonly supervisor: Pick<Supervisor, "states">;
-  readonly serving: () => Credential;
+  /** When the serving certificate ends, in seconds since 1970. */
+  readonly expiry: () => number;
 }
 
 const OUTCOMES: readonly IntentOutcome[] = ["applied", "refused", "retried"];
@@ -139,7 +139,7 @@ export class HubMetrics implements HubObserver, LeaseObserver {
   }
 
   /** Shows what can be read when somebody asks. */
-  show({ hub, supervisor, serving }: HubParts): void {
+  show({ hub, supervisor, expiry }: HubParts): void {
     const { metrics } = this;
     const services = () => supervisor.states();
     addProcessMetrics(metrics, { part: "hub", version: VERSION, services, usage: processUsage });
@@ -171,9 +171,8 @@ export class HubMetrics implements HubObserver, LeaseObserver {
       "Age of the oldest Lease of a connected node, in seconds.",
       () => this.#oldest(),
     );
-    const expiry = expiryOf(serving);
     gauge(
-      "skerry_hub_certificate_expiry_seconds",
+      "skerry_hub_certificate_expiry_timestamp_seconds",
       "When the hub's serving certificate ends, since 1970.",
       expiry,
     );
@@ -185,18 +184,6 @@ export class HubMetrics implements HubObserver, LeaseObserver {
     for (const at of this.#leases.values()) if (at < oldest) oldest = at;
     return (now - oldest) / 1000;
   }
-}
-
-/** Reads a certificate once. */
-function expiryOf(serving: () => Credential): () => number {
-  let known: { readonly certificate: string; readonly at: number } | undefined;
-  return () => {
-    const { certificate } = serving();
-    if (known?.certificate !== certificate) {
-      known = { certificate, at: readCertificate(certificate).notAfter / 1000 };
-    }
-    return known.at;
-  };
 }
 
 function snake(name: string): string {

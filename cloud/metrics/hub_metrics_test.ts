@@ -9,6 +9,7 @@ import {
 } from "../../core/base/mod.ts";
 import { CLOSE } from "../../core/link/mod.ts";
 import { makePki } from "../../core/http/testing.ts";
+import { expiryOf } from "./expiry.ts";
 import { HubMetrics } from "./hub_metrics.ts";
 
 function value(counts: HubMetrics, sample: string): number | undefined {
@@ -38,7 +39,7 @@ Deno.test("HubMetrics counts sessions, intents and leases, and never by a node's
   const { server } = await makePki();
   const hub = { nodes: () => [], streams: 3, unacked: 5, followed: 7, draining: true };
   const supervisor = new Supervisor({ clock, random: systemRandom, log: silentLogger });
-  counts.show({ hub, supervisor, serving: () => server });
+  counts.show({ hub, supervisor, expiry: expiryOf(() => server) });
   const renewed = new Map([["far-away-node", clock.now()]]);
   counts.renewing(renewed);
   counts.renewals({ done: 1, failed: 2 });
@@ -48,7 +49,7 @@ Deno.test("HubMetrics counts sessions, intents and leases, and never by a node's
   assert.equal(value(counts, 'skerry_hub_lease_renewals_total{result="failed"}'), 2);
   assert.equal(value(counts, "skerry_hub_unacked_messages"), 5);
   assert.equal(value(counts, "skerry_hub_draining"), 1);
-  const expires = value(counts, "skerry_hub_certificate_expiry_seconds") ?? 0;
+  const expires = value(counts, "skerry_hub_certificate_expiry_timestamp_seconds") ?? 0;
   assert.ok(expires > performance.timeOrigin / 1000);
   assert.doesNotMatch(counts.metrics.text(), /far-away-node|another/);
 });

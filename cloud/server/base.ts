@@ -13,7 +13,7 @@ import type { Store } from "../../core/store/mod.ts";
 import { createFunctions } from "../functions/mod.ts";
 import { createHub, type Hub, type HubOptions } from "../hub/mod.ts";
 import { createJoin, type Join } from "../join/mod.ts";
-import type { HubMetrics } from "../metrics/mod.ts";
+import { expiryOf, type HubMetrics } from "../metrics/mod.ts";
 import { createNodes } from "../nodes/mod.ts";
 import { PEER_PATH } from "../replicas/mod.ts";
 import { answerCall, type IssueToken } from "./calls.ts";
@@ -101,7 +101,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
   });
   const supervisor = new Supervisor({ clock, random, log });
   const onServer = (server: HttpsServer): void => void servers.push(server);
-  counts.show({ hub, supervisor, serving: () => serving });
+  counts.show({ hub, supervisor, expiry: expiryOf(() => serving) });
   const { metrics } = counts;
   return {
     join,

@@ -56,6 +56,20 @@ Deno.test.each([DASHBOARD, ALERTS, RUNBOOKS])(
   },
 );
 
+Deno.test.each([DASHBOARD, ALERTS, RUNBOOKS])(
+  "%s asks for values of labels that there are",
+  async (path) => {
+    const text = (await read(path)).replaceAll('\\"', '"');
+    const values = new Set([...hubMetrics(), ...agentMetrics()].flatMap((one) => one.values));
+    for (const [, matchers = ""] of text.matchAll(/\b(?:skerry|process)_\w+\{([^}]*)\}/g)) {
+      for (const [, label = "", value = ""] of matchers.matchAll(/(\w+)!?="([^"$]+)"/g)) {
+        // A service's name comes from whatever runs.
+        if (label !== "service") assert.ok(values.has(`${label}=${value}`), `${label}="${value}"`);
+      }
+    }
+  },
+);
+
 Deno.test("the dashboard is one of Grafana 11, and every panel of it has its place and query", async () => {
   const { schemaVersion, panels } = JSON.parse(await read(DASHBOARD));
   assert.equal(schemaVersion, 39);

@@ -28,6 +28,8 @@ export interface MetricInfo {
   readonly help: string;
   /** Names of the labels that its samples have now. */
   readonly labels: readonly string[];
+  /** Labels with their values, as `label=value`. */
+  readonly values: readonly string[];
 }
 
 interface Metric {
@@ -106,12 +108,16 @@ export class Metrics {
 
   /** What there is, in the order of {@linkcode text}. */
   list(): MetricInfo[] {
-    return [...this.#metrics].map(([name, { type, help, collect }]) => ({
-      name,
-      type,
-      help,
-      labels: [...new Set([...collect()].flatMap(({ labels }) => Object.keys(labels ?? {})))],
-    }));
+    return [...this.#metrics].map(([name, { type, help, collect }]) => {
+      const pairs = [...collect()].flatMap(({ labels }) => Object.entries(labels ?? {}));
+      return {
+        name,
+        type,
+        help,
+        labels: [...new Set(pairs.map(([label]) => label))],
+        values: [...new Set(pairs.map(([label, value]) => `${label}=${value}`))],
+      };
+    });
   }
 
   /** All metrics as text, content type `text/plain; version=0.0.4`. */

@@ -41,8 +41,8 @@ Deno.test("Metrics.list() names every metric with the labels that it has", () =>
   metrics.kept("skerry_a_total", "A.", () => [{ value: 1, labels: { kind: "x" } }]);
   metrics.gauge("skerry_b", "B.", () => [{ value: 1 }]);
   deepStrictEqual(metrics.list(), [
-    { name: "skerry_a_total", type: "counter", help: "A.", labels: ["kind"] },
-    { name: "skerry_b", type: "gauge", help: "B.", labels: [] },
+    { name: "skerry_a_total", type: "counter", help: "A.", labels: ["kind"], values: ["kind=x"] },
+    { name: "skerry_b", type: "gauge", help: "B.", labels: [], values: [] },
   ]);
 });
 

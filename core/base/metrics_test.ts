@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, strictEqual, throws } from "node:assert/strict";
-import { addProcessMetrics, Metrics } from "./metrics.ts";
+import { Metrics } from "./metrics.ts";
+import { addProcessMetrics } from "./process_metrics.ts";
 import { ms } from "./units.ts";
 
 Deno.test("Metrics.text() shows counters from zero and gauges as they are now", () => {

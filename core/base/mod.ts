@@ -4,6 +4,7 @@ export * from "./errors.ts";
 export * from "./lifecycle.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
+export * from "./process_metrics.ts";
 export * from "./queue.ts";
 export * from "./random.ts";
 export * from "./retry.ts";

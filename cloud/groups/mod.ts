@@ -9,7 +9,6 @@ import { createNodeGroupController, createNodeLabelController } from "./node_gro
 import { createIdleKindsController } from "./idle_kinds.ts";
 
 export type { GroupsContext } from "./context.ts";
-export { BELONGING_TO } from "./node_group.ts";
 
 /** The services of the room. The views of `context` must run, and be asked for before they do. */
 export function createGroups(context: GroupsContext): Service[] {

@@ -20,8 +20,11 @@ import { answerCall, type IssueToken } from "./calls.ts";
 import { nodeListenerService } from "./node_listener.ts";
 
 /** Options of {@linkcode createBase}. */
-export interface BaseOptions
-  extends Pick<HubOptions, "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag"> {
+export interface BaseOptions extends
+  Pick<
+    HubOptions,
+    "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag" | "history"
+  > {
   readonly context: PartContext<typeof HUB_OPTIONS>;
   readonly store: Store;
   /** Names and addresses by which others than nodes reach this hub. */

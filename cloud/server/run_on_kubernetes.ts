@@ -17,6 +17,7 @@ import {
 } from "../../core/parts/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { createGroups } from "../groups/mod.ts";
+import { History } from "../history/mod.ts";
 import {
   clusterAuth,
   createKubeletDoor,
@@ -58,6 +59,10 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   // Tells this process from all others, past ones too.
   const tag = crypto.getRandomValues(new Uint8Array(4)).toHex();
   const id = `${Deno.hostname()}-${tag}`.toLowerCase();
+  const history = new History({
+    ...{ store, clock, log },
+    onEpoch: (epoch) => base.hub.setEpoch(epoch),
+  });
   const base: Base = await createBase({
     context,
     store,
@@ -72,6 +77,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     onPeer: (connection, path) => peers.accept(connection, path),
     onForeignStream: (connection, stream) => peers.passStream(connection, stream),
     streamTag: tag,
+    history,
   });
   const { hub, supervisor } = base;
   const address = options["kubelet-address"];
@@ -108,6 +114,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     serving.service(),
     endpoints.service(),
     ...base.services,
+    history.service(),
     ...presence.services(),
     webhookService({ client, ca: base.join.ca.certificate, clock, log }),
     apiListenerService({

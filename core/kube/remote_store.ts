@@ -46,6 +46,8 @@ export interface RemoteStoreOptions {
 const FIELD_MANAGER = "skerry";
 /** Objects in one answer of a list. */
 const PAGE = 500;
+/** Tries of a list whose version the server forgets before its last page. */
+const MAX_LISTS = 3;
 /** Tries of an update that others get ahead of. */
 const MAX_CONFLICTS = 10;
 const CONFLICT_BACKOFF = { base: ms(5), cap: ms(200) };
@@ -64,6 +66,19 @@ export class RemoteStore implements Store {
   }
 
   async list(resource: ResourceDef, options: ListOptions = {}): Promise<ListResult> {
+    const { limit, continue: token } = options;
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.#list(resource, options);
+      } catch (error) {
+        // The server forgot the version in the midst of its pages: all of it anew.
+        const whole = !limit && !token;
+        if (!whole || !isAppError(error, "Expired") || tries >= MAX_LISTS) throw error;
+      }
+    }
+  }
+
+  async #list(resource: ResourceDef, options: ListOptions): Promise<ListResult> {
     const { namespace, limit, continue: token } = options;
     const pages: KubeObject[][] = [];
     let from = token;
@@ -217,7 +232,7 @@ export class RemoteStore implements Store {
     }
     const controller = new AbortController();
     const open = async (version: string, signal: AbortSignal) => {
-      await this.#refuseFuture(resource, version, options);
+      await this.#refuseFuture(resource, version, options, signal);
       return await this.#open(resource, version, options, signal);
     };
     const start = resourceVersion === undefined
@@ -261,8 +276,9 @@ export class RemoteStore implements Store {
     resource: ResourceDef,
     version: string,
     selection: Selection,
+    signal: AbortSignal,
   ): Promise<void> {
-    const { metadata } = await this.#listPage(resource, { ...selection, limit: 1 });
+    const { metadata } = await this.#listPage(resource, { ...selection, limit: 1 }, signal);
     const now = metadata.resourceVersion;
     if (BigInt(version) <= BigInt(now)) return;
     throw new AppError(
@@ -295,16 +311,28 @@ export class RemoteStore implements Store {
     });
   }
 
-  async #listPage(resource: ResourceDef, options: ListOptions): Promise<KubeList> {
-    const { namespace, limit, continue: token } = options;
-    const list: KubeList = await this.#call(resource, {
-      method: "GET",
-      path: pathOf(resource, namespace ? { namespace } : {}),
-      query: { ...selectors(options), limit, continue: token },
-    });
-    const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-    // Items of a list do not say what they are.
-    return { ...list, items: (list.items ?? []).map((item) => arrived({ ...kind, ...item })) };
+  /** A page of at most `limit` objects; of fewer when those are too large for one answer. */
+  async #listPage(
+    resource: ResourceDef,
+    options: ListOptions & { readonly limit: number },
+    signal?: AbortSignal,
+  ): Promise<KubeList> {
+    const { namespace, continue: token } = options;
+    for (let limit = options.limit;; limit = Math.max(1, Math.floor(limit / 10))) {
+      try {
+        const list: KubeList = await this.#call(resource, {
+          method: "GET",
+          path: pathOf(resource, namespace ? { namespace } : {}),
+          query: { ...selectors(options), limit, continue: token },
+          ...(signal ? { signal } : {}),
+        });
+        const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+        // Items of a list do not say what they are.
+        return { ...list, items: (list.items ?? []).map((item) => arrived({ ...kind, ...item })) };
+      } catch (error) {
+        if (!isAppError(error, "RequestEntityTooLarge") || limit === 1) throw error;
+      }
+    }
   }
 
   // deno-lint-ignore no-explicit-any -- answers of any kind

@@ -38,6 +38,11 @@ export interface RemoteWatchOptions {
  * nothing.
  */
 const SILENCE = seconds(75);
+/**
+ * A watch that the server ends sooner than this is a failure: opened again at once and again it
+ * would spin. So client-go's reflector.
+ */
+const SHORTEST = seconds(1);
 /** Largest event: Kubernetes keeps objects below 3 MiB. */
 const MAX_LINE = 16 * 2 ** 20;
 
@@ -124,13 +129,18 @@ export class RemoteWatch implements Watch {
   }
 
   async #run(from: string, opened?: ReadableStream<Uint8Array>): Promise<void> {
-    const { open, controller: { signal } } = this.#options;
+    const { what, clock, open, controller: { signal } } = this.#options;
     let version = from;
     let body = opened;
     while (!signal.aborted) {
-      body ??= await open(version, signal);
+      const since = clock.monotonic();
+      // Each answer has a signal of its own: this watch may have thousands of them, one by one.
+      using answer = childOf(signal);
+      body ??= await open(version, answer.signal);
       version = await this.#readBody(body, version);
       body = undefined;
+      if (signal.aborted || clock.monotonic() - since >= SHORTEST) continue;
+      throw new AppError("ServiceUnavailable", `${what}: the server ended it at once`);
     }
   }
 
@@ -185,6 +195,18 @@ export class RemoteWatch implements Watch {
     this.#wake?.resolve();
     this.#wake = undefined;
   }
+}
+
+/** A signal that aborts with `parent`, and is forgotten by it when disposed. */
+function childOf(parent: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(parent.reason);
+  if (parent.aborted) stop();
+  parent.addEventListener("abort", stop, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => parent.removeEventListener("abort", stop),
+  };
 }
 
 /** How long the server is asked to keep a watch: five to ten minutes, so that not all end at once. */

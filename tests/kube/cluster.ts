@@ -2,7 +2,7 @@ import { ms, sleep, systemClock, systemRandom } from "../../core/base/mod.ts";
 import { RESOURCES } from "../../core/api/mod.ts";
 import { KubeClient, readEndpoint, RemoteStore } from "../../core/kube/mod.ts";
 import { mustRun } from "../../tools/containerd/mod.ts";
-import { buildKube, KubeCluster } from "../../tools/kube/mod.ts";
+import { buildKube, KubeCluster, type KubeClusterOptions } from "../../tools/kube/mod.ts";
 
 /** A control plane for one test file, and a store on it with all rights. */
 export class TestCluster implements AsyncDisposable {
@@ -17,8 +17,9 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** Starts it in a folder of its own. */
-  static async start(): Promise<TestCluster> {
-    const parts = await KubeCluster.start(await buildKube(), await Deno.makeTempDir());
+  static async start(options: KubeClusterOptions = {}): Promise<TestCluster> {
+    const dir = await Deno.makeTempDir();
+    const parts = await KubeCluster.start(await buildKube(), dir, options);
     const endpoint = await readEndpoint(parts.kubeconfig);
     const client = new KubeClient({ endpoint, clock: systemClock, random: systemRandom });
     return new TestCluster(parts, client);

@@ -35,7 +35,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const endpoint = await readEndpoint(options.kubeconfig);
   using client = new KubeClient({ endpoint, clock, random, log });
   const store = new RemoteStore({ client, clock, random });
-  const mode = await impersonationMode(client);
+  const mode = await impersonationMode(client, options.impersonation);
   const stores = new Map<string, Store>();
   const storeOf = (node: string): Store => {
     let known = stores.get(node);

@@ -20,6 +20,12 @@ export const HUB_OPTIONS = {
     path: true,
     fallback: "",
   },
+  "impersonation": {
+    help: "how this hub is its nodes at that cluster: constrained, or legacy for Kubernetes " +
+      "before 1.36 (default: by its version)",
+    value: "MODE",
+    fallback: "",
+  },
   "kubelet-address": {
     help: "address or name of this hub at which the cluster's API server calls kubelets",
     value: "HOST",

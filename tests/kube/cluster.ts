@@ -35,6 +35,30 @@ export class TestCluster implements AsyncDisposable {
     ]);
   }
 
+  /** Path of the CA that signed the API server and signs kubelets. */
+  get ca(): string {
+    return `${this.parts.dir}/pki/ca.crt`;
+  }
+
+  /** Applies an object as administrator. */
+  async apply(object: unknown): Promise<void> {
+    const child = new Deno.Command(this.parts.programs.kubectl, {
+      args: [
+        `--kubeconfig=${this.parts.kubeconfig}`,
+        `--cache-dir=${this.parts.dir}/cache`,
+        ...["apply", "--server-side", "-f", "-"],
+      ],
+      stdin: "piped",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(JSON.stringify(object)));
+    await writer.close();
+    const { success, stderr } = await child.output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+  }
+
   /** Waits until a namespace has the service account without which no pod is let in. */
   async untilPodsCanBeMade(namespace: string): Promise<void> {
     const resource = RESOURCES.serviceaccounts;

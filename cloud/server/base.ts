@@ -117,7 +117,14 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         join: join.handle,
         acceptor,
       }),
-      metricsService({ port: flags["metrics-port"], metrics, isReady: () => supervisor.ready }),
+      metricsService({
+        hostname: flags["metrics-address"],
+        port: flags["metrics-port"],
+        metrics,
+        isReady: () => supervisor.ready,
+        clock,
+        log,
+      }),
     ],
   };
 }

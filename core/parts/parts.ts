@@ -40,11 +40,8 @@ export const HUB_OPTIONS = {
     value: "PORT",
     fallback: 10250,
   },
-  "metrics-port": {
-    help: "port of metrics and health on 127.0.0.1",
-    value: "PORT",
-    fallback: 9091,
-  },
+  "metrics-address": { help: "address of metrics and health", value: "IP", fallback: "127.0.0.1" },
+  "metrics-port": { help: "port of metrics and health", value: "PORT", fallback: 9091 },
   "advertise": {
     help: "name or address that nodes and clients use for this hub; may be repeated",
     value: "HOST",

@@ -58,7 +58,7 @@ export function hubPermissions(options: HubOptions, cluster?: ClusterAccess): Pe
         `127.0.0.1:${options["node-port"]}`,
         // A port for each node.
         options["api-address"],
-        `127.0.0.1:${options["metrics-port"]}`,
+        `${options["metrics-address"]}:${options["metrics-port"]}`,
       ],
     };
   }
@@ -71,7 +71,7 @@ export function hubPermissions(options: HubOptions, cluster?: ClusterAccess): Pe
       `127.0.0.1:${options["node-port"]}`,
       `${options["api-address"]}:${options["api-port"]}`,
       `${options["api-address"]}:${options["kubelet-port"]}`,
-      `127.0.0.1:${options["metrics-port"]}`,
+      `${options["metrics-address"]}:${options["metrics-port"]}`,
     ],
   };
 }

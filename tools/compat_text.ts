@@ -29,8 +29,8 @@ export const BESIDE = `## Beside the fields
   address yet, no node port is given out, and there is no DNS of the cluster. Pods of one node reach
   each other by their addresses, and the outside by \`hostPort\`.
 - The hub has Pods, Deployments, ReplicaSets, DaemonSets, ConfigMaps, Secrets, Services,
-  EndpointSlices, ServiceAccounts, Namespaces, Nodes, Events, Leases, PriorityClasses, RuntimeClasses
-  and WasmFunctions. Pods that a StatefulSet, Job or CronJob of another cluster makes run as they
+  EndpointSlices, ServiceAccounts, Namespaces, Nodes, Events, Leases, PriorityClasses, RuntimeClasses,
+  WasmFunctions and KubeEdge's kinds (\`docs/decisions/036-kubeedge-crds.md\`). Pods that a StatefulSet, Job or CronJob of another cluster makes run as they
   are; the kinds themselves are not served.`;
 
 /** One table of the page. */

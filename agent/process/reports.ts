@@ -62,27 +62,18 @@ export function functionStatusIntent(
 }
 
 /**
- * Tells the hub again how everything stands. Called when the link has come up: while it was down the
- * hub may have marked the node and its pods as not ready, and only a report undoes that.
+ * Tells the hub again how everything stands. Called when the link has come up, and when the hub asks:
+ * somebody may have marked the node and its pods as not ready, and only a report undoes that.
  */
 export function reportAll(store: LocalStore, enqueue: Enqueue, node: string): void {
   store.transact((tx) => {
     const own = tx.get({ resource: RESOURCES.nodes, name: node });
     if (own) enqueue(tx, nodeIntent(own as Node));
-    reportPods(tx, enqueue, ({ spec }) => spec.nodeName === node);
+    for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
+      const known = pod.status?.phase !== undefined && pod.spec.nodeName === node;
+      if (known) enqueue(tx, podStatusIntent(tx, pod));
+    }
   });
-}
-
-/** Tells the hub again of the pods from manifests: it has lost the mirror of one. */
-export function reportMirrors(store: LocalStore, enqueue: Enqueue): void {
-  store.transact((tx) => reportPods(tx, enqueue, (pod) => isFromManifest(tx, pod)));
-}
-
-/** Tells how those pods stand that `which` takes, and of which something is known. */
-function reportPods(tx: Tx, enqueue: Enqueue, which: (pod: Pod) => boolean): void {
-  for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
-    if (pod.status?.phase !== undefined && which(pod)) enqueue(tx, podStatusIntent(tx, pod));
-  }
 }
 
 function refOf(pod: Pod): { namespace: string; name: string; uid: string } {

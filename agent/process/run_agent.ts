@@ -54,7 +54,6 @@ import {
   functionStatusIntent,
   podReports,
   reportAll,
-  reportMirrors,
 } from "./reports.ts";
 
 /** Runs the agent until the process is told to stop. */
@@ -325,7 +324,7 @@ function createHubLink(
         parts.pods?.lookAgain();
         parts.functions?.lookAgain();
       },
-      onReport: () => reportMirrors(store, enqueue),
+      onReport: () => reportAll(store, enqueue, node),
       onOpen: (header, incoming, signal) =>
         serveTunnel({ kubelet, pods: parts.pods, clock }, header, incoming, signal),
       // What the hub removes explicitly is the evidence by which a running pod may be stopped.

@@ -1,4 +1,4 @@
-import { AppError, errorText, type Logger } from "../../core/base/mod.ts";
+import { AppError, errorText, type Logger, type Ms, ms, sleep } from "../../core/base/mod.ts";
 import { CLOSE, type Connection } from "../../core/link/mod.ts";
 import { HubView } from "../../core/sync/mod.ts";
 import { EventRate } from "./event_rate.ts";
@@ -70,6 +70,22 @@ class HubLinks implements Hub, SessionHost {
       await Promise.all(this.#ends.values());
       await running.catch(() => {});
     }
+  }
+
+  get draining(): boolean {
+    return this.#stopping;
+  }
+
+  async drain(span: Ms): Promise<void> {
+    this.#stopping = true;
+    const { clock } = this.options;
+    const all = [...this.#ends.keys()];
+    const pause = ms(span / Math.max(1, all.length));
+    for (const session of all) {
+      session.link.close(CLOSE.stopping, "hub stopping");
+      await sleep(clock, pause);
+    }
+    await Promise.all(this.#ends.values());
   }
 
   accept(connection: Connection, path: string): void {

@@ -1,3 +1,4 @@
 /** The hub room: the hub's side of every node's session, replication, intents and streams. */
 export { createHub } from "./hub.ts";
 export type { Hub, HubOptions, NodeLink, OpenedStream, StreamHeader, Verdict } from "./options.ts";
+export { readStreamHead } from "./streams.ts";

@@ -21,10 +21,11 @@ import { IntentQueue } from "./intent_queue.ts";
 import type { HubOptions, NodeLink } from "./options.ts";
 
 /**
- * From the loss of a mirror to the request for it: `kubectl delete` looks, then watches, and would not
- * notice that it went in between. A kubelet takes as long.
+ * From what somebody else wrote to the request for a report: `kubectl delete` of a mirror looks, then
+ * watches, and would not notice that it went in between. A kubelet takes as long. And of a node that
+ * was thought lost all pods are marked one after the other.
  */
-const MIRROR_PAUSE = seconds(1);
+const REPORT_PAUSE = seconds(1);
 
 /** What a {@linkcode NodeSession} needs of its hub. */
 export interface SessionHost {
@@ -54,7 +55,7 @@ export class NodeSession {
   #hello: Hello | undefined;
   #sender: Sender | undefined;
   #intents: IntentQueue | undefined;
-  /** A request for mirrors is to go out. */
+  /** A request for a report is to go out. */
   #asking: Disposable | undefined;
 
   constructor(host: SessionHost, connection: Connection) {
@@ -107,7 +108,7 @@ export class NodeSession {
       if (await this.#host.admit(this)) {
         nodeView = view.attach(this.node, {
           changed: (keys) => this.#sender?.changed(keys),
-          mirrorLost: () => this.#askForMirrors(),
+          overruled: () => this.#askForReport(),
         });
         await this.#serve(hello, nodeView);
       }
@@ -123,9 +124,9 @@ export class NodeSession {
     this.#log.info("session over", { code, reason });
   }
 
-  /** The node alone can make a mirror anew, and end the deletion of one. */
-  #askForMirrors(): void {
-    this.#asking ??= this.#host.options.clock.timer(MIRROR_PAUSE, () => {
+  /** The node alone can make a mirror anew, and say that it and its pods are well. */
+  #askForReport(): void {
+    this.#asking ??= this.#host.options.clock.timer(REPORT_PAUSE, () => {
       this.#asking = undefined;
       this.link.send({ t: "report" }).catch(() => {/* it reports everything when it is back */});
     });

@@ -68,6 +68,13 @@ export interface OpenedStream extends Stream {
 export interface Hub {
   /** Runs until `signal` aborts, then ends all sessions with 4503 and waits for their intents. */
   run(signal: AbortSignal, ready: () => void): Promise<void>;
+  /**
+   * Sends all nodes away, evenly over `span`, so that not all dial other hubs at once, and takes none
+   * any more. Resolves when all have gone. For the end: nothing takes nodes again.
+   */
+  drain(span: Ms): Promise<void>;
+  /** Whether it takes no nodes any more. */
+  readonly draining: boolean;
   /** Takes a connection of a verified peer; never throws, whatever the peer does. */
   accept(connection: Connection, path: string): void;
   /** The nodes that are connected now. */

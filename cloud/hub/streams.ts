@@ -102,7 +102,7 @@ export class Streams {
       ask(id).catch(aborted.reject);
       connection = await Promise.race([arrived.promise, aborted.promise]);
       const first = await Promise.race([connection.receive(), aborted.promise]);
-      const head = headOf(node, first);
+      const head = readStreamHead(node, first);
       const stream = createStream(connection, { clock, ...(heartbeat ? { heartbeat } : {}) });
       return Object.assign(stream, { head });
     } catch (error) {
@@ -120,8 +120,12 @@ interface Answer extends Readonly<Record<string, unknown>> {
   readonly error?: { readonly code?: unknown; readonly message?: unknown };
 }
 
-/** @throws {AppError} what the node answers instead of a stream */
-function headOf(node: string, first: unknown): Readonly<Record<string, unknown>> {
+/**
+ * Reads the first message of a stream that was asked for.
+ *
+ * @throws {AppError} what the node answers instead of a stream
+ */
+export function readStreamHead(node: string, first: unknown): Readonly<Record<string, unknown>> {
   if (first === undefined) {
     throw new AppError("ServiceUnavailable", `node ${node} closed the stream`);
   }

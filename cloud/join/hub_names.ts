@@ -40,7 +40,7 @@ export class HubNames {
     return this.#names;
   }
 
-  /** Reads what earlier hubs have learnt. */
+  /** Reads what earlier hubs, and others of this cluster, have learnt. */
   async load(): Promise<void> {
     try {
       const { data } = await this.#store.get(REF);

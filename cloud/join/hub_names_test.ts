@@ -42,6 +42,7 @@ Deno.test("Serving.refresh() makes a new certificate when a name came, and only 
   const names = ["first.example.org"];
   const installed: Credential[] = [];
   const serving = await Serving.create({
+    reload: () => Promise.resolve(),
     ca: await ensureCa({ store, clock }),
     clock,
     log: silentLogger,

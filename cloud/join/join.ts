@@ -62,6 +62,7 @@ export async function createJoin(options: JoinOptions): Promise<Join> {
     clock,
     log,
     names: () => [...names, ...hubNames.all],
+    reload: () => hubNames.load(),
     install: (credential) => options.onServing?.(credential),
   });
   const reached = async (host: string): Promise<void> => {

@@ -1,6 +1,7 @@
 import { hostname, networkInterfaces } from "node:os";
 import {
   type Clock,
+  errorText,
   hours,
   type Logger,
   seconds,
@@ -67,6 +68,8 @@ const LOOK = seconds(5);
 
 /** Options of {@linkcode Serving}. */
 export interface ServingKeeperOptions extends ServingOptions {
+  /** Learns what names other hubs have been told of. */
+  readonly reload: () => Promise<void>;
   /** Told of every certificate after the first. */
   readonly install: (credential: Credential) => void;
   readonly log: Logger;
@@ -115,6 +118,7 @@ export class Serving {
       run: async (signal, ready) => {
         ready();
         while (!signal.aborted) {
+          await this.#reload();
           await this.refresh();
           try {
             await sleep(this.#options.clock, LOOK, signal);
@@ -124,6 +128,14 @@ export class Serving {
         }
       },
     };
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      await this.#options.reload();
+    } catch (error) {
+      this.#options.log.warn("the hub's names cannot be read", { error: errorText(error) });
+    }
   }
 }
 

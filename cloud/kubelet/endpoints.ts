@@ -21,6 +21,8 @@ export interface EndpointsOptions {
   readonly store: Store;
   readonly storeOf: (node: string) => Store;
   readonly ports: KubeletPorts;
+  /** Whether the node's link is at this hub. */
+  readonly connected: (node: string) => boolean;
   /** Where API servers reach this hub. */
   readonly address: string;
   readonly clock: Clock;
@@ -74,7 +76,7 @@ export class KubeletEndpoints {
   }
 
   async #reconcile(name: NodeName, signal: AbortSignal): Promise<void> {
-    const { store, storeOf, ports } = this.#options;
+    const { store, storeOf, ports, connected } = this.#options;
     const ref = { resource: RESOURCES.nodes, name };
     let node: Node | undefined;
     try {
@@ -84,8 +86,8 @@ export class KubeletEndpoints {
     }
     await ports.open(name, node?.status?.daemonEndpoints?.kubeletEndpoint?.Port, signal);
     const endpoint = this.of(name);
-    // One that registers only now is written with it.
-    if (!node || !endpoint) return;
+    // One that registers only now is written with it; one that is at another hub is that one's.
+    if (!node || !endpoint || !connected(name)) return;
     const wanted = atHub(endpoint);
     await storeOf(name).update(
       ref,

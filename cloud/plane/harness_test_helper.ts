@@ -18,7 +18,7 @@ import {
 } from "../../core/base/mod.ts";
 import { openSqliteStore, type Store } from "../../core/store/mod.ts";
 import { until } from "../until_test_helper.ts";
-import { createPlane } from "./mod.ts";
+import { createPlane, type PlaneOptions } from "./mod.ts";
 
 /** A plane over a real store with nodes that a fake kubelet serves. For tests. */
 export interface Harness extends AsyncDisposable {
@@ -37,7 +37,11 @@ export interface Harness extends AsyncDisposable {
 
 /** Starts a plane. `kubelet: false` leaves pods as they are bound. */
 export async function startPlane(
-  options: { seed?: number; nodes?: readonly string[] } = {},
+  options: {
+    readonly seed?: number;
+    readonly nodes?: readonly string[];
+    readonly beside?: NonNullable<PlaneOptions["beside"]>;
+  } = {},
 ): Promise<Harness> {
   const store = openSqliteStore({
     path: ":memory:",
@@ -58,7 +62,8 @@ export async function startPlane(
       log: silentLogger,
     };
     const supervisor = new Supervisor(parts);
-    const services = createPlane(parts);
+    const { beside } = options;
+    const services = createPlane({ ...parts, ...(beside ? { beside } : {}) });
     const running = supervisor.run(services, plane.signal);
     stop = async () => {
       plane.abort();

@@ -31,6 +31,8 @@ export interface PlaneOptions {
   readonly log: Logger;
   /** Where Services get their addresses from. @default {"10.96.0.0/16"} */
   readonly serviceRange?: string;
+  /** Makes controllers that run beside the plane's own, on the same views. @default {none} */
+  readonly beside?: (context: PlaneContext) => readonly Service[];
 }
 
 /**
@@ -52,6 +54,7 @@ export function createPlane(options: PlaneOptions): Service[] {
     ...createServiceControllers({ ...context, serviceRange }),
     createPodGarbageCollector(context),
     createGarbageCollector(context),
+    ...options.beside?.(context) ?? [],
   ];
   return [
     defaultObjects(store),

@@ -7,7 +7,7 @@ import {
   systemRandom,
 } from "../../core/base/mod.ts";
 import { type HttpsServer, metricsService } from "../../core/http/mod.ts";
-import { loadWsAcceptor } from "../../core/link/mod.ts";
+import { CLOSE, type Connection, loadWsAcceptor } from "../../core/link/mod.ts";
 import { type HUB_OPTIONS, type PartContext, VERSION } from "../../core/parts/mod.ts";
 import type { Credential } from "../../core/pki/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
@@ -15,6 +15,7 @@ import { createFunctions } from "../functions/mod.ts";
 import { createHub, type Hub, type HubOptions } from "../hub/mod.ts";
 import { createJoin, type Join } from "../join/mod.ts";
 import { createNodes } from "../nodes/mod.ts";
+import { PEER_PATH } from "../replicas/mod.ts";
 import { answerCall, type IssueToken } from "./calls.ts";
 import { nodeListenerService } from "./node_listener.ts";
 
@@ -24,6 +25,8 @@ export interface BaseOptions extends Pick<HubOptions, "storeOf" | "kubelet" | "o
   readonly store: Store;
   /** Name of the cluster, in kubeconfigs and for nodes. */
   readonly cluster: string;
+  /** Serves another hub of the cluster that wants a stream to a node. @default {there is none} */
+  readonly onPeer?: (connection: Connection, node: string) => void;
   /** Has the cluster issue service account tokens. @default {none are issued} */
   readonly issueToken?: IssueToken;
   /** Judge nodes by their Leases: where Kubernetes does not do that itself. */
@@ -40,8 +43,10 @@ export interface Base {
   readonly serving: () => Credential;
   /** Hands every new certificate of the hub to a server. */
   readonly onServer: (server: HttpsServer) => void;
-  /** Links, Leases, functions, identities. */
+  /** Links, Leases, identities. */
   readonly services: readonly Service[];
+  /** What one hub of a cluster does for all. */
+  readonly controllers: readonly Service[];
   /** The port for nodes, and the one of metrics: started last. */
   readonly listeners: readonly Service[];
 }
@@ -58,7 +63,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
     random,
     log,
     cluster: options.cluster,
-    names: flags.advertise,
+    names: [...flags.advertise, ...[flags["peer-address"]].filter((name) => name !== "")],
     onServing: (credential) => {
       serving = credential;
       const { certificate, key } = credential;
@@ -80,7 +85,12 @@ export async function createBase(options: BaseOptions): Promise<Base> {
       answerCall({ join, issueToken: options.issueToken }, peer, { method, body, signal }),
   });
   const acceptor = await loadWsAcceptor();
-  acceptor.onConnection((connection, path) => hub.accept(connection, path));
+  acceptor.onConnection((connection, path) => {
+    const node = PEER_PATH.exec(path)?.[1];
+    if (node === undefined) return hub.accept(connection, path);
+    if (options.onPeer) return options.onPeer(connection, node);
+    connection.close(CLOSE.protocol, "this hub has no others");
+  });
   const supervisor = new Supervisor({ clock, random, log });
   const onServer = (server: HttpsServer): void => void servers.push(server);
   const metrics = hubMetrics(hub, supervisor);
@@ -102,9 +112,9 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         sessions: () => hub.nodes(),
         session: (node) => hub.node(node),
       }),
-      ...createFunctions({ store, clock, random, log }),
       ...join.services,
     ],
+    controllers: createFunctions({ store, clock, random, log }),
     listeners: [
       nodeListenerService({
         ca: join.ca.certificate,
@@ -121,7 +131,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         hostname: flags["metrics-address"],
         port: flags["metrics-port"],
         metrics,
-        isReady: () => supervisor.ready,
+        isReady: () => supervisor.ready && !hub.draining,
         clock,
         log,
       }),

@@ -10,7 +10,8 @@ import {
   serveHttps,
 } from "../../core/http/mod.ts";
 import type { WsAcceptor } from "../../core/link/mod.ts";
-import { type Credential, nodeNameOf } from "../../core/pki/mod.ts";
+import { type Credential, HUB_NAME, nodeNameOf } from "../../core/pki/mod.ts";
+import { HUBS_GROUP, PEER_PATH } from "../replicas/mod.ts";
 
 /** Options of {@linkcode nodeListenerService}. */
 export interface NodeListenerOptions {
@@ -28,12 +29,15 @@ export interface NodeListenerOptions {
   readonly onServer: (server: HttpsServer) => void;
 }
 
+/** What nodes may ask for. */
+const NODE_PATHS = /^\/v1\/(link|stream\/[A-Za-z0-9_-]+)$/;
 /** Connections that the port takes at once; each node holds one, and one for each stream. */
 const MAX_CONNECTIONS = 65_536;
 
 /**
- * The port that nodes connect to (docs/protocol.md 1): `POST /join` for anybody with a token, and
- * the link for peers whose certificate verifies. Everything else is refused.
+ * The port that nodes connect to (docs/protocol.md 1): `POST /join` for anybody with a token, the
+ * link for nodes whose certificate verifies, and streams for other hubs of the cluster. Everything
+ * else is refused.
  */
 export function nodeListenerService(options: NodeListenerOptions): Service {
   return {
@@ -90,13 +94,16 @@ function upgrade(
   const { peer } = info;
   const node = peer &&
     nodeNameOf({ commonName: peer.commonName, organizations: peer.organizations });
-  if (!node || !/^\/v1\/(link|stream\/[A-Za-z0-9_-]+)$/.test(message.url ?? "")) {
-    const [code, text] = node ? [404, "Not Found"] : [401, "Unauthorized"];
+  const name = node ?? (peer?.organizations.includes(HUBS_GROUP) ? HUB_NAME : undefined);
+  // What one may ask for is nothing for the other.
+  const paths = node === undefined ? PEER_PATH : NODE_PATHS;
+  if (!peer || name === undefined || !paths.test(message.url ?? "")) {
+    const [code, text] = name === undefined ? [401, "Unauthorized"] : [404, "Not Found"];
     socket.end(`HTTP/1.1 ${code} ${text}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
     return;
   }
   options.acceptor.upgrade(message, socket, head, {
-    name: node,
+    name,
     fingerprint: peer.fingerprint,
     remote: info.remote ?? "",
   });

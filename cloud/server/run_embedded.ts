@@ -5,6 +5,7 @@ import { type HUB_OPTIONS, type PartContext, printReady, VERSION } from "../../c
 import { openSqliteStore } from "../../core/store/mod.ts";
 import { streamSubresources } from "../../core/streaming/mod.ts";
 import { metricsApi, readNodeUsage, USAGE_PATH } from "../../core/usage/mod.ts";
+import { createGroups } from "../groups/mod.ts";
 import { writeAdminKubeconfig } from "../join/mod.ts";
 import {
   createCallKubelet,
@@ -75,8 +76,13 @@ export async function runEmbedded(context: PartContext<typeof HUB_OPTIONS>): Pro
   });
   const listener = { ca: join.ca.certificate, serving, clock, log, onServer };
   await supervisor.run([
-    ...createPlane({ store, clock, random, log, serviceRange: options["service-cidr"] }),
+    ...createPlane({
+      ...{ store, clock, random, log },
+      serviceRange: options["service-cidr"],
+      beside: createGroups,
+    }),
     ...base.services,
+    ...base.controllers,
     apiListenerService({
       ...listener,
       name: "api-listener",

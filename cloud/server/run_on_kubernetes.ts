@@ -1,5 +1,6 @@
 import { RESOURCES } from "../../core/api/mod.ts";
-import { systemClock, systemRandom, untilAborted } from "../../core/base/mod.ts";
+import { type Ms, seconds, systemClock, systemRandom, untilAborted } from "../../core/base/mod.ts";
+import { Actor, Views } from "../../core/control/mod.ts";
 import {
   asNode,
   impersonationMode,
@@ -8,8 +9,14 @@ import {
   RemoteStore,
   requestToken,
 } from "../../core/kube/mod.ts";
-import { type HUB_OPTIONS, type PartContext, printReady } from "../../core/parts/mod.ts";
+import {
+  type HUB_OPTIONS,
+  type HubOptions,
+  type PartContext,
+  printReady,
+} from "../../core/parts/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
+import { createGroups } from "../groups/mod.ts";
 import {
   clusterAuth,
   createKubeletDoor,
@@ -19,6 +26,7 @@ import {
   KubeletServing,
   type OpenStream,
 } from "../kubelet/mod.ts";
+import { leaderService, Peers, Presence } from "../replicas/mod.ts";
 import { type Base, createBase } from "./base.ts";
 
 const { pods } = RESOURCES;
@@ -55,11 +63,16 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
       requestToken(client, request, { as: asNode(node, mode)("write", pods), signal: stop }),
     kubelet: (node) => endpoints.of(node),
     onLink: (node) => endpoints.look(node),
+    onPeer: (connection, node) => peers.accept(connection, node),
   });
   const { hub, supervisor } = base;
-  const openStream: OpenStream = (node, header, stop) => hub.openStream(node, header, stop);
-  const auth = clusterAuth(client, clock);
   const address = options["kubelet-address"];
+  const id = `${Deno.hostname()}-${crypto.randomUUID().slice(0, 8)}`.toLowerCase();
+  const self = { id, kubeletAddress: address, peer: peerOf(options) };
+  const presence = new Presence({ store, self, clock, random, log });
+  const peers = new Peers({ hub, store, presence, ca: base.join.ca, clock, log });
+  const openStream: OpenStream = (node, header, stop) => peers.openStream(node, header, stop);
+  const auth = clusterAuth(client, clock);
   const serving = new KubeletServing(
     { client, mode, address, clock, log },
     base.serving,
@@ -75,12 +88,21 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     clock,
     log,
   });
-  const endpoints = new KubeletEndpoints({ store, storeOf, ports, address, clock, random, log });
+  const endpoints = new KubeletEndpoints({
+    ...{ store, storeOf, ports, address, clock, random, log },
+    connected: (node) => hub.node(node) !== undefined,
+  });
+  const views = new Views({ store, clock, random, log });
+  const actor = new Actor(store, views);
+  const groups = createGroups({ store, views, actor, clock, random, log });
+  const controllers = [...base.controllers, views.service("groups-views"), ...groups];
   log.info("serving a cluster", { server: client.server, impersonation: mode });
   await supervisor.run([
     serving.service(),
     endpoints.service(),
     ...base.services,
+    ...presence.services(),
+    leaderService({ store, id, clock, random, log, services: controllers }),
     ...base.listeners,
     {
       name: "ready",
@@ -94,5 +116,23 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
         await untilAborted(stop);
       },
     },
-  ], signal);
+  ], drained(base, seconds(options["drain-seconds"]), signal));
+}
+
+/** When the services are to stop: at `signal`, after the nodes were sent to other hubs. */
+function drained({ hub }: Base, span: Ms, signal: AbortSignal): AbortSignal {
+  const stop = new AbortController();
+  const end = (): void => {
+    if (span === 0) return stop.abort(signal.reason);
+    void hub.drain(span).finally(() => stop.abort(signal.reason));
+  };
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  return stop.signal;
+}
+
+/** `host:port` at which other hubs reach this one. */
+function peerOf(options: HubOptions): string {
+  const host = options["peer-address"] || options["kubelet-address"];
+  return `${host.includes(":") ? `[${host}]` : host}:${options["node-port"]}`;
 }

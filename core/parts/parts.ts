@@ -31,6 +31,21 @@ export const HUB_OPTIONS = {
     value: "HOST",
     fallback: "127.0.0.1",
   },
+  "peer-address": {
+    help: "address at which other hubs of the cluster reach this one (default: kubelet-address)",
+    value: "HOST",
+    fallback: "",
+  },
+  "peer-cidr": {
+    help: "range of addresses of the cluster's other hubs; without it this one asks none of them",
+    value: "CIDR",
+    fallback: "",
+  },
+  "drain-seconds": {
+    help: "seconds over which nodes are sent to other hubs when this one stops",
+    value: "SECONDS",
+    fallback: 0,
+  },
   "node-address": { help: "address that nodes connect to", value: "IP", fallback: "0.0.0.0" },
   "node-port": { help: "port that nodes connect to (mTLS)", value: "PORT", fallback: 10000 },
   "api-address": { help: "address of the Kubernetes API", value: "IP", fallback: "127.0.0.1" },

@@ -58,6 +58,7 @@ export function hubPermissions(options: HubOptions, cluster?: ClusterAccess): Pe
         `127.0.0.1:${options["node-port"]}`,
         // A port for each node.
         options["api-address"],
+        ...(options["peer-cidr"] === "" ? [] : [options["peer-cidr"]]),
         `${options["metrics-address"]}:${options["metrics-port"]}`,
       ],
     };

@@ -123,7 +123,7 @@ export const Open = z.object({
 /** @see {@linkcode Open} */
 export type Open = z.infer<typeof Open>;
 
-/** Tell again of the pods that you make yourself: the mirror of one of them is gone or is to go. */
+/** Tell again how everything stands: somebody else has written what only the node can say. */
 export const Report = z.object({ t: z.literal("report") });
 /** @see {@linkcode Report} */
 export type Report = z.infer<typeof Report>;

@@ -2,7 +2,6 @@ import type { Clock, Logger, Random } from "../base/mod.ts";
 import {
   groupResource,
   type KubeObject,
-  MIRROR_ANNOTATION,
   type Node,
   type Pod,
   type ResourceDef,
@@ -13,6 +12,7 @@ import {
 import { Informer } from "../cache/mod.ts";
 import type { Store } from "../store/mod.ts";
 import { NamedObjects } from "./named_objects.ts";
+import { overruledNode } from "./overruled.ts";
 import {
   hasClusterIP,
   interestOf,
@@ -50,8 +50,8 @@ export interface NodeView extends Disposable {
 export interface ViewListener {
   /** Keys to look at again. */
   changed(keys: readonly ObjectKey[]): void;
-  /** The mirror of a pod that the node makes itself is gone, or is being deleted. */
-  mirrorLost(): void;
+  /** Somebody else wrote what only the node can say: it must tell again. See `overruledNode`. */
+  overruled(): void;
 }
 
 /** Pods that are on no node yet concern nobody here. */
@@ -191,10 +191,8 @@ export class HubView {
     const { namespace, name } = (object ?? previous)?.metadata ?? { name: "" };
     const key = keyOf(groupResource(resource), namespace, name);
     for (const attached of this.#watchers.get(key) ?? []) attached.listener.changed([key]);
-    if (resource !== RESOURCES.pods || !isLostMirror(object, previous)) return;
-    for (const attached of this.#attached.get((previous as Pod).spec?.nodeName ?? "") ?? []) {
-      attached.listener.mirrorLost();
-    }
+    const overruled = overruledNode(resource, object, previous);
+    for (const attached of this.#attached.get(overruled ?? "") ?? []) attached.listener.overruled();
   }
 
   /** The nodes whose interest this change may alter. */
@@ -291,14 +289,6 @@ function removeFrom<T>(index: Map<string, Set<T>>, key: string, node: T): void {
   const nodes = index.get(key);
   nodes?.delete(node);
   if (nodes?.size === 0) index.delete(key);
-}
-
-/** Whether a change takes a mirror away, or begins to. */
-function isLostMirror(object: KubeObject | undefined, previous: KubeObject | undefined): boolean {
-  if (previous?.metadata.annotations?.[MIRROR_ANNOTATION] === undefined) return false;
-  if (!object) return true;
-  return object.metadata.deletionTimestamp !== undefined &&
-    previous.metadata.deletionTimestamp === undefined;
 }
 
 function samePod(before: Pod, after: Pod): boolean {

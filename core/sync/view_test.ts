@@ -26,7 +26,7 @@ async function inView(
     changed: () => {
       for (const look of [...waiters]) look();
     },
-    mirrorLost: () => void lost++,
+    overruled: () => void lost++,
   });
   const until = (key: string, there: boolean): Promise<void> =>
     new Promise((resolve) => {

@@ -5,6 +5,7 @@ import { deadline, seconds, silentLogger, systemClock } from "../../core/base/mo
 import { createApi, createAuthenticate, rbacLike, serveHttps } from "../../core/http/mod.ts";
 import { makePki } from "../../core/http/testing.ts";
 import { kubeconfigText } from "../../core/pki/mod.ts";
+import { createGroups } from "../../cloud/groups/mod.ts";
 import { type Harness, startPlane } from "../../cloud/plane/harness_test_helper.ts";
 import { until } from "../../cloud/until_test_helper.ts";
 import { findKubectl } from "../../tools/kubectl.ts";
@@ -17,7 +18,7 @@ interface PlaneCluster extends AsyncDisposable {
 
 async function start(): Promise<PlaneCluster> {
   const binary = await findKubectl();
-  const plane = await startPlane({ nodes: ["edge-1", "edge-2"] });
+  const plane = await startPlane({ nodes: ["edge-1", "edge-2"], beside: createGroups });
   const stop = new AbortController();
   const api = createApi({
     store: plane.store,
@@ -200,4 +201,64 @@ Deno.test("kubectl cordon keeps new pods off a node, and describe says why a pod
   ));
   await kubectl("uncordon edge-1");
   await kubectl("wait --for=condition=Ready pod/late");
+});
+
+Deno.test("kubectl apply of node groups and an application: each group has its own, and wait works", async () => {
+  await using cluster = await start();
+  const { kubectl, plane } = cluster;
+  const group = (name: string, spec: object) => ({
+    apiVersion: "apps.kubeedge.io/v1alpha1",
+    kind: "NodeGroup",
+    metadata: { name },
+    spec,
+  });
+  await kubectl("label node edge-2 zone=south");
+  await kubectl("apply -f -", { stdin: group("north", { nodes: ["edge-1"] }) });
+  await kubectl("apply -f -", { stdin: group("south", { matchLabels: { zone: "south" } }) });
+  const manifest = {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "web" },
+    spec: {
+      selector: { matchLabels: { app: "web" } },
+      template: {
+        metadata: { labels: { app: "web" } },
+        spec: { containers: [{ name: "main", image: "registry.example/web:1" }] },
+      },
+    },
+  };
+  const overriders = {
+    replicas: 2,
+    imageOverriders: [{ component: "Tag", operator: "replace", value: "2" }],
+  };
+  await kubectl("apply -f -", {
+    stdin: {
+      apiVersion: "apps.kubeedge.io/v1alpha1",
+      kind: "EdgeApplication",
+      metadata: { name: "app" },
+      spec: {
+        workloadTemplate: { manifests: [manifest] },
+        workloadScope: {
+          targetNodeGroups: [{ name: "north" }, { name: "south", overriders }],
+        },
+      },
+    },
+  });
+  await kubectl("wait eapp/app --for=condition=Available --timeout=60s");
+  const where = (await plane.list<Pod>(RESOURCES.pods))
+    .map(({ spec }) => `${spec.nodeName} ${spec.containers[0]?.image}`).sort();
+  assert.deepEqual(where, [
+    "edge-1 registry.example/web:1",
+    "edge-2 registry.example/web:2",
+    "edge-2 registry.example/web:2",
+  ]);
+  assert.match(await kubectl("get eapp"), /app +True +Available/);
+  assert.match(await kubectl("get nodes -L apps.kubeedge.io/belonging-to"), /edge-1 .* north\n/);
+  await kubectl("delete ng south --timeout=60s");
+  await until(async () =>
+    (await plane.list<Pod>(RESOURCES.pods)).every(({ spec }) => spec.nodeName !== "edge-2")
+  );
+  await until(async () => /app +False +Progressing/.test(await kubectl("get eapp")));
+  await kubectl("delete eapp app --timeout=60s");
+  await until(async () => (await plane.list(RESOURCES.deployments)).length === 0);
 });

@@ -129,6 +129,27 @@ export class Site implements AsyncDisposable {
     return { ...await this.hub([`--kubeconfig=${kubeconfig}`, ...flags]), kubeconfig };
   }
 
+  /** Starts one of several hubs of a cluster, each with ports of its own. */
+  async replica(
+    index: number,
+    kubeconfig: string,
+    flags: readonly string[] = [],
+  ): Promise<HubAt> {
+    const port = (what: string): number => this.port(`hub${index}-${what}`);
+    const process = this.start(
+      `hub ${index}`,
+      partCommand("hub", [
+        ...[`--kubeconfig=${kubeconfig}`, `--state-dir=${this.folder}/hub${index}`],
+        ...[`--node-port=${port("node")}`, `--metrics-port=${port("metrics")}`],
+        // An address of its own, as pods have.
+        ...[`--api-address=127.0.0.${index + 2}`, `--kubelet-address=127.0.0.${index + 2}`],
+        ...["--peer-cidr=127.0.0.0/8", `--kubelet-port=${port("kubelet")}`, ...flags],
+      ]),
+    );
+    await process.prints(/hub is ready/);
+    return { process, nodePort: port("node"), kubeconfig };
+  }
+
   /** The hub's options at this site. */
   hubFlags(flags: readonly string[] = []): string[] {
     return [

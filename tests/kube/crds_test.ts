@@ -30,7 +30,7 @@ async function kubectl(
 
 Deno.test({
   name: "a real API server takes the CRDs, the manifests of KubeEdge's users, and refuses bad ones",
-  ignore: lacks("kubectl") !== undefined,
+  ignore: lacks("kube") !== undefined,
   fn: async (t) => {
     const dir = await Deno.makeTempDir({ prefix: "skerry-crds-" });
     await using cluster = await KubeCluster.start(await buildKube(), dir);

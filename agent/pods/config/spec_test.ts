@@ -104,7 +104,7 @@ Deno.test("refusals() names every field that would be ignored, and no other", ()
     "spec.whatever",
   ]);
   const open = { ...NODE, allowPrivileged: true, memoryVolumes: true };
-  assert.equal(refusals(bad, open).length, 5);
+  assert.equal(refusals(bad, open).length, 4);
 });
 
 Deno.test("pullPolicy() is Always for latest and IfNotPresent for the rest", () => {

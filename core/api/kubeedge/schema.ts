@@ -46,7 +46,7 @@ export const textMap = (description: string): z.ZodRecord<z.ZodString, z.ZodStri
   z.record(z.string(), z.string()).meta({ description });
 
 /** An object of which other fields are dropped, as an API server prunes them. */
-export function fields<R extends z.ZodRawShape, O extends z.ZodRawShape>(
+export function fields<O extends z.ZodRawShape, R extends z.ZodRawShape = Record<never, never>>(
   description: string,
   optional: O,
   required: R = {} as R,

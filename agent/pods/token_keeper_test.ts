@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import type { Pod } from "../../core/api/mod.ts";
+import {
+  AppError,
+  hours,
+  minutes,
+  type Ms,
+  seconds,
+  seededRandom,
+  silentLogger,
+  toTime,
+  VirtualClock,
+} from "../../core/base/mod.ts";
+import { openSqliteStore } from "../../core/store/mod.ts";
+import { readToken, tokenSources } from "./pod_tokens.ts";
+import { testPod } from "./testing/bench.ts";
+import { TokenKeeper } from "./token_keeper.ts";
+
+const VOLUME = {
+  name: "kube-api-access",
+  projected: { sources: [{ serviceAccountToken: { path: "token", expirationSeconds: 3607 } }] },
+};
+
+function rig() {
+  const clock = new VirtualClock();
+  const store = openSqliteStore({ path: ":memory:", clock });
+  const stop = new AbortController();
+  const asked: string[] = [];
+  const told: { uid: string; after: Ms }[] = [];
+  let answer: () => { token: string; expires: string } = () => ({
+    token: `token-${asked.length}`,
+    expires: toTime((clock.now() + seconds(3607)) as Ms),
+  });
+  const keeper = new TokenKeeper({
+    store,
+    clock,
+    random: seededRandom(1),
+    log: silentLogger,
+    signal: stop.signal,
+    request: (pod) => {
+      asked.push(pod.metadata.name);
+      return Promise.resolve().then(() => answer());
+    },
+    changed: (uid, after) => void told.push({ uid, after }),
+  });
+  const kept = (pod: Pod): string | undefined =>
+    store.transact((tx) => tokenSources(pod).map((one) => readToken(tx, pod, one)?.token))[0];
+  return {
+    ...{ clock, store, keeper, asked, told, kept },
+    answers: (next: typeof answer) => void (answer = next),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await keeper.settled();
+      store[Symbol.dispose]();
+    },
+  };
+}
+
+Deno.test("TokenKeeper asks once for a pod's token, and the pod waits until it is there", async () => {
+  await using at = rig();
+  const pod = testPod("web", { volumes: [VOLUME] });
+  assert.match(at.keeper.look(pod)?.message ?? "", /"default" is being fetched/);
+  at.keeper.look(pod);
+  await at.clock.advance(seconds(0) as Ms);
+  assert.deepEqual(at.asked, ["web"]);
+  assert.equal(at.kept(pod), "token-1");
+  assert.equal(at.keeper.look(pod), undefined);
+  assert.equal(at.keeper.look(testPod("bare")), undefined);
+  assert.deepEqual(at.asked, ["web"]);
+});
+
+Deno.test("TokenKeeper replaces a token after four fifths of its life, and keeps it while nobody answers", async () => {
+  await using at = rig();
+  const pod = testPod("web", { volumes: [VOLUME] });
+  at.keeper.look(pod);
+  await at.clock.advance(seconds(1));
+  at.keeper.look(pod);
+  assert.equal(at.told.at(-1)?.after, Math.round(3607 * 0.8) * 1000 - 400 - 1000);
+  at.answers(() => {
+    throw new AppError("ServiceUnavailable", "the hub is away");
+  });
+  await at.clock.advance(hours(5));
+  assert.equal(at.keeper.look(pod), undefined);
+  await at.clock.advance(minutes(5));
+  assert.equal(at.kept(pod), "token-1");
+  at.answers(() => ({ token: "new", expires: toTime((at.clock.now() + hours(1)) as Ms) }));
+  at.keeper.look(pod);
+  await at.clock.advance(minutes(5));
+  assert.equal(at.kept(pod), "new");
+});
+
+Deno.test("TokenKeeper says why there is no token, and forgets what is of pods that are gone", async () => {
+  await using at = rig();
+  const pod = testPod("web", { volumes: [VOLUME], serviceAccountName: "robot" });
+  at.answers(() => {
+    throw new AppError("NotFound", 'serviceaccounts "robot" not found');
+  });
+  at.keeper.look(pod);
+  await at.clock.advance(seconds(0) as Ms);
+  assert.deepEqual(at.keeper.look(pod), {
+    message: 'no token for service account "robot": serviceaccounts "robot" not found',
+    tell: "FailedMount",
+  });
+  at.answers(() => ({ token: "now", expires: toTime((at.clock.now() + hours(1)) as Ms) }));
+  await at.clock.advance(minutes(2));
+  at.keeper.look(pod);
+  await at.clock.advance(seconds(0) as Ms);
+  assert.equal(at.kept(pod), "now");
+  at.keeper.drop("uid-web");
+  assert.equal(at.kept(pod), undefined);
+});

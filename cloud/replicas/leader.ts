@@ -1,0 +1,198 @@
+import { type Lease, type ObjectRef, RESOURCES } from "../../core/api/mod.ts";
+import {
+  type Clock,
+  errorText,
+  isAppError,
+  type Logger,
+  type Ms,
+  ms,
+  type Random,
+  seconds,
+  type Service,
+  sleep,
+  Supervisor,
+  toMicroTime,
+} from "../../core/base/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+
+/** Options of {@linkcode leaderService}. */
+export interface LeaderOptions {
+  readonly store: Store;
+  /** Unique among the replicas. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** What runs on one replica at a time. */
+  readonly services: readonly Service[];
+}
+
+/** The Lease that the leader holds. */
+export const LEADER_LEASE = "skerry-hub-leader";
+/** client-go's defaults: a lease is good for 15 s, a leader gives up after 10, and renews every 2. */
+const LEASE_TIME = seconds(15);
+const GIVE_UP = seconds(10);
+const RETRY = seconds(2);
+
+/**
+ * Runs services while this replica leads. The end of a leader is told by its clock alone: whoever
+ * could not renew for 10 s stops, and another takes over after it has seen no renewal for 15 s.
+ */
+export function leaderService(options: LeaderOptions): Service {
+  const { clock, log, random } = options;
+  return {
+    name: "leader",
+    onFailure: "restart",
+    async run(signal, ready) {
+      const claim = new Claim(options);
+      ready();
+      try {
+        while (!signal.aborted) {
+          if (await claim.try()) await lead(options, claim, signal);
+          await sleep(clock, ms(RETRY * (0.8 + 0.4 * random())), signal).catch(() => {});
+        }
+      } finally {
+        await claim.release();
+        log.debug("no candidate for leadership any more", {});
+      }
+    },
+  };
+}
+
+/** Leads until it is over. */
+async function lead(options: LeaderOptions, claim: Claim, signal: AbortSignal): Promise<void> {
+  const { clock, log, random, services, id } = options;
+  log.info("leading", { id });
+  const over = new AbortController();
+  const stop = (): void => over.abort(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  const running = new Supervisor({ clock, random, log }).run(services, over.signal);
+  let renewed = clock.monotonic();
+  try {
+    while (!over.signal.aborted) {
+      await sleep(clock, RETRY, over.signal).catch(() => {});
+      if (over.signal.aborted) break;
+      const held = await claim.try();
+      const now = clock.monotonic();
+      if (held) renewed = now;
+      else if (claim.lost || now - renewed >= GIVE_UP) {
+        log.warn("leading no more", { id });
+        over.abort(new Error("this replica leads no more"));
+      }
+    }
+    await running;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    over.abort(new Error("this replica leads no more"));
+    await running.catch(() => {});
+  }
+}
+
+/** One replica's claim to the Lease. */
+class Claim {
+  readonly #options: LeaderOptions;
+  readonly #ref: ObjectRef = {
+    resource: RESOURCES.leases,
+    namespace: SYSTEM_NAMESPACE,
+    name: LEADER_LEASE,
+  };
+  /** What was last seen of another's Lease, and since when by this replica's own clock. */
+  #seen: { readonly text: string; readonly at: Ms } | undefined;
+  #held = false;
+
+  constructor(options: LeaderOptions) {
+    this.#options = options;
+  }
+
+  /** Whether another one has the Lease that this one had. */
+  lost = false;
+
+  /** Takes or renews the Lease. Returns whether this replica has it. */
+  async try(): Promise<boolean> {
+    const { store, log } = this.#options;
+    this.lost = false;
+    try {
+      await this.#write();
+      this.#held = true;
+    } catch (error) {
+      if (isAppError(error, "NotFound")) {
+        await store.create(RESOURCES.leases, this.#lease(0)).catch((problem) => {
+          if (!isAppError(problem, "AlreadyExists")) {
+            log.warn("no Lease to lead by", { error: errorText(problem) });
+          }
+        });
+        return false;
+      }
+      if (!(error instanceof Taken)) {
+        log.warn("the Lease to lead by cannot be renewed", { error: errorText(error) });
+        return false;
+      }
+      this.lost = this.#held;
+      this.#held = false;
+    }
+    return this.#held;
+  }
+
+  /** Lets another one lead at once. */
+  async release(): Promise<void> {
+    if (!this.#held) return;
+    const { store, id } = this.#options;
+    await store.update(this.#ref, (current) => {
+      const lease = current as Lease;
+      if (lease.spec.holderIdentity !== id) return current;
+      return { ...lease, spec: { ...lease.spec, holderIdentity: "" } };
+    }).catch(() => {/* it runs out by itself */});
+  }
+
+  async #write(): Promise<void> {
+    const { store, clock, id } = this.#options;
+    await store.update(this.#ref, (current) => {
+      const { spec } = current as Lease;
+      const holder = spec.holderIdentity ?? "";
+      if (holder !== id && holder !== "" && !this.#isOver(spec)) throw new Taken();
+      const changes = holder === id ? 0 : 1;
+      const transitions = Number(spec["leaseTransitions"] ?? 0) + changes;
+      const metadata = current.metadata;
+      return {
+        ...this.#lease(transitions),
+        metadata,
+        spec: {
+          ...this.#lease(transitions).spec,
+          ...(changes === 0 ? { acquireTime: spec["acquireTime"] } : {}),
+          renewTime: toMicroTime(clock.now()),
+        },
+      };
+    });
+  }
+
+  /** Whether the holder has not renewed for the lease's time, by what was seen here. */
+  #isOver(spec: Lease["spec"]): boolean {
+    const { clock } = this.#options;
+    const text = JSON.stringify(spec);
+    const now = clock.monotonic();
+    if (this.#seen?.text !== text) this.#seen = { text, at: now };
+    return now - this.#seen.at >= LEASE_TIME;
+  }
+
+  #lease(leaseTransitions: number): Lease {
+    const { clock, id } = this.#options;
+    const now = toMicroTime(clock.now());
+    return {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata: { name: LEADER_LEASE, namespace: SYSTEM_NAMESPACE },
+      spec: {
+        holderIdentity: id,
+        leaseDurationSeconds: LEASE_TIME / 1000,
+        acquireTime: now,
+        renewTime: now,
+        leaseTransitions,
+      },
+    };
+  }
+}
+
+/** Another one has the Lease. */
+class Taken extends Error {}

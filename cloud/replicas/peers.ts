@@ -1,0 +1,199 @@
+import { type Node, RESOURCES } from "../../core/api/mod.ts";
+import {
+  AppError,
+  type Clock,
+  deadline,
+  errorText,
+  hours,
+  isAppError,
+  type Logger,
+  type NodeName,
+} from "../../core/base/mod.ts";
+import {
+  CLOSE,
+  type Connection,
+  createStream,
+  createWsDialer,
+  LINK,
+  type Stream,
+} from "../../core/link/mod.ts";
+import {
+  createKey,
+  type Credential,
+  HUB_NAME,
+  issueCertificate,
+  loadKeyPair,
+  renewAt,
+} from "../../core/pki/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+import type { HubCa } from "../../core/tokens/mod.ts";
+import { type Hub, type OpenedStream, readStreamHead, type StreamHeader } from "../hub/mod.ts";
+import type { Presence } from "./presence.ts";
+
+/** The group of hubs, in the certificates by which they know each other. */
+export const HUBS_GROUP = "skerry:hubs";
+/** The path at which one replica asks another for a stream to a node. */
+export const PEER_PATH = /^\/v1\/peer\/([a-z0-9][a-z0-9.-]{0,62})$/;
+
+/** Options of {@linkcode Peers}. */
+export interface PeersOptions {
+  readonly hub: Hub;
+  readonly store: Pick<Store, "get">;
+  readonly presence: Presence;
+  readonly ca: HubCa;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const LIFETIME = hours(24);
+/** Characters of the first message of a stream that is passed on. */
+const HEADER_CAP = 64 * 1024;
+
+/** Streams to nodes whose link another replica holds: that one opens them, this one passes bytes on. */
+export class Peers {
+  readonly #options: PeersOptions;
+  #credential: Credential | undefined;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens a stream to a node, wherever its link is.
+   *
+   * @throws {AppError} as `Hub.openStream`
+   */
+  async openStream(
+    node: NodeName,
+    header: StreamHeader,
+    signal: AbortSignal,
+  ): Promise<OpenedStream> {
+    const { hub, presence } = this.#options;
+    if (hub.node(node)) return await hub.openStream(node, header, signal);
+    const address = await this.#addressOf(node);
+    const holder = address === undefined ? undefined : presence.at(address);
+    // Says that it is not connected.
+    if (!holder) return await hub.openStream(node, header, signal);
+    return await this.#ask(holder.peer, node, header, signal);
+  }
+
+  /** Serves another replica that asks for a stream to a node of this one. Never throws. */
+  accept(connection: Connection, node: string): void {
+    this.#serve(connection, node as NodeName).catch((error) => {
+      this.#options.log.warn("stream for another hub failed", { node, error: errorText(error) });
+      connection.close(CLOSE.bye, "failed");
+    });
+  }
+
+  /** Where the Node says that its kubelet is. */
+  async #addressOf(node: NodeName): Promise<string | undefined> {
+    try {
+      const { status } = await this.#options.store.get({
+        resource: RESOURCES.nodes,
+        name: node,
+      }) as Node;
+      return status?.addresses?.[0]?.address;
+    } catch (error) {
+      if (isAppError(error, "NotFound")) return undefined;
+      throw error;
+    }
+  }
+
+  async #ask(
+    peer: string,
+    node: NodeName,
+    header: StreamHeader,
+    signal: AbortSignal,
+  ): Promise<OpenedStream> {
+    const { ca, clock } = this.#options;
+    const { certificate, key } = await this.#proof();
+    const dialer = createWsDialer({
+      hub: peer,
+      credentials: () => ({ ca: ca.certificate, cert: certificate, key }),
+      clock,
+    });
+    using limit = deadline(
+      clock,
+      LINK.openTimeout,
+      () => new AppError("Timeout", `the hub that holds node ${node} did not answer in time`),
+      signal,
+    );
+    const connection = await dialer.dial(`/v1/peer/${node}`, limit.signal);
+    const onAbort = (): void => connection.close(CLOSE.bye, "nobody waits any more");
+    limit.signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      await connection.send(JSON.stringify(header));
+      const head = readStreamHead(node, await connection.receive());
+      return Object.assign(createStream(connection, { clock }), { head });
+    } catch (error) {
+      connection.close(CLOSE.bye, "not opened");
+      throw limit.signal.aborted ? limit.signal.reason : error;
+    } finally {
+      limit.signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #serve(connection: Connection, node: NodeName): Promise<void> {
+    const { hub, clock } = this.#options;
+    const gone = new AbortController();
+    void connection.closed.then(() => gone.abort(new AppError("ServiceUnavailable", "it left")));
+    const first = await connection.receive();
+    if (first === undefined) return;
+    let opened: OpenedStream;
+    try {
+      opened = await hub.openStream(node, readHeader(first), gone.signal);
+    } catch (error) {
+      const { code, message } = error instanceof AppError
+        ? error
+        : new AppError("InternalError", errorText(error));
+      await connection.send(JSON.stringify({ ok: false, error: { code, message } }));
+      connection.close(CLOSE.bye, "refused");
+      return;
+    }
+    await connection.send(JSON.stringify({ ...opened.head, ok: true }));
+    await passOn(createStream(connection, { clock }), opened);
+  }
+
+  /** This replica's client certificate, made anew in time. */
+  async #proof(): Promise<Credential> {
+    const { ca, clock } = this.#options;
+    const known = this.#credential;
+    if (known && clock.now() < renewAt(known.certificate)) return known;
+    const key = await createKey();
+    const certificate = await issueCertificate({
+      ca,
+      subject: { commonName: HUB_NAME, organizations: [HUBS_GROUP] },
+      publicKey: (await loadKeyPair(key)).publicKey,
+      use: "client",
+      now: clock.now(),
+      lifetime: LIFETIME,
+    });
+    return this.#credential = { certificate, key };
+  }
+}
+
+/** @throws {AppError} BadRequest */
+function readHeader(first: unknown): StreamHeader {
+  try {
+    if (typeof first === "string" && first.length <= HEADER_CAP) {
+      const header = JSON.parse(first);
+      if (typeof header?.kind === "string") return header;
+    }
+  } catch {
+    // Refused below like every other header that is none.
+  }
+  throw new AppError("BadRequest", "the first message must be a stream's header");
+}
+
+/** Bytes both ways until both ends are done, or one breaks. */
+async function passOn(a: Stream, b: Stream): Promise<void> {
+  const half = async (from: Stream, to: Stream): Promise<void> => {
+    try {
+      await from.readable.pipeTo(to.writable);
+    } catch {
+      from.close("the other side has broken off");
+      to.close("the other side has broken off");
+    }
+  };
+  await Promise.all([half(a, b), half(b, a)]);
+}

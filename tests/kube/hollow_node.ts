@@ -1,0 +1,184 @@
+/** Nodes without a runtime: the agent's own link, and pods that are Running as soon as they come. */
+import type { KubeObject, Pod, PodStatus } from "../../core/api/mod.ts";
+import { RESOURCES } from "../../core/api/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  toTime,
+} from "../../core/base/mod.ts";
+import { type Identity, joinHub } from "../../core/join/mod.ts";
+import { createWsDialer } from "../../core/link/mod.ts";
+import { openSqliteStore, type SqliteStore, type Tx } from "../../core/store/mod.ts";
+import { createLink, type Link } from "../../agent/link/mod.ts";
+
+/** Options of {@linkcode HollowNode.start}. */
+export interface HollowOptions {
+  readonly name: string;
+  /** `host:port` that is dialled. */
+  readonly hub: string;
+  readonly identity: Identity;
+  /** Told of each pod that is seen for the first time. */
+  readonly onPod?: (pod: Pod) => void;
+  /** Told when the link comes up or goes down. */
+  readonly onLink?: (connected: boolean) => void;
+  readonly log?: Logger;
+}
+
+/** Joins a node by token; its files stay in `folder`. */
+export async function joinHollow(
+  options: { readonly name: string; readonly hub: string; readonly token: string; folder: string },
+): Promise<Identity> {
+  await Deno.mkdir(options.folder, { recursive: true });
+  const signal = new AbortController().signal;
+  return await joinHub({ ...options, clock: systemClock, signal });
+}
+
+/** One such node. */
+export class HollowNode implements AsyncDisposable {
+  readonly name: string;
+  readonly #clock: Clock = systemClock;
+  readonly #random: Random = systemRandom;
+  readonly #stop = new AbortController();
+  readonly #store: SqliteStore;
+  readonly #link: Link;
+  readonly #seen = new Set<string>();
+  readonly #running: Promise<unknown>[];
+  readonly #options: HollowOptions;
+
+  private constructor(options: HollowOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#store = openSqliteStore({ path: ":memory:", clock: this.#clock });
+    const { ca, certificate, key } = options.identity;
+    this.#link = createLink({
+      dialer: createWsDialer({
+        hub: options.hub,
+        credentials: () => ({ ca, cert: certificate, key }),
+        clock: this.#clock,
+      }),
+      store: this.#store,
+      clock: this.#clock,
+      random: this.#random,
+      log: options.log ?? silentLogger,
+      node: this.name,
+      version: "hollow",
+      bootId: crypto.randomUUID(),
+      handlers: {
+        onSynced: () => this.#reportAll(),
+        onReport: () => this.#reportAll(),
+        onState: ({ connected }) => options.onLink?.(connected),
+      },
+    });
+    this.#store.transact((tx) => this.#reportNode(tx));
+    this.#running = [
+      this.#link.run(this.#stop.signal, () => {}),
+      this.#followPods(),
+    ];
+  }
+
+  /** Starts it; it dials by itself, for as long as it takes. */
+  static start(options: HollowOptions): HollowNode {
+    return new HollowNode(options);
+  }
+
+  /** Whether its link is up. */
+  get connected(): boolean {
+    return this.#link.state.connected;
+  }
+
+  /** The pods that it has, by UID. */
+  pods(): ReadonlySet<string> {
+    const pods = this.#store.transact((tx) => tx.list(RESOURCES.pods)) as Pod[];
+    return new Set(pods.map(({ metadata }) => metadata.uid ?? ""));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Error("the node stops"));
+    await Promise.allSettled(this.#running);
+    this.#store[Symbol.dispose]();
+  }
+
+  #reportAll(): void {
+    this.#store.transact((tx) => {
+      this.#reportNode(tx);
+      for (const pod of tx.list(RESOURCES.pods) as Pod[]) this.#reportPod(tx, pod);
+    });
+  }
+
+  #reportNode(tx: Tx): void {
+    const amounts = { cpu: "4", memory: "4Gi", pods: "110" };
+    const status = {
+      capacity: amounts,
+      allocatable: amounts,
+      addresses: [{ type: "InternalIP", address: "192.0.2.1" }],
+      conditions: [{ type: "Ready", status: "True", reason: "Hollow" }],
+      nodeInfo: { kubeletVersion: "v1.36.0", operatingSystem: "linux", architecture: "amd64" },
+    };
+    const labels = { "kubernetes.io/hostname": this.name, "kubernetes.io/os": "linux" };
+    const node = { metadata: { name: this.name, labels }, status };
+    this.#link.outbox.enqueue(tx, { key: "node", kind: "node", body: { node } });
+  }
+
+  async #followPods(): Promise<void> {
+    using watch = await this.#store.watch(RESOURCES.pods, { buffer: 10_000 });
+    const stop = (): void => watch.abort();
+    this.#stop.signal.addEventListener("abort", stop, { once: true });
+    for await (const event of watch) {
+      if (event.type === "ADDED" || event.type === "MODIFIED") this.#onPod(event.object);
+    }
+  }
+
+  #onPod(object: KubeObject): void {
+    const pod = object as Pod;
+    const { uid = "" } = pod.metadata;
+    if (pod.spec.nodeName !== this.name) return;
+    const isNew = !this.#seen.has(uid);
+    if (isNew) {
+      this.#seen.add(uid);
+      this.#options.onPod?.(pod);
+    }
+    if (pod.metadata.deletionTimestamp) {
+      this.#store.transact((tx) => {
+        const body = refOf(pod);
+        this.#link.outbox.enqueue(tx, { key: `pod-gone/${uid}`, kind: "pod-gone", body });
+      });
+    } else if (isNew) this.#store.transact((tx) => this.#reportPod(tx, pod));
+  }
+
+  #reportPod(tx: Tx, pod: Pod): void {
+    const { uid = "" } = pod.metadata;
+    const body = { ...refOf(pod), status: runningStatus(pod, this.#clock) };
+    this.#link.outbox.enqueue(tx, { key: `pod-status/${uid}`, kind: "pod-status", body });
+  }
+}
+
+function refOf({ metadata }: Pod): { namespace: string; name: string; uid: string } {
+  const { namespace = "default", name, uid = "" } = metadata;
+  return { namespace, name, uid };
+}
+
+/** As a kubelet would say it of a pod whose containers run since it was made. */
+function runningStatus({ metadata, spec }: Pod, clock: Clock): PodStatus {
+  const startedAt = metadata.creationTimestamp ?? toTime(clock.now());
+  const types = ["Initialized", "Ready", "ContainersReady"] as const;
+  return {
+    phase: "Running",
+    startTime: startedAt,
+    conditions: types.map((type) => ({ type, status: "True", lastTransitionTime: startedAt })),
+    containerStatuses: spec.containers.map(({ name, image = "" }) => ({
+      name,
+      image,
+      imageID: "",
+      containerID: `hollow://${metadata.uid}`,
+      ready: true,
+      started: true,
+      restartCount: 0,
+      state: { running: { startedAt } },
+      lastState: {},
+    })),
+  } as PodStatus;
+}

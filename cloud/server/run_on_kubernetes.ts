@@ -1,5 +1,12 @@
 import { RESOURCES } from "../../core/api/mod.ts";
-import { type Ms, seconds, systemClock, systemRandom, untilAborted } from "../../core/base/mod.ts";
+import {
+  AppError,
+  type Ms,
+  seconds,
+  systemClock,
+  systemRandom,
+  untilAborted,
+} from "../../core/base/mod.ts";
 import { Actor, Views } from "../../core/control/mod.ts";
 import {
   asNode,
@@ -94,7 +101,10 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   });
   const views = new Views({ store, clock, random, log });
   const actor = new Actor(store, views);
-  const groups = createGroups({ store, views, actor, clock, random, log });
+  const groups = createGroups({
+    ...{ store, views, actor, clock, random, log },
+    applications: isOn(options),
+  });
   const controllers = [...base.controllers, views.service("groups-views"), ...groups];
   log.info("serving a cluster", { server: client.server, impersonation: mode });
   await supervisor.run([
@@ -129,6 +139,12 @@ function drained({ hub }: Base, span: Ms, signal: AbortSignal): AbortSignal {
   signal.addEventListener("abort", end, { once: true });
   if (signal.aborted) end();
   return stop.signal;
+}
+
+/** @throws {AppError} BadRequest */
+function isOn({ applications }: HubOptions): boolean {
+  if (applications === "on" || applications === "off") return applications === "on";
+  throw new AppError("BadRequest", `--applications=${applications}: say on or off`);
 }
 
 /** `host:port` at which other hubs reach this one. */

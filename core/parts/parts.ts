@@ -26,6 +26,13 @@ export const HUB_OPTIONS = {
     value: "MODE",
     fallback: "",
   },
+  "applications": {
+    help:
+      "on, or off to leave EdgeApplications of that cluster alone: acting on them takes rights " +
+      "to all that they may hold",
+    value: "on|off",
+    fallback: "on",
+  },
   "kubelet-address": {
     help: "address or name of this hub at which the cluster's API server calls kubelets",
     value: "HOST",

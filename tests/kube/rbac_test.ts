@@ -1,6 +1,7 @@
 // The hub with the rights that the chart gives it, and no others.
 import assert from "node:assert/strict";
-import { RESOURCES } from "../../core/api/mod.ts";
+import { BELONGING_TO, isHeldByApplications } from "../../cloud/groups/mod.ts";
+import { RESOURCE_LIST, RESOURCES } from "../../core/api/mod.ts";
 import { hours, type Ms, systemClock, systemRandom } from "../../core/base/mod.ts";
 import { RemoteStore } from "../../core/kube/mod.ts";
 import { Tokens } from "../../core/tokens/mod.ts";
@@ -21,6 +22,7 @@ import {
   stepsOf,
 } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
+import { acceptedManifests, FOLDER } from "../golden/kubeedge/manifests.ts";
 import { accountKubeconfig, applyRights, HUB_USER, type Rendered, tokenOf } from "./chart.ts";
 import { TestCluster } from "./cluster.ts";
 import { allows, type Audited, auditText, grantsOf, readAudit } from "./rights.ts";
@@ -36,9 +38,14 @@ interface Stage {
   readonly rights: readonly Rendered[];
   /** Starts the hub as its service account. */
   hub(): Promise<HubAt>;
+  kubectl(...args: readonly string[]): Promise<string>;
 }
 
-async function stageOf(site: Site, args: readonly string[]): Promise<Stage> {
+async function stageOf(
+  site: Site,
+  args: readonly string[],
+  flags: readonly string[],
+): Promise<Stage> {
   const cluster = site.hold(await TestCluster.start({ auditOf: HUB_USER }));
   await cluster.applyCrds();
   const rights = await applyRights(cluster, args);
@@ -47,7 +54,11 @@ async function stageOf(site: Site, args: readonly string[]): Promise<Stage> {
     cluster,
     rights,
     // The site's own clients are the administrator.
-    hub: async () => ({ ...await site.hubOn(kubeconfig), kubeconfig: cluster.parts.kubeconfig }),
+    hub: async () => ({
+      ...await site.hubOn(kubeconfig, flags),
+      kubeconfig: cluster.parts.kubeconfig,
+    }),
+    kubectl: (...args) => site.kubectl(cluster.parts.kubeconfig, args),
   };
 }
 
@@ -101,14 +112,13 @@ Deno.test({
   fn: (t) =>
     Site.run(async (site) => {
       const step = stepsOf(t);
-      const stage = await stageOf(site, []);
-      const { cluster } = stage;
+      const stage = await stageOf(site, [], ["--applications=off"]);
+      const { cluster, kubectl } = stage;
       const { store } = cluster;
       const old = await addExpiredToken(cluster);
       const containerd = await site.containerd();
       let hub = await stage.hub();
       const api = await site.client(hub.kubeconfig);
-      const kubectl = (...args: string[]) => site.kubectl(hub.kubeconfig, args);
       let gw1: AgentAt;
       let gw2: AgentAt;
 
@@ -212,6 +222,36 @@ Deno.test({
         assert.equal(await call(url), "200 filed");
       });
 
+      await step("a node that leaves its group leaves the pods of that group", async () => {
+        const group = (nodes: readonly string[]) => ({
+          apiVersion: "apps.kubeedge.io/v1alpha1",
+          kind: "NodeGroup",
+          metadata: { name: "plant" },
+          spec: { nodes },
+        });
+        await site.apply(hub.kubeconfig, group(["gw1"]));
+        const nodeSelector = { [BELONGING_TO]: "plant" };
+        await site.apply(hub.kubeconfig, shellPod("grouped", "sleep 1000", { nodeSelector }));
+        await readyPod(api, "grouped");
+        await site.apply(hub.kubeconfig, group([]));
+        await until("the pod is gone", async () => !await podOf(api, "grouped"));
+      });
+
+      await step("objects that nobody acts on say so", async () => {
+        await kubectl("apply", "-f", `${FOLDER}accepted.yaml`);
+        const objects = (await acceptedManifests()).filter(({ kind }) =>
+          !["NodeGroup", "WasmFunction"].includes(kind)
+        );
+        for (const { kind, metadata: { name } } of objects) {
+          await until(`${kind} ${name} says so`, async () => {
+            const { status } = JSON.parse(await kubectl("get", `${kind}/${name}`, "-o", "json"));
+            return status?.conditions?.some((one: { reason: string }) =>
+              one.reason === "NotActedOn"
+            );
+          });
+        }
+      });
+
       await step("a second gateway reaches the hub by another name", async () => {
         gw2 = await site.agent("gw2", {
           hub: `localhost:${hub.nodePort}`,
@@ -228,7 +268,8 @@ Deno.test({
 
       await step("so is one whose Node was replaced while no hub ran", async () => {
         await gw2.process.kill();
-        await hub.process.kill();
+        hub.process.signal("SIGTERM");
+        await hub.process.exit(20);
         await kubectl("delete", "node", "gw2");
         await site.apply(hub.kubeconfig, {
           apiVersion: "v1",
@@ -266,14 +307,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: `legacy impersonation needs no other rights${skipped}`,
+  name: `with legacy impersonation nothing is denied${skipped}`,
   ignore: missing !== undefined,
   fn: () =>
     Site.run(async (site) => {
-      const stage = await stageOf(site, ["--set=impersonation=legacy"]);
-      const kubeconfig = await accountKubeconfig(stage.cluster, site.folder);
-      const started = await site.hubOn(kubeconfig, ["--impersonation=legacy"]);
-      const hub = { ...started, kubeconfig: stage.cluster.parts.kubeconfig };
+      const flags = ["--impersonation=legacy", "--applications=off"];
+      const stage = await stageOf(site, ["--set=impersonation=legacy"], flags);
+      const hub = await stage.hub();
       const api = await site.client(hub.kubeconfig);
       await site.agent("gw1", {
         hub: `127.0.0.1:${hub.nodePort}`,
@@ -289,6 +329,66 @@ Deno.test({
         const { spec } = await api.request("GET", lease);
         return spec.renewTime !== first.spec.renewTime;
       });
+      assertNothingDenied(await audit(stage));
+    }),
+});
+
+Deno.test({
+  name: `with rights to what EdgeApplications hold they are acted on${skipped}`,
+  ignore: missing !== undefined,
+  fn: () =>
+    Site.run(async (site) => {
+      const stage = await stageOf(site, ["--set=edgeApplications.enabled=true"], []);
+      const [, , applications] = stage.rights.filter(({ kind }) => kind === "ClusterRole");
+      const held = RESOURCE_LIST.filter(isHeldByApplications).flatMap(({ group, plural }) =>
+        ["get", "list", "watch", "create", "patch", "delete"].map((verb) =>
+          `everywhere: ${verb} ${group}/${plural}`
+        )
+      );
+      assert.deepEqual(
+        grantsOf(applications ? [applications] : []).map(({ text }) => text).sort(),
+        [...held, "everywhere: update apps.kubeedge.io/edgeapplications/finalizers"].sort(),
+      );
+      const hub = await stage.hub();
+      const manifests = [
+        {
+          apiVersion: "v1",
+          kind: "Secret",
+          metadata: { name: "held" },
+          stringData: { key: "value" },
+        },
+        {
+          apiVersion: "apps/v1",
+          kind: "Deployment",
+          metadata: { name: "held" },
+          spec: {
+            replicas: 0,
+            selector: { matchLabels: { app: "held" } },
+            template: {
+              metadata: { labels: { app: "held" } },
+              spec: { containers: [{ name: "main", image: "none" }] },
+            },
+          },
+        },
+      ];
+      const app = (manifests: readonly unknown[]) => ({
+        apiVersion: "apps.kubeedge.io/v1alpha1",
+        kind: "EdgeApplication",
+        metadata: { name: "held", namespace: "default" },
+        spec: {
+          workloadTemplate: { manifests },
+          workloadScope: { targetNodeGroups: [{ name: "plant" }] },
+        },
+      });
+      await site.apply(hub.kubeconfig, app(manifests));
+      const names = async (kind: string): Promise<string> =>
+        await stage.kubectl("get", kind, "-o", "name");
+      await until("its Deployment is there", async () =>
+        (await names("deployments")).includes("held-plant"));
+      await until("its Secret is there", async () =>
+        (await names("secrets")).includes("held"));
+      await site.apply(hub.kubeconfig, app(manifests.slice(1)));
+      await until("its Secret is gone", async () => !(await names("secrets")).includes("held"));
       assertNothingDenied(await audit(stage));
     }),
 });

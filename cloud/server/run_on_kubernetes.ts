@@ -27,6 +27,7 @@ import { createGroups } from "../groups/mod.ts";
 import {
   clusterAuth,
   createKubeletDoor,
+  KUBELET_PORTS,
   kubeletClientCa,
   KubeletEndpoints,
   KubeletPorts,
@@ -39,8 +40,6 @@ import { type Base, createBase } from "./base.ts";
 const { pods } = RESOURCES;
 /** Name of the cluster for nodes that join. */
 const CLUSTER = "kubernetes";
-/** Ports for kubelets, from `--kubelet-port` on: more nodes than one hub holds. */
-const PORTS = 10_000;
 
 /** Runs the hub of a Kubernetes cluster: what its API server says is so, and all state is there. */
 export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>): Promise<void> {
@@ -88,7 +87,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const ports = new KubeletPorts({
     hostname: options["api-address"],
     first: options["kubelet-port"],
-    count: PORTS,
+    count: KUBELET_PORTS,
     clientCa: await kubeletClientCa(client),
     serving: () => serving.current,
     door: (node) => createKubeletDoor({ store, node, openStream, clock, ...auth }),

@@ -36,7 +36,8 @@ class HubLinks implements Hub, SessionHost {
     this.#view = new HubView(options);
     this.newId = options.newId ?? randomId;
     this.#log = options.log;
-    this.#streams = new Streams({ ...options, newId: this.newId });
+    const { streamTag = "" } = options;
+    this.#streams = new Streams({ ...options, newId: () => `${streamTag}${this.newId()}` });
     this.#ready.promise.catch(() => {});
   }
 
@@ -107,6 +108,10 @@ class HubLinks implements Hub, SessionHost {
     return this.#streams.size;
   }
 
+  takeStream(connection: Connection, id: string): boolean {
+    return this.#streams.take(connection, id);
+  }
+
   async recheck(node: string): Promise<void> {
     // All of them: a link that has not said hello yet is not the newest session of anything.
     const open = [...this.#ends.keys()].filter((session) => session.node === node);
@@ -157,6 +162,8 @@ class HubLinks implements Hub, SessionHost {
     if (!verdict.ok) return connection.close(CLOSE.shutOut, verdict.reason);
     if (stream !== undefined) {
       if (this.#streams.take(connection, stream)) return;
+      const { onForeignStream } = this.options;
+      if (onForeignStream) return onForeignStream(connection, stream);
       return connection.close(CLOSE.protocol, "nobody waits for this stream");
     }
     await Promise.race([this.#ready.promise, connection.closed]);

@@ -32,6 +32,10 @@ export interface HubOptions {
   readonly heartbeat?: Ms;
   /** Where an API server finds the kubelet of a node that is connected. @default {nowhere} */
   readonly kubelet?: (node: string) => KubeletEndpoint | undefined;
+  /** Takes a stream that a node dialled here and another hub waits for. @default {it is refused} */
+  readonly onForeignStream?: (connection: Connection, id: string) => void;
+  /** What ids of streams begin with: hex digits that tell this hub from others. @default {""} */
+  readonly streamTag?: string;
   /** Makes unguessable ids, 32 hex digits. @default {128 bits from `crypto`} */
   readonly newId?: () => string;
 }
@@ -75,6 +79,8 @@ export interface Hub {
   drain(span: Ms): Promise<void>;
   /** Whether it takes no nodes any more. */
   readonly draining: boolean;
+  /** Takes a connection for a stream that this hub has asked a node for; false when it has not. */
+  takeStream(connection: Connection, id: string): boolean;
   /** Takes a connection of a verified peer; never throws, whatever the peer does. */
   accept(connection: Connection, path: string): void;
   /** The nodes that are connected now. */

@@ -8,6 +8,7 @@ import {
   type RuntimeClass,
   type Toleration,
 } from "../../core/api/mod.ts";
+import { autonomousTolerations, groupsIn } from "../admission/mod.ts";
 import { AppError, isAppError } from "../../core/base/mod.ts";
 import type {
   DeleteOptions,
@@ -54,7 +55,8 @@ export async function ensurePriorityClasses(store: Store): Promise<void> {
 
 /**
  * A store that puts into new pods what their PriorityClass and RuntimeClass say, whoever makes them:
- * a client or a controller. Kubernetes' admission plug-ins `Priority` and `RuntimeClass`.
+ * a client or a controller. Kubernetes' admission plug-ins `Priority` and `RuntimeClass`, and
+ * KubeEdge's autonomy.
  */
 export class PodAdmission implements Store {
   readonly #store: Store;
@@ -72,6 +74,8 @@ export class PodAdmission implements Store {
     const pod = structuredClone(object) as Pod;
     await this.#prioritise(pod);
     await this.#applyRuntimeClass(pod);
+    const tolerations = await autonomousTolerations(pod, groupsIn(this.#store));
+    if (tolerations) pod.spec.tolerations = tolerations;
     return await this.#store.create(resource, pod, options);
   }
 

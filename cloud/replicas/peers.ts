@@ -14,6 +14,7 @@ import {
   type Connection,
   createStream,
   createWsDialer,
+  type Dialer,
   LINK,
   type Stream,
 } from "../../core/link/mod.ts";
@@ -32,8 +33,11 @@ import type { Presence } from "./presence.ts";
 
 /** The group of hubs, in the certificates by which they know each other. */
 export const HUBS_GROUP = "skerry:hubs";
-/** The path at which one replica asks another for a stream to a node. */
-export const PEER_PATH = /^\/v1\/peer\/([a-z0-9][a-z0-9.-]{0,62})$/;
+/**
+ * The paths of replicas at each other: to be given a stream to a node, and to pass on one that the
+ * node has dialled at the wrong hub.
+ */
+export const PEER_PATH = /^\/v1\/peer\/([a-z0-9][a-z0-9.-]{0,62})(?:\/([0-9a-f]{16,64}))?$/;
 
 /** Options of {@linkcode Peers}. */
 export interface PeersOptions {
@@ -77,8 +81,26 @@ export class Peers {
     return await this.#ask(holder.peer, node, header, signal);
   }
 
-  /** Serves another replica that asks for a stream to a node of this one. Never throws. */
-  accept(connection: Connection, node: string): void {
+  /**
+   * A load balancer has brought a stream here that another replica waits for: its bytes are passed
+   * on. Never throws.
+   */
+  passStream(connection: Connection, id: string): void {
+    const node = connection.peer.name as NodeName;
+    this.#pass(connection, node, id).catch((error) => {
+      this.#options.log.warn("stream not passed on", { node, error: errorText(error) });
+      connection.close(CLOSE.stopping, "the hub that waits for it cannot be reached");
+    });
+  }
+
+  /** Serves another replica: one that asks for a stream, or passes one on. Never throws. */
+  accept(connection: Connection, path: string): void {
+    const [, node = "", id] = PEER_PATH.exec(path) ?? [];
+    if (id !== undefined) {
+      const dialled = ofNode(connection, node);
+      if (this.#options.hub.takeStream(dialled, id)) return;
+      return connection.close(CLOSE.protocol, "nobody waits for this stream");
+    }
     this.#serve(connection, node as NodeName).catch((error) => {
       this.#options.log.warn("stream for another hub failed", { node, error: errorText(error) });
       connection.close(CLOSE.bye, "failed");
@@ -99,19 +121,35 @@ export class Peers {
     }
   }
 
+  async #pass(connection: Connection, node: NodeName, id: string): Promise<void> {
+    const { clock, presence } = this.#options;
+    const replica = presence.ofStream(id);
+    if (!replica) return connection.close(CLOSE.protocol, "nobody waits for this stream");
+    using limit = deadline(
+      clock,
+      LINK.openTimeout,
+      () => new AppError("Timeout", `hub ${replica.id} did not take the stream in time`),
+    );
+    const dialer = await this.#dialer(replica.peer);
+    const other = await dialer.dial(`/v1/peer/${node}/${id}`, limit.signal);
+    await Promise.all([passFrames(connection, other), passFrames(other, connection)]);
+  }
+
+  async #dialer(peer: string): Promise<Dialer> {
+    const { ca, clock } = this.#options;
+    const { certificate, key } = await this.#proof();
+    const credentials = { ca: ca.certificate, cert: certificate, key };
+    return createWsDialer({ hub: peer, credentials: () => credentials, clock });
+  }
+
   async #ask(
     peer: string,
     node: NodeName,
     header: StreamHeader,
     signal: AbortSignal,
   ): Promise<OpenedStream> {
-    const { ca, clock } = this.#options;
-    const { certificate, key } = await this.#proof();
-    const dialer = createWsDialer({
-      hub: peer,
-      credentials: () => ({ ca: ca.certificate, cert: certificate, key }),
-      clock,
-    });
+    const { clock } = this.#options;
+    const dialer = await this.#dialer(peer);
     using limit = deadline(
       clock,
       LINK.openTimeout,
@@ -183,6 +221,32 @@ function readHeader(first: unknown): StreamHeader {
     // Refused below like every other header that is none.
   }
   throw new AppError("BadRequest", "the first message must be a stream's header");
+}
+
+/** A connection that another hub took over from a node: it counts as that node's. */
+function ofNode(connection: Connection, node: string): Connection {
+  return {
+    peer: { ...connection.peer, name: node },
+    send: (frame) => connection.send(frame),
+    receive: () => connection.receive(),
+    close: (code, reason) => connection.close(code, reason),
+    closed: connection.closed,
+  };
+}
+
+/** Frames one way, and how it ended. */
+async function passFrames(from: Connection, to: Connection): Promise<void> {
+  try {
+    for (;;) {
+      const frame = await from.receive();
+      if (frame === undefined) break;
+      await to.send(frame);
+    }
+  } catch {
+    from.close(CLOSE.stopping, "the other side has gone");
+  }
+  const { code, reason } = await from.closed;
+  to.close(code === CLOSE.broken ? CLOSE.stopping : code, reason);
 }
 
 /** Bytes both ways until both ends are done, or one breaks. */

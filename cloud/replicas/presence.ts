@@ -18,6 +18,8 @@ import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 /** How one replica is reached. */
 export interface Replica {
   readonly id: string;
+  /** Hex digits that its stream ids begin with. */
+  readonly tag: string;
   /** Where API servers call the kubelets of its nodes. */
   readonly kubeletAddress: string;
   /** `host:port` of its port for nodes, which takes other replicas too. */
@@ -36,6 +38,7 @@ export interface PresenceOptions {
 const LABEL = "skerry.dev/hub";
 const KUBELET = "skerry.dev/kubelet-address";
 const PEER = "skerry.dev/peer";
+const TAG = "skerry.dev/stream-tag";
 const RENEW = seconds(10);
 /** A replica that has not renewed for so long is gone. */
 const LEASE_TIME = seconds(40);
@@ -68,6 +71,11 @@ export class Presence {
   /** The replica that serves kubelets at `address`. */
   at(address: string): Replica | undefined {
     return this.others().find(({ kubeletAddress }) => kubeletAddress === address);
+  }
+
+  /** The replica that asked for the stream of this id. */
+  ofStream(id: string): Replica | undefined {
+    return this.others().find(({ tag }) => id.startsWith(tag));
   }
 
   /** Keeps this replica's Lease, and sees those of others; removes those that are long gone. */
@@ -108,7 +116,7 @@ export class Presence {
         name: nameOf(self.id),
         namespace: SYSTEM_NAMESPACE,
         labels: { [LABEL]: "true" },
-        annotations: { [KUBELET]: self.kubeletAddress, [PEER]: self.peer },
+        annotations: { [KUBELET]: self.kubeletAddress, [PEER]: self.peer, [TAG]: self.tag },
       },
       spec: {
         holderIdentity: self.id,
@@ -154,7 +162,7 @@ function nameOf(id: string): string {
 }
 
 function replicaOf({ metadata, spec }: Lease): Replica | undefined {
-  const { [KUBELET]: kubeletAddress, [PEER]: peer } = metadata.annotations ?? {};
+  const { [KUBELET]: kubeletAddress, [PEER]: peer, [TAG]: tag } = metadata.annotations ?? {};
   const id = spec.holderIdentity;
-  return id && kubeletAddress && peer ? { id, kubeletAddress, peer } : undefined;
+  return id && kubeletAddress && peer && tag ? { id, kubeletAddress, peer, tag } : undefined;
 }

@@ -11,8 +11,8 @@ import type { Credential } from "../../core/pki/mod.ts";
 export interface ApiListenerOptions extends Pick<Service, "name" | "onFailure"> {
   readonly hostname: string;
   readonly port: number;
-  /** PEM of the CA that signs the clients. */
-  readonly ca: string;
+  /** PEM of the CA that signs the clients; without it everybody is a client. */
+  readonly ca: string | undefined;
   readonly serving: () => Credential;
   /** Must answer 401 to who shows no certificate, on every path but public ones. */
   readonly handler: Handler;
@@ -22,7 +22,7 @@ export interface ApiListenerOptions extends Pick<Service, "name" | "onFailure"> 
   readonly onServer: (server: HttpsServer) => void;
 }
 
-/** A port for clients of the Kubernetes kind: the embedded API, and the kubelet door. */
+/** A port for clients of the Kubernetes kind: the embedded API, the kubelet door, the webhook. */
 export function apiListenerService(options: ApiListenerOptions): Service {
   return {
     name: options.name,
@@ -34,13 +34,13 @@ export function apiListenerService(options: ApiListenerOptions): Service {
         port: options.port,
         cert: serving.certificate,
         key: serving.key,
-        clientCa: options.ca,
+        ...(options.ca === undefined ? {} : { clientCa: options.ca }),
         handler: options.handler,
         clock: options.clock,
         log: options.log,
         signal,
       });
-      await assertRefusesBareClients(server);
+      if (options.ca !== undefined) await assertRefusesBareClients(server);
       options.onServer(server);
       ready();
       await server.finished;

@@ -20,13 +20,16 @@ import { answerCall, type IssueToken } from "./calls.ts";
 import { nodeListenerService } from "./node_listener.ts";
 
 /** Options of {@linkcode createBase}. */
-export interface BaseOptions extends Pick<HubOptions, "storeOf" | "kubelet" | "onLink"> {
+export interface BaseOptions
+  extends Pick<HubOptions, "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag"> {
   readonly context: PartContext<typeof HUB_OPTIONS>;
   readonly store: Store;
+  /** Names and addresses by which others than nodes reach this hub. */
+  readonly names: readonly string[];
   /** Name of the cluster, in kubeconfigs and for nodes. */
   readonly cluster: string;
   /** Serves another hub of the cluster that wants a stream to a node. @default {there is none} */
-  readonly onPeer?: (connection: Connection, node: string) => void;
+  readonly onPeer?: (connection: Connection, path: string) => void;
   /** Has the cluster issue service account tokens. @default {none are issued} */
   readonly issueToken?: IssueToken;
   /** Judge nodes by their Leases: where Kubernetes does not do that itself. */
@@ -63,7 +66,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
     random,
     log,
     cluster: options.cluster,
-    names: [...flags.advertise, ...[flags["peer-address"]].filter((name) => name !== "")],
+    names: [...flags.advertise, ...options.names],
     onServing: (credential) => {
       serving = credential;
       const { certificate, key } = credential;
@@ -86,9 +89,8 @@ export async function createBase(options: BaseOptions): Promise<Base> {
   });
   const acceptor = await loadWsAcceptor();
   acceptor.onConnection((connection, path) => {
-    const node = PEER_PATH.exec(path)?.[1];
-    if (node === undefined) return hub.accept(connection, path);
-    if (options.onPeer) return options.onPeer(connection, node);
+    if (!PEER_PATH.test(path)) return hub.accept(connection, path);
+    if (options.onPeer) return options.onPeer(connection, path);
     connection.close(CLOSE.protocol, "this hub has no others");
   });
   const supervisor = new Supervisor({ clock, random, log });

@@ -38,7 +38,7 @@ export async function runEmbedded(context: PartContext<typeof HUB_OPTIONS>): Pro
     checkNamespaces: true,
     log,
   });
-  const base = await createBase({ context, store, cluster: CLUSTER, lifecycle: true });
+  const base = await createBase({ context, store, names: [], cluster: CLUSTER, lifecycle: true });
   const { hub, join, onServer, serving, supervisor } = base;
   const openStream: OpenStream = (node, header, stop) => hub.openStream(node, header, stop);
   const callKubelet = createCallKubelet(openStream);

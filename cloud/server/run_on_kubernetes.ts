@@ -35,6 +35,8 @@ import {
   type OpenStream,
 } from "../kubelet/mod.ts";
 import { leaderService, Peers, Presence } from "../replicas/mod.ts";
+import { admissionHandler, groupsIn, webhookService } from "../admission/mod.ts";
+import { apiListenerService } from "./api_listener.ts";
 import { type Base, createBase } from "./base.ts";
 
 const { pods } = RESOURCES;
@@ -59,22 +61,27 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     }
     return known;
   };
+  // Tells this process from all others, past ones too.
+  const tag = crypto.getRandomValues(new Uint8Array(4)).toHex();
+  const id = `${Deno.hostname()}-${tag}`.toLowerCase();
   const base: Base = await createBase({
     context,
     store,
     storeOf,
+    names: [options["peer-address"] || options["kubelet-address"]],
     cluster: CLUSTER,
     lifecycle: false,
     issueToken: (node, request, stop) =>
       requestToken(client, request, { as: asNode(node, mode)("write", pods), signal: stop }),
     kubelet: (node) => endpoints.of(node),
     onLink: (node) => endpoints.look(node),
-    onPeer: (connection, node) => peers.accept(connection, node),
+    onPeer: (connection, path) => peers.accept(connection, path),
+    onForeignStream: (connection, stream) => peers.passStream(connection, stream),
+    streamTag: tag,
   });
   const { hub, supervisor } = base;
   const address = options["kubelet-address"];
-  const id = `${Deno.hostname()}-${crypto.randomUUID().slice(0, 8)}`.toLowerCase();
-  const self = { id, kubeletAddress: address, peer: peerOf(options) };
+  const self = { id, tag, kubeletAddress: address, peer: peerOf(options) };
   const presence = new Presence({ store, self, clock, random, log });
   const peers = new Peers({ hub, store, presence, ca: base.join.ca, clock, log });
   const openStream: OpenStream = (node, header, stop) => peers.openStream(node, header, stop);
@@ -111,6 +118,19 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     endpoints.service(),
     ...base.services,
     ...presence.services(),
+    webhookService({ client, ca: base.join.ca.certificate, clock, log }),
+    apiListenerService({
+      name: "webhook",
+      onFailure: "restart",
+      hostname: options["api-address"],
+      port: options["webhook-port"],
+      ca: undefined,
+      serving: base.serving,
+      onServer: base.onServer,
+      handler: admissionHandler({ find: groupsIn(store), log }),
+      clock,
+      log,
+    }),
     leaderService({ store, id, clock, random, log, services: controllers }),
     ...base.listeners,
     {

@@ -43,6 +43,11 @@ export const HUB_OPTIONS = {
     value: "HOST",
     fallback: "",
   },
+  "webhook-port": {
+    help: "port at which the cluster's API server asks about new pods (TLS)",
+    value: "PORT",
+    fallback: 9443,
+  },
   "peer-cidr": {
     help: "range of addresses of the cluster's other hubs; without it this one asks none of them",
     value: "CIDR",

@@ -143,7 +143,8 @@ export class Site implements AsyncDisposable {
         ...[`--node-port=${port("node")}`, `--metrics-port=${port("metrics")}`],
         // An address of its own, as pods have.
         ...[`--api-address=127.0.0.${index + 2}`, `--kubelet-address=127.0.0.${index + 2}`],
-        ...["--peer-cidr=127.0.0.0/8", `--kubelet-port=${port("kubelet")}`, ...flags],
+        ...["--peer-cidr=127.0.0.0/8", `--kubelet-port=${port("kubelet")}`],
+        ...[`--webhook-port=${port("webhook")}`, ...flags],
       ]),
     );
     await process.prints(/hub is ready/);
@@ -156,6 +157,7 @@ export class Site implements AsyncDisposable {
       ...[`--state-dir=${this.folder}/hub`, `--node-port=${this.port("node")}`],
       ...[`--api-port=${this.port("api")}`, `--metrics-port=${this.port("hub-metrics")}`],
       `--kubelet-port=${this.port("kubelet")}`,
+      `--webhook-port=${this.port("webhook")}`,
       ...flags,
     ];
   }

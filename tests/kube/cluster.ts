@@ -59,6 +59,21 @@ export class TestCluster implements AsyncDisposable {
     if (!success) throw new Error(new TextDecoder().decode(stderr));
   }
 
+  /** Calls a kubelet as the API server does. @throws {Error} with what it answered */
+  async askKubelet(host: string, path: string): Promise<string> {
+    const { dir } = this.parts;
+    const read = (name: string): Promise<string> => Deno.readTextFile(`${dir}/pki/${name}`);
+    using client = Deno.createHttpClient({
+      caCerts: [await read("ca.crt")],
+      cert: await read("kubelet-client.crt"),
+      key: await read("kubelet-client.key"),
+    });
+    const response = await fetch(`https://${host}${path}`, { client });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${host}${path} answered ${response.status}: ${text}`);
+    return text;
+  }
+
   /** Waits until a namespace has the service account without which no pod is let in. */
   async untilPodsCanBeMade(namespace: string): Promise<void> {
     const resource = RESOURCES.serviceaccounts;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { lacks } from "../../tools/test/needs.ts";
 import { nodeReady, podsOf, readyPod, shellPod, Site, stepsOf } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
+import { startContainerd } from "../../tools/containerd/mod.ts";
 import { TestCluster } from "./cluster.ts";
 
 const missing = lacks("kube", "containerd", "kubectl");
@@ -20,15 +21,17 @@ Deno.test({
       const api = await site.client(hub.kubeconfig);
       const kubectl = (...args: string[]) => site.kubectl(hub.kubeconfig, args);
 
-      await step("it joins by token and its Node gets Ready", async () => {
-        const token = await site.token(hub, "gw1");
-        await site.agent("gw1", {
-          hub: `127.0.0.1:${hub.nodePort}`,
-          token,
-          cri: containerd.socket,
-          flags: [`--pod-cidr=${containerd.subnet}`],
-        });
-        await until("gw1 is Ready", async () => await nodeReady(api, "gw1") === "True");
+      await step("two gateways join by token and their Nodes get Ready", async () => {
+        const second = site.hold(await startContainerd());
+        for (const [name, runtime] of [["gw1", containerd], ["gw2", second]] as const) {
+          await site.agent(name, {
+            hub: `127.0.0.1:${hub.nodePort}`,
+            token: await site.token(hub, name),
+            cri: runtime.socket,
+            flags: [`--pod-cidr=${runtime.subnet}`],
+          });
+          await until(`${name} is Ready`, async () => await nodeReady(api, name) === "True");
+        }
         const node = await api.request("GET", "/api/v1/nodes/gw1");
         assert.equal(node.metadata.labels["node-role.kubernetes.io/edge"], "");
         const lease = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/gw1";
@@ -46,6 +49,12 @@ Deno.test({
           spec: {
             ...spec,
             restartPolicy: "Always",
+            topologySpreadConstraints: [{
+              maxSkew: 1,
+              topologyKey: "kubernetes.io/hostname",
+              whenUnsatisfiable: "DoNotSchedule",
+              labelSelector: { matchLabels: { app: "web" } },
+            }],
             containers: [{
               ...container,
               env: [{ name: "PASS", valueFrom: { secretKeyRef: { name: "key", key: "pass" } } }],
@@ -61,14 +70,66 @@ Deno.test({
           spec: { replicas: 2, selector: { matchLabels: { app: "web" } }, template },
         });
         await kubectl("rollout", "status", "deployment/web", "--timeout=60s");
+        const nodes = (await podsOf(api, "app=web")).map(({ spec }) => spec.nodeName);
+        assert.deepEqual(nodes.sort(), ["gw1", "gw2"]);
       });
 
-      await step("kubectl logs and exec reach it through the API server", async () => {
-        const [pod] = await podsOf(api, "app=web");
-        const name = pod?.metadata.name ?? "";
-        assert.match(await kubectl("logs", name), /^world.*sesame\n$/s);
-        assert.equal(await kubectl("exec", name, "--", "cat", "/etc/words/hello"), "world");
+      await step("logs, exec, cp and port-forward reach both through the API server", async () => {
+        for (const { metadata: { name } } of await podsOf(api, "app=web")) {
+          assert.match(await kubectl("logs", name), /^world.*sesame\n$/s);
+          assert.equal(await kubectl("exec", name, "--", "cat", "/etc/words/hello"), "world");
+          const copy = `${site.folder}/${name}.copy`;
+          await kubectl("exec", name, "--", "sh", "-c", "cat /etc/words/hello >/tmp/hello");
+          await kubectl("cp", `${name}:/tmp/hello`, copy);
+          assert.equal(await Deno.readTextFile(copy), "world");
+          await kubectl("exec", name, "--", "sh", "-c", "httpd -p 8080 -h /etc/words");
+          const port = site.port(name);
+          const forward = site.start(
+            "port-forward",
+            site.kubectlCommand(hub.kubeconfig, ["port-forward", name, `${port}:8080`]),
+          );
+          await forward.prints(/Forwarding from 127/);
+          assert.equal(await (await fetch(`http://127.0.0.1:${port}/hello`)).text(), "world");
+          await forward.kill();
+        }
       });
+
+      await step(
+        "a pod has a token of its own, and the CA to use it with",
+        async () => {
+          const [pod] = await podsOf(api, "app=web");
+          const folder = "/var/run/secrets/kubernetes.io/serviceaccount";
+          const read = (file: string): Promise<string> =>
+            kubectl("exec", pod?.metadata.name ?? "", "--", "cat", `${folder}/${file}`);
+          const review = await api.request(
+            "POST",
+            "/apis/authentication.k8s.io/v1/tokenreviews",
+            { spec: { token: (await read("token")).trim() } },
+          );
+          assert.equal(review.status.user.username, "system:serviceaccount:default:default");
+          assert.deepEqual(review.status.user.extra["authentication.kubernetes.io/pod-uid"], [
+            pod?.metadata.uid,
+          ]);
+          assert.match(await read("ca.crt"), /BEGIN CERTIFICATE/);
+          assert.equal(await read("namespace"), "default");
+        },
+      );
+
+      await step(
+        "metrics of each node are read at its own port, as a metrics-server does",
+        async () => {
+          for (const name of ["gw1", "gw2"]) {
+            const { status } = await api.request("GET", `/api/v1/nodes/${name}`);
+            const port = status.daemonEndpoints.kubeletEndpoint.Port;
+            const at = `${status.addresses[0].address}:${port}`;
+            const metrics = await cluster.askKubelet(at, "/metrics/resource");
+            const pod = (await podsOf(api, "app=web")).find(({ spec }) => spec.nodeName === name);
+            assert.match(metrics, new RegExp(`pod="${pod?.metadata.name}"`));
+            const stats = JSON.parse(await cluster.askKubelet(at, "/stats/summary"));
+            assert.equal(stats.node.nodeName, name);
+          }
+        },
+      );
 
       await step("a pod that is deleted goes", async () => {
         await site.apply(hub.kubeconfig, shellPod("alone", "sleep 1000"));

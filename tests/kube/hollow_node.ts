@@ -70,6 +70,14 @@ export class HollowNode implements AsyncDisposable {
       handlers: {
         onSynced: () => this.#reportAll(),
         onReport: () => this.#reportAll(),
+        onOpen: async (_header, incoming) => {
+          // Whatever is asked of its kubelet: who it is.
+          const stream = await incoming.accept({ status: 200, type: "text/plain" });
+          const writer = stream.writable.getWriter();
+          await writer.write(new TextEncoder().encode(`this is ${this.name}`));
+          await writer.close();
+          await stream.closed;
+        },
         onState: ({ connected }) => options.onLink?.(connected),
       },
     });
@@ -85,6 +93,11 @@ export class HollowNode implements AsyncDisposable {
     return new HollowNode(options);
   }
 
+  /** The same node after its process has ended, dialling another address. */
+  again(hub: string): HollowNode {
+    return new HollowNode({ ...this.#options, hub });
+  }
+
   /** Whether its link is up. */
   get connected(): boolean {
     return this.#link.state.connected;
@@ -97,6 +110,7 @@ export class HollowNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#stop.signal.aborted) return;
     this.#stop.abort(new Error("the node stops"));
     await Promise.allSettled(this.#running);
     this.#store[Symbol.dispose]();

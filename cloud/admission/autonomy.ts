@@ -1,0 +1,39 @@
+import {
+  groupOfPod,
+  type KubeObject,
+  type Pod,
+  RESOURCES,
+  wantsAutonomy,
+  withAutonomy,
+} from "../../core/api/mod.ts";
+import { isAppError } from "../../core/base/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+
+/** Finds a NodeGroup by its name. */
+export type FindGroup = (name: string) => Promise<KubeObject | undefined>;
+
+/** Finds NodeGroups in a store. */
+export function groupsIn(store: Pick<Store, "get">): FindGroup {
+  return async (name) => {
+    try {
+      return await store.get({ resource: RESOURCES.nodegroups, name });
+    } catch (error) {
+      if (isAppError(error, "NotFound")) return undefined;
+      throw error;
+    }
+  };
+}
+
+/**
+ * The tolerations that a new pod is to have, when it or the NodeGroup that it is for asks for
+ * autonomy; else `undefined`.
+ */
+export async function autonomousTolerations(
+  pod: Pod,
+  find: FindGroup,
+): Promise<Pod["spec"]["tolerations"] | undefined> {
+  if (wantsAutonomy(pod)) return withAutonomy(pod.spec.tolerations);
+  const group = groupOfPod(pod);
+  if (group === undefined || !wantsAutonomy(await find(group))) return undefined;
+  return withAutonomy(pod.spec.tolerations);
+}

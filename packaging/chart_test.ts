@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
 import { partArgs, ROOT } from "../cli/launch.ts";
 import { IN_CLUSTER_FILES } from "../core/kube/mod.ts";
+import { WEBHOOK_CONFIGURATION, WEBHOOK_PATH } from "../cloud/admission/mod.ts";
 import { KUBELET_PORTS } from "../cloud/kubelet/mod.ts";
 import { HUB_OPTIONS, parseOptions, VERSION } from "../core/parts/mod.ts";
 import { lacks } from "../tools/test/needs.ts";
@@ -139,12 +140,24 @@ test("by default Secrets and ConfigMaps are read in the hub's namespace only", a
   }
 });
 
+test("the webhook is where the hub looks for it, and serves what the hub serves", async () => {
+  const objects = await rendered("default.golden.yaml");
+  const { metadata, webhooks } = objects.find(({ kind }) => /^Mutating/.test(kind));
+  assert.equal(metadata.name, WEBHOOK_CONFIGURATION);
+  const [{ clientConfig: { service }, failurePolicy }] = webhooks;
+  assert.equal(service.path, WEBHOOK_PATH);
+  assert.equal(failurePolicy, "Ignore");
+  const { args } = podOf(objects).containers[0];
+  assert.ok(args.includes(`--advertise=${service.name}.${service.namespace}.svc`));
+});
+
 test("ports and versions are those of the hub", async () => {
   const objects = await rendered("default.golden.yaml");
   const [{ ports, image }] = podOf(objects).containers;
   assert.deepEqual(ports.map(({ containerPort }: { containerPort: number }) => containerPort), [
     HUB_OPTIONS["node-port"].fallback,
     HUB_OPTIONS["metrics-port"].fallback,
+    HUB_OPTIONS["webhook-port"].fallback,
   ]);
   // No registry is ours to name.
   assert.equal(image, `skerry-hub:${VERSION}`);

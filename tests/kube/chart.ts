@@ -29,14 +29,18 @@ export async function renderChart(args: readonly string[] = []): Promise<Rendere
   return parseAllDocuments(text).map((document) => document.toJS()).filter((one) => one !== null);
 }
 
-/** Lets a cluster have the hub's namespace, its service account and the rights of that. */
+/**
+ * Lets a cluster have the hub's namespace, its service account and the rights of that, and its
+ * webhook, which nobody reaches. Returns what gives the rights.
+ */
 export async function applyRights(
   cluster: TestCluster,
   args: readonly string[] = [],
 ): Promise<Rendered[]> {
   const rights = await renderChart(["--show-only=templates/rbac.yaml", ...args]);
+  const webhook = await renderChart(["--show-only=templates/webhook.yaml"]);
   const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: SYSTEM_NAMESPACE } };
-  for (const object of [namespace, ...rights]) await cluster.apply(object);
+  for (const object of [namespace, ...rights, ...webhook]) await cluster.apply(object);
   return rights;
 }
 

@@ -1,5 +1,6 @@
 // The chart on a real API server, and the hub as its pod says.
 import assert from "node:assert/strict";
+import { connect } from "node:tls";
 import { RESOURCES } from "../../core/api/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import { findHelm } from "../../tools/helm.ts";
@@ -14,6 +15,8 @@ const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 /** An address of this machine that no other test listens on. */
 const POD_IP = "127.0.10.77";
 const NODE_PORT = 10_000;
+const WEBHOOKS_KIND = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
+const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/skerry-hub";
 
 Deno.test({
   name:
@@ -115,6 +118,26 @@ Deno.test({
         assert.equal(status.addresses[0].address, POD_IP);
       });
 
+      const webhooks = async () => (await api.request("GET", WEBHOOKS)).webhooks;
+      await step("API servers know its webhook, by the name of its Service", async () => {
+        const [{ clientConfig }] = await until("the hub has told its CA", async () => {
+          const all = await webhooks();
+          return all[0].clientConfig.caBundle && all;
+        });
+        const { service, caBundle } = clientConfig;
+        const socket = connect({
+          ...{ host: POD_IP, port: 9443, ca: atob(caBundle) },
+          servername: `${service.name}.${service.namespace}.svc`,
+        });
+        try {
+          await new Promise((resolve, reject) => {
+            socket.once("secureConnect", resolve).once("error", reject);
+          });
+        } finally {
+          socket.destroy();
+        }
+      });
+
       await step("an upgrade and a rollback keep the gateway", async () => {
         for (
           const [verb, args, level] of [
@@ -124,6 +147,7 @@ Deno.test({
         ) {
           const links = linksOf();
           await helm(verb, ...args);
+          assert.ok((await webhooks())[0].clientConfig.caBundle);
           await stop(hub);
           hub = await runPod();
           const line = await Deno.readTextFile(`/proc/${hub.process.pid}/cmdline`);
@@ -132,6 +156,44 @@ Deno.test({
         }
         assert.match(agent().output, /"joined"/);
         assert.equal(agent().output.split('"joined"').length, 2, "it has joined once");
+      });
+
+      await step("only pods that may ask for autonomy are asked about", async () => {
+        // No Service has an address that is reached here.
+        const [{ clientConfig: { caBundle }, ...rest }] = await webhooks();
+        const url = `https://${POD_IP}:9443/mutate/pods`;
+        const changed = JSON.stringify({
+          webhooks: [{ ...rest, clientConfig: { caBundle, url } }],
+        });
+        await kubectl("patch", "--type=merge", `-p=${changed}`, WEBHOOKS_KIND, "skerry-hub");
+        const labels = { "app-offline.kubeedge.io": "autonomy" };
+        await cluster.apply({
+          apiVersion: "apps.kubeedge.io/v1alpha1",
+          kind: "NodeGroup",
+          metadata: { name: "plant", labels },
+          spec: {},
+        });
+        let count = 0;
+        const stays = async (metadata: object, spec: object): Promise<boolean> => {
+          const pod = await api.request("POST", "/api/v1/namespaces/default/pods", {
+            apiVersion: "v1",
+            kind: "Pod",
+            metadata: { name: `pod-${count++}`, ...metadata },
+            spec: {
+              schedulerName: "nobody",
+              containers: [{ name: "main", image: "none" }],
+              ...spec,
+            },
+          });
+          return pod.spec.tolerations.every((one: { tolerationSeconds?: number }) =>
+            one.tolerationSeconds === undefined
+          );
+        };
+        await until("it is asked", () => stays({ labels }, {}));
+        const nodeSelector = { "apps.kubeedge.io/belonging-to": "plant" };
+        assert.equal(await stays({}, { nodeSelector }), true);
+        assert.equal(await stays({ labels: { app: "x" } }, {}), false);
+        assert.equal(await stays({}, {}), false);
       });
 
       await step("helm removes it; kinds and what makes gateways known stay", async () => {

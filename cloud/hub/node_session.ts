@@ -215,6 +215,7 @@ export class NodeSession {
       own: store,
       now: clock.now(),
       mayHave: (key: string) => view.has(key),
+      seen: (key: string) => view.object(key),
       takeEventBytes: (bytes: number) =>
         this.#host.events.take(this.node, bytes, clock.monotonic()),
       checkIdentity: async () => {

@@ -12,7 +12,7 @@ export type ImpersonationMode = "constrained" | "legacy";
 /** The first minor version of Kubernetes 1 whose servers know constrained impersonation. */
 const CONSTRAINED_FROM = 36;
 /** What a node alone may read, and only what its pods name. */
-const NODE_READS: readonly ResourceDef[] = [RESOURCES.secrets, RESOURCES.configmaps];
+const NODE_READS: readonly ResourceDef[] = [RESOURCES.secrets];
 
 /**
  * How to be nodes at a server: as `wanted`, which is what this hub was given rights for, or for `""`
@@ -41,9 +41,10 @@ export async function impersonationMode(
 }
 
 /**
- * For a `RemoteStore`: its writes are the node's own, and so are reads of Secrets and ConfigMaps. So
- * Kubernetes itself (node authorizer, NodeRestriction) keeps a node, and whatever is wrong in a
- * hub, from what is another node's. Everything else is read as the hub, from what it watches anyway.
+ * For a `RemoteStore`: its writes are the node's own, and so are reads of Secrets. So Kubernetes
+ * itself (node authorizer, NodeRestriction) keeps a node, and whatever is wrong in a hub, from what
+ * is another node's. Everything else is read as the hub: ConfigMaps too, as Kubernetes knows nothing
+ * of those that functions name.
  */
 export function asNode(
   node: string,

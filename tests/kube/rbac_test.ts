@@ -20,6 +20,7 @@ import {
   shellPod,
   Site,
   stepsOf,
+  textFunction,
 } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
 import { acceptedManifests, FOLDER } from "../golden/kubeedge/manifests.ts";
@@ -220,6 +221,9 @@ Deno.test({
         assert.deepEqual(status?.nodes?.map(({ name }) => name), ["gw1"]);
         const url = `http://127.0.0.1:${site.port("gw1-gateway")}/default/filed`;
         assert.equal(await call(url), "200 filed");
+        // Its module is in a ConfigMap that no pod names.
+        await site.apply(hub.kubeconfig, ...textFunction("text", "first"));
+        await readyFunction(api, "text");
       });
 
       await step("a node that leaves its group leaves the pods of that group", async () => {

@@ -13,6 +13,9 @@ import {
 } from "../../core/http/mod.ts";
 import type { Credential } from "../../core/pki/mod.ts";
 
+/** Ports for kubelets, from `--kubelet-port` on: more nodes than one hub holds. */
+export const KUBELET_PORTS = 10_000;
+
 /** Options of {@linkcode KubeletPorts}. */
 export interface KubeletPortsOptions {
   readonly hostname: string;

@@ -133,9 +133,12 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         acceptor,
       }),
       metricsService({
+        hostname: flags["metrics-address"],
         port: flags["metrics-port"],
         metrics,
         isReady: () => supervisor.ready && !hub.draining,
+        clock,
+        log,
       }),
     ],
   };

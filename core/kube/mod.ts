@@ -12,4 +12,5 @@ export {
 export { pathOf } from "./paths.ts";
 export { requestToken, type TokenRequest } from "./token_request.ts";
 export { reviewAccess, reviewToken } from "./reviews.ts";
+export { type Regress, VersionMark } from "./version_mark.ts";
 export { RemoteStore, type RemoteStoreOptions } from "./remote_store.ts";

@@ -155,7 +155,13 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     manifests(base, parts),
     functions,
     ...linked,
-    metricsService({ port: options["metrics-port"], metrics, isReady: () => supervisor.ready }),
+    metricsService({
+      port: options["metrics-port"],
+      metrics,
+      isReady: () => supervisor.ready,
+      clock,
+      log: base.log,
+    }),
     readyService(options, credentials.kubeconfig),
   ], stopSignal(base, { signal, parts, care }));
 }

@@ -58,7 +58,8 @@ class HubLinks implements Hub, SessionHost {
     try {
       // Before the view is complete, absence from it means nothing: sessions wait for this.
       await Promise.race([view.synced, running]);
-      this.epoch = await this.options.store.epoch();
+      const { history, store } = this.options;
+      this.epoch = await (history ?? store).epoch();
       if (!signal.aborted) {
         this.#ready.resolve();
         ready();
@@ -106,6 +107,12 @@ class HubLinks implements Hub, SessionHost {
 
   get streams(): number {
     return this.#streams.size;
+  }
+
+  setEpoch(epoch: string): void {
+    if (epoch === this.epoch) return;
+    this.epoch = epoch;
+    for (const session of this.#ends.keys()) session.link.close(CLOSE.stopping, "a new history");
   }
 
   takeStream(connection: Connection, id: string): boolean {

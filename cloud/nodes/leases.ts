@@ -75,22 +75,34 @@ export function createLeaseRenewal(options: LeaseOptions): Service {
     onFailure: "restart",
     async run(signal, ready) {
       const renewed = new Map<string, Ms>();
+      const known = new Map<string, KubeObject>();
       ready();
       for (let slot = 0; !signal.aborted; slot = (slot + 1) % SLOTS) {
         const now = clock.now();
         const all = [...sessions()];
         const due = dueNodes(all, { slot, renewed, now });
-        const failed = await renewAll(options, due, renewed);
+        const failed = await renewAll(options, due, { renewed, known });
         if (failed !== undefined) {
           log.warn("leases could not be renewed", { error: errorText(failed), count: due.length });
         }
         const connected = new Set(all.map(({ node }) => node));
-        for (const node of renewed.keys()) if (!connected.has(node)) renewed.delete(node);
+        for (const node of renewed.keys()) {
+          if (connected.has(node)) continue;
+          renewed.delete(node);
+          known.delete(node);
+        }
         const left = RENEW_EVERY / SLOTS - (clock.now() - now);
         await sleep(clock, ms(Math.max(1, left)), signal).catch(() => {});
       }
     },
   };
+}
+
+/** What is remembered between renewals, by node. */
+interface Renewals {
+  readonly renewed: Map<string, Ms>;
+  /** The Lease as it was written last. */
+  readonly known: Map<string, KubeObject>;
 }
 
 /**
@@ -101,7 +113,7 @@ export function createLeaseRenewal(options: LeaseOptions): Service {
 async function renewAll(
   options: LeaseOptions,
   due: readonly NodeSession[],
-  renewed: Map<string, Ms>,
+  { renewed, known }: Renewals,
 ): Promise<unknown> {
   let failed: unknown;
   const now = options.clock.now();
@@ -118,7 +130,10 @@ async function renewAll(
   }
   await Promise.all([...left].map(async (node) => {
     try {
-      if (await renewLease(options, node)) renewed.set(node, now);
+      const lease = await renewLease(options, node, known.get(node));
+      if (!lease) return;
+      renewed.set(node, now);
+      known.set(node, lease);
     } catch (error) {
       failed = error;
     }
@@ -153,16 +168,19 @@ function renewedLease(lease: KubeObject, now: Ms): KubeObject {
   return { ...lease, spec: { ...lease["spec"], holderIdentity, renewTime: toMicroTime(now) } };
 }
 
-/** Renews or creates the Lease of a node. Returns `false` when there is no such Node (yet). */
+/**
+ * Renews or creates the Lease of a node; `known` is the one of its last renewal. Returns `undefined`
+ * when there is no such Node (yet).
+ */
 export async function renewLease(
   { store, storeOf, clock }: Pick<LeaseOptions, "store" | "storeOf" | "clock">,
   node: string,
-): Promise<boolean> {
+  known?: KubeObject,
+): Promise<KubeObject | undefined> {
   const own = storeOf?.(node) ?? store;
   const now = clock.now();
   try {
-    await own.update(leaseRef(node), (lease) => renewedLease(lease, now));
-    return true;
+    return await own.update(leaseRef(node), (lease) => renewedLease(lease, now), { from: known });
   } catch (error) {
     if (!isAppError(error, "NotFound")) throw error;
   }
@@ -171,7 +189,7 @@ export async function renewLease(
     uid = (await store.get({ resource: RESOURCES.nodes, name: node })).metadata.uid;
   } catch (error) {
     if (!isAppError(error, "NotFound")) throw error;
-    return false;
+    return undefined;
   }
   const lease: Lease = {
     apiVersion: "coordination.k8s.io/v1",
@@ -188,9 +206,9 @@ export async function renewLease(
     },
   };
   try {
-    await own.create(RESOURCES.leases, lease);
+    return await own.create(RESOURCES.leases, lease);
   } catch (error) {
     if (!isAppError(error, "AlreadyExists")) throw error;
   }
-  return true;
+  return await own.get(leaseRef(node));
 }

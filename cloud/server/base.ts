@@ -20,8 +20,11 @@ import { answerCall, type IssueToken } from "./calls.ts";
 import { nodeListenerService } from "./node_listener.ts";
 
 /** Options of {@linkcode createBase}. */
-export interface BaseOptions
-  extends Pick<HubOptions, "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag"> {
+export interface BaseOptions extends
+  Pick<
+    HubOptions,
+    "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag" | "history"
+  > {
   readonly context: PartContext<typeof HUB_OPTIONS>;
   readonly store: Store;
   /** Names and addresses by which others than nodes reach this hub. */
@@ -130,9 +133,12 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         acceptor,
       }),
       metricsService({
+        hostname: flags["metrics-address"],
         port: flags["metrics-port"],
         metrics,
         isReady: () => supervisor.ready && !hub.draining,
+        clock,
+        log,
       }),
     ],
   };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ResourceDef, RESOURCES } from "../api/mod.ts";
+import { isAppError } from "../base/mod.ts";
 import { asNode, impersonationMode } from "./as_node.ts";
-import type { KubeClient } from "./client.ts";
 
 const { secrets, configmaps, pods, nodes } = RESOURCES;
 
@@ -13,7 +13,7 @@ Deno.test("asNode() writes as the node, and reads as it what only its pods name"
   }
   const reads: [ResourceDef, unknown][] = [
     [secrets, user],
-    [configmaps, user],
+    [configmaps, undefined],
     [pods, undefined],
     [nodes, undefined],
   ];
@@ -27,6 +27,10 @@ Deno.test("asNode() names the nodes' group where the server does not know it by 
   });
 });
 
+function server(version: Record<string, string>) {
+  return { server: "https://api.test", call: () => Promise.resolve(version) };
+}
+
 Deno.test.each([
   [{ major: "1", minor: "36" }, "constrained"],
   [{ major: "1", minor: "36+" }, "constrained"],
@@ -35,6 +39,20 @@ Deno.test.each([
   [{ major: "2", minor: "0" }, "constrained"],
   [{}, "legacy"],
 ])("impersonationMode() of version %o is %s", async (version, expected) => {
-  const client = { call: () => Promise.resolve(version) } as unknown as KubeClient;
-  assert.equal(await impersonationMode(client), expected);
+  assert.equal(await impersonationMode(server(version as Record<string, string>), ""), expected);
+});
+
+Deno.test("impersonationMode() is what it is told, but for what the server cannot do", async () => {
+  const old = server({ major: "1", minor: "35", gitVersion: "v1.35.0" });
+  const present = server({ major: "1", minor: "36", gitVersion: "v1.36.0" });
+  assert.equal(await impersonationMode(present, "legacy"), "legacy");
+  assert.equal(await impersonationMode(present, "constrained"), "constrained");
+  await assert.rejects(
+    impersonationMode(old, "constrained"),
+    (error: Error) => isAppError(error, "Unsupported") && /v1\.35.*legacy/.test(error.message),
+  );
+  await assert.rejects(
+    impersonationMode(present, "both"),
+    (error) => isAppError(error, "BadRequest"),
+  );
 });

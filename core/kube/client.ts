@@ -60,7 +60,7 @@ const MAX_PAUSE = seconds(10);
 /**
  * A thin client of a Kubernetes API server on `fetch`: one connection of HTTP/2 for calls, and one
  * of HTTP/1.1 for each watch, because a full connection of HTTP/2 makes the next request wait
- * without a word (`docs/decisions/036-kube-client.md`).
+ * without a word (`docs/decisions/037-kube-client.md`).
  */
 export class KubeClient implements Disposable {
   readonly #options: KubeClientOptions;

@@ -17,6 +17,8 @@ export interface KubeEndpoint {
 export const IN_CLUSTER = "in-cluster";
 /** Where Kubernetes mounts a pod's service account. */
 export const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** What is read there: what lies in it are links, to where the mount has what is current. */
+export const IN_CLUSTER_FILES: readonly string[] = [SERVICE_ACCOUNT_DIR, "/run/secrets"];
 
 /**
  * Reads a kubeconfig's current context, or for {@linkcode IN_CLUSTER} the pod's service account.
@@ -90,8 +92,7 @@ export async function clusterAccess(
 ): Promise<{ readonly host: string; readonly files: readonly string[] }> {
   const { hostname, port } = new URL((await readEndpoint(path)).server);
   const host = `${hostname}:${port === "" ? "443" : port}`;
-  // What lies there are links, to where the mount has what is current.
-  if (path === IN_CLUSTER) return { host, files: [SERVICE_ACCOUNT_DIR, "/run/secrets"] };
+  if (path === IN_CLUSTER) return { host, files: IN_CLUSTER_FILES };
   const config = await readYaml(path);
   const base = folderOf(path);
   const named = [...entriesOf(config, "cluster").values(), ...entriesOf(config, "user").values()]

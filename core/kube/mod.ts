@@ -4,6 +4,7 @@ export { type Impersonation, type KubeCall, KubeClient, type KubeClientOptions }
 export {
   clusterAccess,
   IN_CLUSTER,
+  IN_CLUSTER_FILES,
   type KubeEndpoint,
   readEndpoint,
   SERVICE_ACCOUNT_DIR,

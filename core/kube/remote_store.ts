@@ -131,34 +131,65 @@ export class RemoteStore implements Store {
     change: (current: KubeObject) => KubeObject,
     options: UpdateOptions = {},
   ): Promise<KubeObject> {
+    const first = await this.#updateFrom(ref, change, options);
+    if (first) return first;
     for (let tries = 0;; tries++) {
       const current = await this.get(ref);
-      check(ref, current, options);
-      const { uid = "", resourceVersion = "" } = current.metadata;
-      const wanted = next(ref, current, change(structuredClone(current)), options);
-      const patch = jsonMergeDiff(current, wanted);
+      const patch = patchOf(ref, current, change, options);
       if (!patch) return current;
       try {
-        const subresource = options.subresource && ref.resource.hasStatus
-          ? { subresource: options.subresource }
-          : {};
-        return arrived(
-          await this.#call(ref.resource, {
-            method: "PATCH",
-            type: "application/merge-patch+json",
-            path: pathOf(ref.resource, { ...ref, ...subresource }),
-            query: { ...dryRun(options), fieldManager: FIELD_MANAGER },
-            // Only what changes is sent: of all else the server would ask whether the node may, and
-            // a taint that came in the meantime would count as taken away.
-            body: { ...patch, metadata: { ...patch["metadata"] as JsonMap, uid, resourceVersion } },
-          }),
-        );
+        return await this.#patch(ref, current, patch, options);
       } catch (error) {
         if (!isAppError(error, "Conflict") || tries >= MAX_CONFLICTS) throw error;
         const { clock, random } = this.#options;
         await sleep(clock, backoffDelay(CONFLICT_BACKOFF, tries, random));
       }
     }
+  }
+
+  /** One try from what was seen before; `undefined` when what is there now has to decide. */
+  async #updateFrom(
+    ref: ObjectRef,
+    change: (current: KubeObject) => KubeObject,
+    options: UpdateOptions,
+  ): Promise<KubeObject | undefined> {
+    const { from } = options;
+    if (!from) return undefined;
+    let patch: JsonMap | undefined;
+    try {
+      patch = patchOf(ref, from, change, options);
+    } catch {
+      return undefined;
+    }
+    if (!patch) return undefined;
+    try {
+      return await this.#patch(ref, from, patch, options);
+    } catch (error) {
+      if (isAppError(error, "Conflict")) return undefined;
+      throw error;
+    }
+  }
+
+  /** Only what changes is sent, on condition that the object is still the one it is a change of. */
+  async #patch(
+    ref: ObjectRef,
+    { metadata: { uid = "", resourceVersion = "" } }: KubeObject,
+    patch: JsonMap,
+    options: UpdateOptions,
+  ): Promise<KubeObject> {
+    const { resource } = ref;
+    const subresource = options.subresource && resource.hasStatus
+      ? { subresource: options.subresource }
+      : {};
+    return arrived(
+      await this.#call(resource, {
+        method: "PATCH",
+        type: "application/merge-patch+json",
+        path: pathOf(resource, { ...ref, ...subresource }),
+        query: { ...dryRun(options), fieldManager: FIELD_MANAGER },
+        body: { ...patch, metadata: { ...patch["metadata"] as JsonMap, uid, resourceVersion } },
+      }),
+    );
   }
 
   async delete(ref: ObjectRef, options: DeleteOptions = {}): Promise<KubeObject> {
@@ -326,6 +357,23 @@ function selectors({ labelSelector, fieldSelector }: Selection) {
 
 function dryRun(options: WriteOptions) {
   return options.dryRun ? { dryRun: "All" } : {};
+}
+
+/**
+ * What a change does to an object; nothing when it does nothing. The server is not sent the rest: of
+ * all else it would ask whether a node may, and a taint that came meanwhile would count as removed.
+ *
+ * @throws {AppError} Conflict, BadRequest, and what `change` throws
+ */
+function patchOf(
+  ref: ObjectRef,
+  current: KubeObject,
+  change: (current: KubeObject) => KubeObject,
+  options: UpdateOptions,
+): JsonMap | undefined {
+  check(ref, current, options);
+  const wanted = next(ref, current, change(structuredClone(current)), options);
+  return jsonMergeDiff(current as JsonMap, wanted as JsonMap);
 }
 
 /** @throws {AppError} Conflict */

@@ -51,6 +51,11 @@ export const BEST_EFFORT: WriteOptions = { durable: false };
 /** Options of {@linkcode Store.update}. */
 export interface UpdateOptions extends WriteOptions {
   readonly preconditions?: Preconditions;
+  /**
+   * What the object was when it was last seen. A store on another machine makes its first try from
+   * it, which saves a read; when it has changed since, that try fails and the object is read.
+   */
+  readonly from?: KubeObject | undefined;
   /** `status`: only `.status` is taken from the result; absent: all but `.status` (for kinds with `hasStatus`). */
   readonly subresource?: "status";
 }

@@ -10,6 +10,7 @@ import {
   RESOURCES,
 } from "../api/mod.ts";
 import type { IntentContext, KubeletEndpoint } from "./intents.ts";
+import { keyOf } from "./interest.ts";
 import { checkObject, checkSize, checkTypes } from "./reported.ts";
 
 /** `node`: the Node object as the node sees itself. */
@@ -63,30 +64,40 @@ export async function applyNode(
 }
 
 async function writeNode(
-  { node: name, store, own = store, now, kubelet }: IntentContext,
+  { node: name, store, own = store, now, kubelet, seen }: IntentContext,
   node: Node,
 ): Promise<void> {
   const ref = { resource: RESOURCES.nodes, name };
+  const from = seen?.(keyOf("nodes", undefined, name));
   // Kubernetes lets no node give itself a role.
-  await own.update(ref, (current) => withLabels(current, ROLE_LABELS));
+  if (!from || !hasLabels(from, ROLE_LABELS)) {
+    await own.update(ref, (current) => withLabels(current, ROLE_LABELS));
+  }
   const labels = allowedLabels(node.metadata.labels ?? {});
   const kept = Object.fromEntries(
     Object.entries(labels).filter(([key]) => OWN_LABELS.includes(key)),
   );
   const addresses = kubelet && JSON.stringify(node.status?.addresses ?? []);
-  await store.update(ref, (current) => {
+  const described = (current: KubeObject): KubeObject => {
     const labelled = withLabels(current, kept);
     if (addresses === undefined) return labelled;
     const annotations = { ...labelled.metadata.annotations, [ADDRESSES_ANNOTATION]: addresses };
     return { ...labelled, metadata: { ...labelled.metadata, annotations } };
-  });
+  };
+  const known = from && hasLabels(from, kept) &&
+    (addresses === undefined || from.metadata.annotations?.[ADDRESSES_ANNOTATION] === addresses);
+  if (!known) await store.update(ref, described);
   await store.update(ref, (current) => {
     const before = (current as Node).status ?? {};
     const status = mergeNodeStatus(before, node.status ?? {}, now, kubelet);
     // Conditions of other types stay: many reports could make a large status.
     checkSize(`the status of node ${name}`, status);
     return { ...current, status };
-  }, { subresource: "status" });
+  }, { subresource: "status", from });
+}
+
+function hasLabels(object: KubeObject, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(labels).every(([key, value]) => object.metadata.labels?.[key] === value);
 }
 
 function withLabels(object: KubeObject, labels: Readonly<Record<string, string>>): KubeObject {

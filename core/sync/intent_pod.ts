@@ -12,6 +12,7 @@ import {
   setDefaults,
 } from "../api/mod.ts";
 import type { IntentContext } from "./intents.ts";
+import { keyOf } from "./interest.ts";
 import { checkObject, checkSize, checkTypes, REPORT_BYTES } from "./reported.ts";
 
 const { pods } = RESOURCES;
@@ -40,7 +41,7 @@ export const PodMirrorBody = z.object({
 
 /** Writes the status, when the pod has this uid and is bound to this node. */
 export async function applyPodStatus(
-  { node, store }: IntentContext,
+  { node, store, seen }: IntentContext,
   { namespace, name, uid, status }: z.infer<typeof PodStatusBody>,
 ): Promise<void> {
   const what = `the status of pod ${namespace}/${name}`;
@@ -52,7 +53,7 @@ export async function applyPodStatus(
     // Conditions of other types stay: many reports could make a large status.
     checkSize(what, merged);
     return { ...current, status: merged };
-  }, { subresource: "status" });
+  }, { subresource: "status", from: seen?.(keyOf("pods", namespace, name)) });
 }
 
 /**

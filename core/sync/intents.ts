@@ -1,3 +1,4 @@
+import type { KubeObject } from "../api/mod.ts";
 import { z } from "zod";
 import { AppError, type Ms } from "../base/mod.ts";
 import type { Store } from "../store/mod.ts";
@@ -26,6 +27,8 @@ export interface IntentContext {
   readonly now: Ms;
   /** Whether the node may see this: the same answer that filters replication. */
   readonly mayHave: (key: ObjectKey) => boolean;
+  /** The object as the hub's view has it, when the node may see it. @default {nothing is known} */
+  readonly seen?: (key: ObjectKey) => KubeObject | undefined;
   /** Throws when the node is shut out (it must not make its deleted Node object again). */
   readonly checkIdentity: () => Promise<void>;
   /** Whether the node's Events may take so many bytes more now; counts them. @default {always} */

@@ -30,9 +30,9 @@ interface Followed {
 }
 
 /**
- * Secrets and ConfigMaps that are followed one by one, by name, each with the rights of a node that
- * wants it: a hub that may read none itself cannot give one away by mistake. As a kubelet does it,
- * but once for all nodes.
+ * Secrets and ConfigMaps that are followed one by one, by name, each by the store of a node that
+ * wants it: a hub that may read no Secret itself cannot give one away by mistake. As a kubelet does
+ * it, but once for all nodes.
  */
 export class NamedObjects {
   readonly #options: NamedObjectsOptions;

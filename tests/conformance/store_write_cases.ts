@@ -151,6 +151,24 @@ export const writeCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "update() from what was seen before loses nothing of what has changed since",
+    async run({ store }) {
+      const old = await store.create(configmaps, configMap("one", { data: { a: "1" } }));
+      const add = (key: string, from: typeof old) =>
+        store.update(one, (current) => ({ ...current, data: { ...current.data, [key]: "1" } }), {
+          from,
+        });
+      const second = await add("b", old);
+      assert.deepEqual(second.data, { a: "1", b: "1" });
+      assert.deepEqual((await add("c", old)).data, { a: "1", b: "1", c: "1" });
+      // Nothing to do by what was seen; what is there lacks it.
+      await store.update(one, (current) => ({ ...current, data: { c: "1" } }));
+      assert.deepEqual((await add("b", second)).data, { b: "1", c: "1" });
+      await store.delete(one);
+      await rejectsWith(add("d", old), "NotFound");
+    },
+  },
+  {
     name: "update() keeps identity: name, uid and creation time cannot change",
     async run({ store }) {
       const created = await store.create(configmaps, configMap("one"));

@@ -1,0 +1,66 @@
+import type { ResourceDef } from "../api/mod.ts";
+
+/** A server has gone back in its versions. */
+export interface Regress {
+  /** The newest version that had been seen. */
+  readonly from: number;
+  /** The server's version now. */
+  readonly to: number;
+}
+
+/**
+ * The newest version that was seen of one API server, over all kinds. A list shows the server's
+ * version now: one that is older than what had been seen before it was asked for means that the
+ * server was restored from an older copy.
+ *
+ * Kinds that large clusters keep in a database of their own (`--etcd-servers-overrides`) have other
+ * versions and do not count.
+ */
+export class VersionMark {
+  #newest = 0;
+  /** Versions up to this one may be of a history that is no more. */
+  #fence = 0;
+  readonly #onRegress: (regress: Regress) => void;
+
+  constructor(onRegress: (regress: Regress) => void) {
+    this.#onRegress = onRegress;
+  }
+
+  /** The newest version that was seen. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /** An object of this version was seen. */
+  saw(resource: ResourceDef, version: string | undefined): void {
+    if (!counts(resource)) return;
+    const number = Number(version);
+    if (number > this.#newest) this.#newest = number;
+  }
+
+  /** A list showed `version`, and {@linkcode newest} was `before` when it was asked for. */
+  listed(resource: ResourceDef, version: string, before: number): void {
+    if (!counts(resource)) return;
+    const to = Number(version);
+    if (to >= before || this.#fence >= before) return this.saw(resource, version);
+    this.turn({ from: before, to });
+  }
+
+  /** The server is known to have gone back. */
+  turn(regress: Regress): void {
+    this.#fence = Math.max(regress.from, this.#newest);
+    this.#newest = regress.to;
+    this.#onRegress(regress);
+  }
+
+  /** Whether a watch may go on from a version: it is surely of the present history. */
+  isPresent(resource: ResourceDef, version: string): boolean {
+    return !counts(resource) || Number(version) > this.#fence;
+  }
+}
+
+const APART = new Set(["events", "leases"]);
+
+function counts({ plural }: ResourceDef): boolean {
+  return !APART.has(plural);
+}

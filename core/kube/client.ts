@@ -12,6 +12,7 @@ import {
   sleep,
   Slots,
 } from "../base/mod.ts";
+import { heeding } from "./body.ts";
 import { readFailure, readJson } from "./answers.ts";
 import { Bearer } from "./bearer.ts";
 import type { KubeEndpoint } from "./config.ts";
@@ -129,7 +130,7 @@ export class KubeClient implements Disposable {
 
   /**
    * Opens a call whose answer goes on: its body, after the server has said 200. The caller reads it
-   * or cancels it; `signal` ends it too, and lives no longer than the answer, as it is listened to.
+   * or cancels it; `signal` ends it too.
    *
    * @throws {AppError} as {@linkcode call}
    */
@@ -149,12 +150,12 @@ export class KubeClient implements Disposable {
       ));
     try {
       const response = await this.#fetch(this.#watches, { ...call, method: "GET" }, headers.signal);
-      if (!response.ok) throw await this.#failure(what, response);
-      return response.body ?? new Blob().stream();
+      if (!response.ok) throw await this.#failure(what, response, headers.signal);
+      return heeding(response.body ?? new Blob().stream(), call.signal);
     } catch (error) {
-      call.signal.removeEventListener("abort", stop);
       throw this.#unreachable(what, error, headers.signal);
     } finally {
+      call.signal.removeEventListener("abort", stop);
       timer[Symbol.dispose]();
     }
   }
@@ -170,8 +171,8 @@ export class KubeClient implements Disposable {
     using _use = connection.use();
     try {
       const response = await this.#fetch(connection.client, call, signal);
-      if (!response.ok) throw await this.#failure(what, response);
-      return await readJson(response, MAX_ANSWER, what);
+      if (!response.ok) throw await this.#failure(what, response, signal);
+      return await readJson(response, { what, most: MAX_ANSWER, signal });
     } catch (error) {
       if (signal.aborted && !call.signal?.aborted) this.#reconnect(connection);
       throw this.#unreachable(what, error, signal);
@@ -206,9 +207,13 @@ export class KubeClient implements Disposable {
     });
   }
 
-  async #failure(what: string, response: Response): Promise<AppError> {
+  async #failure(
+    what: string,
+    response: Response,
+    signal: AbortSignal,
+  ): Promise<AppError> {
     if (response.status === 401) this.#token?.refused();
-    return await readFailure(what, response);
+    return await readFailure(response, { what, signal });
   }
 
   #tls() {

@@ -78,12 +78,15 @@ export function errorOfAnswer(
     : `the API server answered ${code}` + (isStatus || byCode ? "" : NO_STATUS);
   const seconds = [status.details?.retryAfterSeconds, retryAfter ? Number(retryAfter) : undefined]
     .find((value) => typeof value === "number" && value >= 0 && value < 3600);
-  return new AppError(known, `${said} (${what})`, {
+  const help = known === "Unauthorized" ? NOT_KNOWN : "";
+  return new AppError(known, `${said} (${what})${help}`, {
     causes: causesOf(status.details?.causes),
     ...(typeof seconds === "number" ? { retryAfterSeconds: seconds } : {}),
   });
 }
 
+const NOT_KNOWN = ": the credential of this process is not accepted: it has expired, or it is of " +
+  "another cluster";
 const NO_STATUS = ", and not as Kubernetes does: is this kind served, is a proxy in front of it?";
 
 function causesOf(value: unknown) {

@@ -59,7 +59,7 @@ export class RemoteWatch implements Watch {
   #wake: PromiseWithResolvers<void> | undefined;
   #ended = false;
   #error: unknown;
-  #following = false;
+  #following: Promise<void> | undefined;
 
   constructor(options: RemoteWatchOptions) {
     this.#options = options;
@@ -70,6 +70,11 @@ export class RemoteWatch implements Watch {
 
   abort(): void {
     this.#end(undefined);
+  }
+
+  /** Resolves when it has let go of its connection: a moment after its end. */
+  async closed(): Promise<void> {
+    await this.#following;
   }
 
   [Symbol.dispose](): void {
@@ -123,8 +128,7 @@ export class RemoteWatch implements Watch {
 
   #follow(resourceVersion: string, body?: ReadableStream<Uint8Array>): void {
     if (this.#following || this.#ended) return;
-    this.#following = true;
-    this.#run(resourceVersion, body).then(
+    this.#following = this.#run(resourceVersion, body).then(
       () => this.#end(undefined),
       (error) => this.#end(error),
     );
@@ -136,9 +140,7 @@ export class RemoteWatch implements Watch {
     let body = opened;
     while (!signal.aborted) {
       const since = clock.monotonic();
-      // Each answer has a signal of its own: this watch may have thousands of them, one by one.
-      using answer = childOf(signal);
-      body ??= await open(version, answer.signal);
+      body ??= await open(version, signal);
       version = await this.#readBody(body, version);
       body = undefined;
       if (signal.aborted || clock.monotonic() - since >= SHORTEST) continue;
@@ -198,18 +200,6 @@ export class RemoteWatch implements Watch {
     this.#wake?.resolve();
     this.#wake = undefined;
   }
-}
-
-/** A signal that aborts with `parent`, and is forgotten by it when disposed. */
-function childOf(parent: AbortSignal): Disposable & { readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  const stop = (): void => controller.abort(parent.reason);
-  if (parent.aborted) stop();
-  parent.addEventListener("abort", stop, { once: true });
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]: () => parent.removeEventListener("abort", stop),
-  };
 }
 
 /** How long the server is asked to keep a watch: five to ten minutes, so that not all end at once. */

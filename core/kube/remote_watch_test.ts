@@ -129,28 +129,6 @@ Deno.test("a watch whose server ends it goes on from the last version, without g
   assert.equal(rig.clock.size, 0);
 });
 
-Deno.test("an answer that is over leaves no listener behind", async () => {
-  const rig = new Rig();
-  const { signal } = rig.controller;
-  let listeners = 0;
-  const [add, remove] = [signal.addEventListener, signal.removeEventListener];
-  signal.addEventListener = (
-    ...args: Parameters<typeof add>
-  ) => (listeners++, add.apply(signal, args));
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => (
-    listeners--, remove.apply(signal, args)
-  );
-  for (let round = 0; round < 50; round++) {
-    await rig.clock.advance(seconds(5));
-    rig.last.end();
-    await settle();
-  }
-  assert.equal(rig.answers.length, 51);
-  assert.ok(listeners <= 1, `${listeners} listeners are left`);
-  rig.watch.abort();
-  await settle();
-});
-
 Deno.test("an answer that ends at once is a failure, after what it told", async () => {
   const rig = new Rig();
   await rig.clock.advance(ms(999));

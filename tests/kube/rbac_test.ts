@@ -11,7 +11,6 @@ import { lacks } from "../../tools/test/needs.ts";
 import {
   type AgentAt,
   call,
-  type HubAt,
   nodeReady,
   podOf,
   podsOf,

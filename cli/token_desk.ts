@@ -1,5 +1,5 @@
 import { isAppError, systemClock, systemRandom } from "../core/base/mod.ts";
-import { RemoteStore } from "../core/kube/mod.ts";
+import { NotServed, RemoteStore } from "../core/kube/mod.ts";
 import {
   type CreateTokenOptions,
   readCa,
@@ -31,7 +31,7 @@ export async function tokenDesk(client: ApiClient): Promise<TokenDesk> {
     await client.request("GET", PATH);
     return atHub(client);
   } catch (error) {
-    if (!isAppError(error, "NotFound")) throw error;
+    if (!(error instanceof NotServed) && !isAppError(error, "NotFound")) throw error;
   }
   return await onCluster(client);
 }

@@ -9,6 +9,7 @@ export {
   readEndpoint,
   SERVICE_ACCOUNT_DIR,
 } from "./config.ts";
+export { NotServed } from "./errors.ts";
 export { pathOf } from "./paths.ts";
 export { requestToken, type TokenRequest } from "./token_request.ts";
 export { reviewAccess, reviewToken } from "./reviews.ts";

@@ -8,12 +8,14 @@ import {
   type Service,
   sleep,
 } from "../../core/base/mod.ts";
+import { type Regress, VersionMark } from "../../core/kube/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode History}. */
 export interface HistoryOptions {
-  readonly store: Store;
+  /** A store that keeps `History.mark`. */
+  readonly store: () => Store;
   readonly clock: Clock;
   readonly log: Logger;
   /** Told of the epoch that holds from now on: every session has to begin again. */
@@ -36,43 +38,42 @@ const LOOK = seconds(10);
  * one that is ahead of the server means a restore, and a new epoch. By that nodes keep what they
  * have until a person lets it go (docs/protocol.md 4.6).
  *
- * What it cannot see: a restore while no hub runs, of a cluster that has become newer than the copy's
- * nodes by the time that the first of them comes.
+ * What it cannot see: a copy so young, or an absence of all hubs and nodes so long, that the server
+ * has passed the newest version that anybody saw before anybody asks it.
  */
 export class History {
+  /** To be kept by every store on the server. */
+  readonly mark: VersionMark;
   readonly #options: HistoryOptions;
-  /** The newest version that was seen of the present history. */
-  #newest = 0n;
   #epoch = "";
-  #looking: Promise<void> | undefined;
+  /** A new epoch is being written down, or has to be. */
+  #turning: Promise<void> | undefined;
 
   constructor(options: HistoryOptions) {
     this.#options = options;
+    this.mark = new VersionMark((regress) => this.#onRegress(regress));
   }
 
   /** The epoch that holds now; reads or makes it the first time. */
   async epoch(): Promise<string> {
+    await this.#turning;
     if (this.#epoch === "") {
-      this.#newest = await this.#version();
-      this.#epoch = await this.#stored() ?? await this.#make();
+      const epoch = await this.#stored() ?? await this.#make();
+      if (this.#epoch === "") this.#epoch = epoch;
     }
     return this.#epoch;
   }
 
   /** Looks whether a node has seen what this history has not reached. @throws {AppError} when it cannot be told */
   async check(node: string, seen: string | undefined): Promise<void> {
-    if (seen === undefined || !/^\d{1,19}$/.test(seen) || BigInt(seen) <= this.#newest) return;
-    const now = await this.#version();
-    if (BigInt(seen) <= now) {
-      if (now > this.#newest) this.#newest = now;
-      return;
-    }
-    this.#options.log.error("a node has seen what the cluster has not: it was restored", {
-      node,
-      seen,
-      version: String(now),
-    });
-    await this.#turn(now);
+    await this.#turning;
+    const number = Number(seen);
+    if (!Number.isSafeInteger(number) || number <= this.mark.newest) return;
+    const to = await this.#version();
+    if (number <= to) return;
+    this.#options.log.error("a node has seen what the cluster has not", { node, seen, at: to });
+    this.mark.turn({ from: number, to });
+    await this.#turning;
   }
 
   /** Follows the versions and what other hubs find out. */
@@ -99,34 +100,40 @@ export class History {
 
   /** Looks once whether the cluster has gone back, or another hub has found that it has. */
   async look(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => this.#looking = undefined);
-    await this.#looking;
-  }
-
-  async #look(): Promise<void> {
     await this.epoch();
-    const now = await this.#version();
-    if (now < this.#newest) {
-      const { log } = this.#options;
-      log.error("the cluster has gone back in its history: it was restored", {
-        from: String(this.#newest),
-        to: String(now),
-      });
-      return await this.#turn(now);
-    }
-    this.#newest = now;
+    await this.#version();
+    await this.#turning;
     const stored = await this.#stored();
     if (stored === undefined) await this.#write(this.#epoch);
-    else if (stored !== this.#epoch) this.#adopt(stored);
+    else if (stored !== this.#epoch && !this.#turning) this.#adopt(stored);
   }
 
-  /** A new epoch begins. */
-  async #turn(now: bigint): Promise<void> {
-    this.#newest = now;
-    const base = (await this.#options.store.epoch()).split(".")[0] ?? "";
+  /** A new epoch begins at once, and is written down until that is done. */
+  #onRegress({ from, to }: Regress): void {
+    const { log } = this.#options;
+    log.error("the cluster has gone back in its history: it was restored from an older copy", {
+      from,
+      to,
+    });
+    const base = this.#epoch.split(".")[0] ?? "";
     const next = `${base}.${crypto.getRandomValues(new Uint8Array(4)).toHex()}`;
-    await this.#write(next);
+    const turning = this.#writeDown(next).finally(() => {
+      if (this.#turning === turning) this.#turning = undefined;
+    });
+    this.#turning = turning;
     this.#adopt(next);
+  }
+
+  async #writeDown(epoch: string): Promise<void> {
+    const { clock, log } = this.#options;
+    for (;;) {
+      try {
+        return await this.#write(epoch);
+      } catch (error) {
+        log.warn("the new epoch cannot be written down yet", { error: errorText(error) });
+      }
+      await sleep(clock, seconds(1));
+    }
   }
 
   #adopt(epoch: string): void {
@@ -134,18 +141,18 @@ export class History {
     this.#options.onEpoch(epoch);
   }
 
-  async #version(): Promise<bigint> {
-    const { store } = this.#options;
-    const { resourceVersion } = await store.list(RESOURCES.configmaps, {
+  /** The server's version now; {@linkcode mark} is told of it. */
+  async #version(): Promise<number> {
+    const { resourceVersion } = await this.#options.store().list(RESOURCES.configmaps, {
       namespace: SYSTEM_NAMESPACE,
       limit: 1,
     });
-    return BigInt(resourceVersion);
+    return Number(resourceVersion);
   }
 
   async #stored(): Promise<string | undefined> {
     try {
-      const { data } = await this.#options.store.get(REF);
+      const { data } = await this.#options.store().get(REF);
       return typeof data?.epoch === "string" && data.epoch !== "" ? data.epoch : undefined;
     } catch (error) {
       if (isAppError(error, "NotFound")) return undefined;
@@ -154,13 +161,13 @@ export class History {
   }
 
   async #make(): Promise<string> {
-    const epoch = await this.#options.store.epoch();
+    const epoch = await this.#options.store().epoch();
     await this.#write(epoch);
     return epoch;
   }
 
   async #write(epoch: string): Promise<void> {
-    const { store } = this.#options;
+    const store = this.#options.store();
     const object: KubeObject = {
       apiVersion: "v1",
       kind: "ConfigMap",

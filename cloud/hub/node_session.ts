@@ -156,8 +156,9 @@ export class NodeSession {
 
   async #serve(hello: Hello, view: NodeView): Promise<void> {
     const { options } = this.#host;
-    // It may find that the epoch is another one; then this session is over.
-    await options.history?.check(this.node, hello.seen);
+    // What was seen of another history tells nothing of this one. It may find that the epoch is a new
+    // one; then this session is over.
+    if (hello.epoch === this.#host.epoch) await options.history?.check(this.node, hello.seen);
     const { epoch } = this.#host;
     const { clock } = options;
     const store = options.storeOf?.(this.node) ?? options.store;

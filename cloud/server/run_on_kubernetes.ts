@@ -51,13 +51,19 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const random = systemRandom;
   const endpoint = await readEndpoint(options.kubeconfig);
   using client = new KubeClient({ endpoint, clock, random, log });
-  const store = new RemoteStore({ client, clock, random });
+  const history: History = new History({
+    ...{ clock, log },
+    store: () => store,
+    onEpoch: (epoch) => base.hub.setEpoch(epoch),
+  });
+  const { mark } = history;
+  const store: Store = new RemoteStore({ client, clock, random, mark });
   const mode = await impersonationMode(client, options.impersonation);
   const stores = new Map<string, Store>();
   const storeOf = (node: string): Store => {
     let known = stores.get(node);
     if (!known) {
-      known = new RemoteStore({ client, clock, random, as: asNode(node, mode) });
+      known = new RemoteStore({ client, clock, random, mark, as: asNode(node, mode) });
       stores.set(node, known);
     }
     return known;
@@ -65,10 +71,6 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   // Tells this process from all others, past ones too.
   const tag = crypto.getRandomValues(new Uint8Array(4)).toHex();
   const id = `${Deno.hostname()}-${tag}`.toLowerCase();
-  const history = new History({
-    ...{ store, clock, log },
-    onEpoch: (epoch) => base.hub.setEpoch(epoch),
-  });
   const base: Base = await createBase({
     context,
     store,

@@ -42,16 +42,6 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   422: "Invalid",
 };
 
-/**
- * Nobody serves that path at the server, or at what stands in front of it. It says nothing of any
- * object; code `ServiceUnavailable`.
- */
-export class NotServed extends AppError {
-  constructor(message: string) {
-    super("ServiceUnavailable", message);
-  }
-}
-
 /** As much of `metav1.Status` as is read; nothing of it is trusted to be there. */
 interface StatusLike {
   readonly kind?: unknown;
@@ -88,7 +78,6 @@ export function errorOfAnswer(
     : `the API server answered ${code}` + (isStatus || byCode ? "" : NO_STATUS);
   const seconds = [status.details?.retryAfterSeconds, retryAfter ? Number(retryAfter) : undefined]
     .find((value) => typeof value === "number" && value >= 0 && value < 3600);
-  if (code === 404 && !isStatus) return new NotServed(`${said} (${what})`);
   const help = known === "Unauthorized" ? NOT_KNOWN : "";
   return new AppError(known, `${said} (${what})${help}`, {
     causes: causesOf(status.details?.causes),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { errorOfAnswer, NotServed } from "./errors.ts";
+import { errorOfAnswer } from "./errors.ts";
 
 const what = "GET /api/v1/pods";
 const status = (fields: Record<string, unknown>) => ({
@@ -75,9 +75,4 @@ Deno.test.each([
   ["more than an hour", status({ details: { retryAfterSeconds: 1e9 } }), null, undefined],
 ])("errorOfAnswer() reads when to come again: %s", (_, body, header, expected) => {
   assert.equal(errorOfAnswer(what, 429, body, header).retryAfterSeconds, expected);
-});
-
-Deno.test("errorOfAnswer() tells a path that nobody serves from an object that is not there", () => {
-  assert.ok(errorOfAnswer(what, 404, undefined) instanceof NotServed);
-  assert.ok(!(errorOfAnswer(what, 404, status({ reason: "NotFound" })) instanceof NotServed));
 });

@@ -9,8 +9,8 @@ export {
   readEndpoint,
   SERVICE_ACCOUNT_DIR,
 } from "./config.ts";
-export { NotServed } from "./errors.ts";
 export { pathOf } from "./paths.ts";
 export { requestToken, type TokenRequest } from "./token_request.ts";
 export { reviewAccess, reviewToken } from "./reviews.ts";
+export { type Regress, VersionMark } from "./version_mark.ts";
 export { RemoteStore, type RemoteStoreOptions } from "./remote_store.ts";

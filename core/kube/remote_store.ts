@@ -31,6 +31,7 @@ import {
 import type { Impersonation, KubeCall, KubeClient } from "./client.ts";
 import { pathOf } from "./paths.ts";
 import { type InitialPage, RemoteWatch, watchSeconds } from "./remote_watch.ts";
+import type { VersionMark } from "./version_mark.ts";
 import { arrived } from "./watch_event.ts";
 
 /** Options of {@linkcode RemoteStore}. */
@@ -40,6 +41,8 @@ export interface RemoteStoreOptions {
   readonly random: Random;
   /** Who to be in place of the client itself for a read or write of a resource. @default {itself} */
   readonly as?: (access: "read" | "write", resource: ResourceDef) => Impersonation | undefined;
+  /** What is known of the server's versions; one for all stores on it. @default {nothing is kept} */
+  readonly mark?: VersionMark;
 }
 
 /** Whose the fields are that Skerry writes, for server-side apply. */
@@ -226,7 +229,7 @@ export class RemoteStore implements Store {
 
   async watch(resource: ResourceDef, options: WatchOptions = {}): Promise<Watch> {
     const { resourceVersion, buffer = 1000 } = options;
-    const { clock } = this.#options;
+    const { clock, mark } = this.#options;
     if (resourceVersion !== undefined && !/^\d+$/.test(resourceVersion)) {
       throw new AppError("BadRequest", `${JSON.stringify(resourceVersion)} is no version`);
     }
@@ -245,6 +248,7 @@ export class RemoteStore implements Store {
       start,
       controller,
       open,
+      saw: (version) => mark?.saw(resource, version),
     });
   }
 
@@ -280,11 +284,13 @@ export class RemoteStore implements Store {
   ): Promise<void> {
     const { metadata } = await this.#listPage(resource, { ...selection, limit: 1 }, signal);
     const now = metadata.resourceVersion;
-    if (BigInt(version) <= BigInt(now)) return;
+    const { mark } = this.#options;
+    // Of a history that is no more, a version means nothing even when the server has reached it.
+    if (BigInt(version) <= BigInt(now) && mark?.isPresent(resource, version) !== false) return;
     throw new AppError(
       "Expired",
-      `version ${version} of ${groupResource(resource)} is newer than the server's own, ${now}: ` +
-        "it was restored from an older copy",
+      `version ${version} of ${groupResource(resource)} is not of the server's history, which is ` +
+        `at ${now}: it was restored from an older copy`,
     );
   }
 
@@ -318,7 +324,9 @@ export class RemoteStore implements Store {
     signal?: AbortSignal,
   ): Promise<KubeList> {
     const { namespace, continue: token } = options;
+    const { mark } = this.#options;
     for (let limit = options.limit;; limit = Math.max(1, Math.floor(limit / 10))) {
+      const before = mark?.now();
       try {
         const list: KubeList = await this.#call(resource, {
           method: "GET",
@@ -326,6 +334,8 @@ export class RemoteStore implements Store {
           query: { ...selectors(options), limit, continue: token },
           ...(signal ? { signal } : {}),
         });
+        // Later pages show the version of the first.
+        if (!token && before) mark?.listed(resource, list.metadata.resourceVersion, before);
         const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
         // Items of a list do not say what they are.
         return { ...list, items: (list.items ?? []).map((item) => arrived({ ...kind, ...item })) };

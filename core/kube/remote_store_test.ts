@@ -64,7 +64,9 @@ Deno.test("watch() refuses a version that a restored server has not reached, and
         store.watch(configmaps, { resourceVersion: "101" }),
         (error) =>
           isAppError(error, "Expired") &&
-          /version 101 of configmaps is newer than the server's own, 100/.test(error.message),
+          /version 101 of configmaps is not of the server's history, which is at 100/.test(
+            error.message,
+          ),
       );
     },
   );

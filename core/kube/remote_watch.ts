@@ -28,6 +28,8 @@ export interface RemoteWatchOptions {
     | InitialPage;
   /** Events that may wait for the reader. */
   readonly buffer: number;
+  /** Told of the version of each event. */
+  readonly saw: (version: string) => void;
   /** Ends the body that `start` brings. */
   readonly controller: AbortController;
 }
@@ -162,6 +164,7 @@ export class RemoteWatch implements Watch {
         silence = heard();
         if (line === "") continue;
         const event = readWatchLine(line, what);
+        this.#options.saw(event.resourceVersion);
         version = event.resourceVersion;
         if (this.#ended) break;
         if (this.#ready.length >= buffer) {

@@ -51,6 +51,7 @@ class Rig {
 
   constructor(options: { start?: InitialPage; buffer?: number } = {}) {
     this.watch = new RemoteWatch({
+      saw: () => {},
       what: "watch of pods",
       clock: this.clock,
       controller: this.controller,

@@ -8,6 +8,12 @@ export interface Regress {
   readonly to: number;
 }
 
+/** What a {@linkcode VersionMark} knew at some moment. */
+export interface Seen {
+  readonly newest: number;
+  readonly turns: number;
+}
+
 /**
  * The newest version that was seen of one API server, over all kinds. A list shows the server's
  * version now: one that is older than what had been seen before it was asked for means that the
@@ -18,6 +24,8 @@ export interface Regress {
  */
 export class VersionMark {
   #newest = 0;
+  /** How often the server has gone back. */
+  #turns = 0;
   /** Versions up to this one may be of a history that is no more. */
   #fence = 0;
   readonly #onRegress: (regress: Regress) => void;
@@ -31,6 +39,11 @@ export class VersionMark {
     return this.#newest;
   }
 
+  /** What is known before a list is asked for. */
+  now(): Seen {
+    return { newest: this.#newest, turns: this.#turns };
+  }
+
   /** An object of this version was seen. */
   saw(resource: ResourceDef, version: string | undefined): void {
     if (!counts(resource)) return;
@@ -38,17 +51,19 @@ export class VersionMark {
     if (number > this.#newest) this.#newest = number;
   }
 
-  /** A list showed `version`, and {@linkcode newest} was `before` when it was asked for. */
-  listed(resource: ResourceDef, version: string, before: number): void {
-    if (!counts(resource)) return;
+  /** A list showed `version`; `before` is what was known when it was asked for. */
+  listed(resource: ResourceDef, version: string, before: Seen): void {
+    // Asked for before the server was found to have gone back.
+    if (!counts(resource) || before.turns !== this.#turns) return;
     const to = Number(version);
-    if (to >= before || this.#fence >= before) return this.saw(resource, version);
-    this.turn({ from: before, to });
+    if (to >= before.newest) return this.saw(resource, version);
+    this.turn({ from: before.newest, to });
   }
 
   /** The server is known to have gone back. */
   turn(regress: Regress): void {
-    this.#fence = Math.max(regress.from, this.#newest);
+    this.#turns++;
+    this.#fence = Math.max(this.#fence, regress.from, this.#newest);
     this.#newest = regress.to;
     this.#onRegress(regress);
   }

@@ -26,7 +26,7 @@ export class Part implements AsyncDisposable {
   constructor(spec: PartSpec, changes: PartChanges = {}) {
     this.name = spec.part;
     const binary = changes.binary ?? Deno.execPath();
-    const env = { ...partEnv(), ...changes.env };
+    const env = { ...partEnv(spec.part), ...changes.env };
     this.startedAt = systemClock.monotonic();
     this.#child = new Deno.Command(binary, {
       args: changedArgs(partArgs(spec), { ...changes, binary }),

@@ -85,9 +85,14 @@ export function partArgs(given: PartSpec): string[] {
   }
 }
 
-/** The environment of a part: one heap of the C library, not one for each of some ten threads. */
-export function partEnv(): Record<string, string> {
-  return { MALLOC_ARENA_MAX: "1" };
+/**
+ * What the environment of a part has beside the launcher's own: one heap of the C library, not one
+ * for each of some ten threads, and a name in OpenTelemetry, which reaches it by the launcher's
+ * `OTEL_*` variables (`docs/decisions/041-opentelemetry.md`).
+ */
+export function partEnv(part: PartSpec["part"]): Record<string, string> {
+  const name = Deno.env.get("OTEL_SERVICE_NAME") ?? `skerry-${part}`;
+  return { MALLOC_ARENA_MAX: "1", OTEL_SERVICE_NAME: name };
 }
 
 /** The folder of this project; relative paths count from here, as `deno task` runs here. */
@@ -175,7 +180,7 @@ export function launchPart(spec: PartSpec, stops: LaunchStops): RunningPart {
 }
 
 interface Child {
-  readonly part: string;
+  readonly part: PartSpec["part"];
   readonly args: string[];
   readonly onReady: (facts: ReadyLine["ready"]) => void;
 }
@@ -200,14 +205,17 @@ async function keepRunning(child: Child, stops: LaunchStops): Promise<Ended> {
   }
 }
 
-async function runOnce({ args, onReady }: Child, { stop, force }: LaunchStops): Promise<Ended> {
+async function runOnce(
+  { part, args, onReady }: Child,
+  { stop, force }: LaunchStops,
+): Promise<Ended> {
   if (stop.aborted) return { code: EXIT.ok };
   const child = new Deno.Command(Deno.execPath(), {
     args,
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
-    env: { ...partEnv(), [LAUNCHED]: "1" },
+    env: { ...partEnv(part), [LAUNCHED]: "1" },
   }).spawn();
   const onStop = (): void => stopChild(child);
   const onForce = (): void => kill(child, "SIGKILL");

@@ -76,6 +76,10 @@ class AgentLink implements Link {
     return this.#state;
   }
 
+  get uncommitted(): number {
+    return this.#session?.waiting ?? 0;
+  }
+
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
     ready();
     while (!signal.aborted) {

@@ -92,6 +92,8 @@ export interface Link {
   /** What the node has to tell the hub. */
   readonly outbox: Outbox;
   readonly state: LinkState;
+  /** How many of the hub's messages have come and are not committed. */
+  readonly uncommitted: number;
   /**
    * Calls the hub (`renew`).
    * @throws {AppError} ServiceUnavailable when not connected, and the hub's answer

@@ -26,6 +26,7 @@ export { POD_FIELDS, type Rule } from "./policy/support_table.ts";
 export { refusals, refusalText } from "./policy/support.ts";
 export type { StreamTarget } from "./stream_target.ts";
 export type { RequestToken } from "./token_keeper.ts";
+export { countTokens } from "./pod_tokens.ts";
 export { cgroupNumbers } from "./policy/resources.ts";
 export type { ShutdownGroup } from "./stop_all.ts";
 export { CRITICAL_PRIORITY } from "./policy/priority.ts";

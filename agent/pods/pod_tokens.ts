@@ -94,6 +94,11 @@ export function writeToken(
   store.transact((tx) => tx.put(TOKENS, object));
 }
 
+/** How many tokens are kept. */
+export function countTokens(store: LocalStore): number {
+  return store.transact((tx) => tx.list(TOKENS)).length;
+}
+
 /** Forgets the tokens of all pods but those that `keeps` names. */
 export function pruneTokens(store: LocalStore, keeps: (uid: string) => boolean): void {
   store.transact((tx) => {

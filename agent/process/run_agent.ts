@@ -3,6 +3,7 @@ import {
   AppError,
   bytes,
   Metrics,
+  type Ms,
   type Service,
   Supervisor,
   systemClock,
@@ -17,6 +18,7 @@ import {
   type AgentOptions,
   type PartContext,
   printReady,
+  processUsage,
   VERSION,
 } from "../../core/parts/mod.ts";
 import { createRunnerClient, type RunnerClient } from "../../core/runnerapi/mod.ts";
@@ -40,6 +42,7 @@ import {
 } from "../pods/mod.ts";
 import { createCriRuntime, type Runtime } from "../runtimes/mod.ts";
 import { statsRoutes } from "../stats/mod.ts";
+import { addAgentMetrics } from "./agent_metrics.ts";
 import type { Base } from "./base.ts";
 import { checkContext } from "./check_context.ts";
 import { createDevicePlugins } from "./device_plugins.ts";
@@ -90,7 +93,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     log: base.log,
     node,
   }));
-  const parts: Parts = { synced: options.hub === "" };
+  const parts: Parts = { synced: options.hub === "", lastLinked: clock.monotonic() };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
   const events = new EventReports(enqueue, node, clock);
   const plugins = createDevicePlugins(base, runtime, () => {
@@ -124,13 +127,15 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     part: "agent",
     version: VERSION,
     services: () => supervisor.states(),
+    usage: processUsage,
   });
-  metrics.gauge("skerry_agent_link_up", "1 while the link to the hub is up.", () => [
-    { value: isLinked() ? 1 : 0 },
-  ]);
-  metrics.gauge("skerry_agent_streams", "Open exec, attach and port-forward streams.", () => [
-    { value: kubelet.streams },
-  ]);
+  addAgentMetrics(metrics, {
+    ...base,
+    stateDir,
+    streams: () => kubelet.streams,
+    link: () => parts.link,
+    lastLinked: () => parts.lastLinked,
+  });
   const credentials = await ensureLocalCredentials(`${stateDir}/api`, options["api-port"], clock);
   await supervisor.run([
     localApiService({
@@ -158,7 +163,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     metricsService({
       port: options["metrics-port"],
       metrics,
-      isReady: () => supervisor.ready,
+      problems: () => supervisor.problems(),
       clock,
       log: base.log,
     }),
@@ -190,6 +195,8 @@ interface Parts {
   functions?: FunctionManager;
   /** Whether the store shows what the hub wants. A node alone wants what its manifests say. */
   synced: boolean;
+  /** Monotonic; when the link was last seen up, or when the agent began. */
+  lastLinked: Ms;
 }
 
 function engineOf(parts: Parts): string | undefined {
@@ -307,6 +314,7 @@ function createHubLink(
     },
     clock,
   });
+  let wasUp = false;
   const link = createLink({
     dialer,
     store,
@@ -325,6 +333,11 @@ function createHubLink(
         parts.functions?.lookAgain();
       },
       onReport: () => reportAll(store, enqueue, node),
+      onState: () => {
+        // It changes when the link comes up and when it has gone: both are the end of being linked.
+        if (wasUp || link.state.connected) parts.lastLinked = clock.monotonic();
+        wasUp = link.state.connected;
+      },
       onOpen: (header, incoming, signal) =>
         serveTunnel({ kubelet, pods: parts.pods, clock }, header, incoming, signal),
       // What the hub removes explicitly is the evidence by which a running pod may be stopped.

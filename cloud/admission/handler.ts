@@ -6,11 +6,22 @@ import { autonomousTolerations, type FindGroup } from "./autonomy.ts";
 /** Where API servers send new pods to. */
 export const WEBHOOK_PATH = "/mutate/pods";
 
+/** What became of a pod that was asked about; `failed` ones were let in without a look. */
+export type Reviewed = "changed" | "unchanged" | "failed";
+
+/** Options of {@linkcode admissionHandler}. */
+export interface AdmissionOptions {
+  readonly find: FindGroup;
+  readonly log: Logger;
+  /** Told of every answer. */
+  readonly onReview?: (result: Reviewed) => void;
+}
+
 /**
  * Answers AdmissionReviews (`admission.k8s.io/v1`) of new pods. It lets every pod in: what cannot be
  * read or looked up is let in as it is, so that this can never hold up a cluster.
  */
-export function admissionHandler(options: { find: FindGroup; log: Logger }): Handler {
+export function admissionHandler(options: AdmissionOptions): Handler {
   return async (request) => {
     const { pathname } = new URL(request.url);
     if (request.method !== "POST" || pathname !== WEBHOOK_PATH) {
@@ -20,13 +31,14 @@ export function admissionHandler(options: { find: FindGroup; log: Logger }): Han
     const uid: unknown = review?.["request"]?.uid;
     if (typeof uid !== "string") throw new AppError("BadRequest", "this is no AdmissionReview");
     const patch = await patchOf(review?.["request"]?.object, options);
+    options.onReview?.(patch === "failed" ? patch : patch ? "changed" : "unchanged");
     return jsonResponse({
       apiVersion: "admission.k8s.io/v1",
       kind: "AdmissionReview",
       response: {
         uid,
         allowed: true,
-        ...(patch
+        ...(Array.isArray(patch)
           ? {
             patchType: "JSONPatch",
             patch: new TextEncoder().encode(JSON.stringify(patch)).toBase64(),
@@ -39,8 +51,8 @@ export function admissionHandler(options: { find: FindGroup; log: Logger }): Han
 
 async function patchOf(
   object: unknown,
-  { find, log }: { readonly find: FindGroup; readonly log: Logger },
-): Promise<readonly unknown[] | undefined> {
+  { find, log }: AdmissionOptions,
+): Promise<readonly unknown[] | "failed" | undefined> {
   const pod = object as Pod | undefined;
   if (pod?.kind !== "Pod" || typeof pod.spec !== "object" || pod.spec === null) return undefined;
   try {
@@ -52,6 +64,6 @@ async function patchOf(
       pod: `${namespace}/${name ?? generateName}`,
       error: errorText(error),
     });
-    return undefined;
+    return "failed";
   }
 }

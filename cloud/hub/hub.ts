@@ -119,6 +119,16 @@ class HubLinks implements Hub, SessionHost {
     for (const session of this.#ends.keys()) session.link.close(CLOSE.stopping, "a new history");
   }
 
+  get unacked(): number {
+    let sum = 0;
+    for (const session of this.#up.values()) sum += session.unacked;
+    return sum;
+  }
+
+  get followed(): number {
+    return this.#view.followed;
+  }
+
   takeStream(connection: Connection, id: string): boolean {
     return this.#streams.take(connection, id);
   }
@@ -160,6 +170,7 @@ class HubLinks implements Hub, SessionHost {
 
   up(session: NodeSession): void {
     this.#up.set(session.node, session);
+    this.options.observe?.sessionBegan();
     this.options.onLink?.(session.node);
   }
 
@@ -170,7 +181,10 @@ class HubLinks implements Hub, SessionHost {
     }
     if (this.#stopping) return connection.close(CLOSE.stopping, "hub stopping");
     const verdict = await this.options.identities.check(connection.peer);
-    if (!verdict.ok) return connection.close(CLOSE.shutOut, verdict.reason);
+    if (!verdict.ok) {
+      if (stream === undefined) this.options.observe?.sessionEnded(CLOSE.shutOut);
+      return connection.close(CLOSE.shutOut, verdict.reason);
+    }
     if (stream !== undefined) {
       if (this.#streams.take(connection, stream)) return;
       const { onForeignStream } = this.options;

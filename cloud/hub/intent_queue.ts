@@ -1,4 +1,11 @@
-import { errorText, isAppError, type Logger } from "../../core/base/mod.ts";
+import {
+  type Clock,
+  errorText,
+  isAppError,
+  type Logger,
+  type Ms,
+  ms,
+} from "../../core/base/mod.ts";
 import { LINK } from "../../core/link/mod.ts";
 import {
   applyIntent,
@@ -7,6 +14,7 @@ import {
   type IntentContext,
   type Result,
 } from "../../core/sync/mod.ts";
+import type { HubObserver } from "./options.ts";
 
 /** Keys whose last final answer is remembered, to answer a repeated intent without effect. */
 const REMEMBERED = 512;
@@ -16,13 +24,22 @@ export interface IntentQueueOptions {
   readonly context: () => IntentContext;
   readonly answer: (result: Result) => Promise<unknown>;
   readonly log: Logger;
+  readonly clock: Clock;
+  /** Told of every answer. */
+  readonly observe?: Pick<HubObserver, "intent"> | undefined;
+}
+
+interface Arrived {
+  readonly intent: Intent;
+  /** By the monotonic clock. */
+  readonly at: Ms;
 }
 
 /** Applies the intents of one session, one after the other, and answers each after its commit. */
 export class IntentQueue {
   readonly #options: IntentQueueOptions;
   readonly #answered = new Map<string, Result>();
-  #waiting: Intent[] = [];
+  #waiting: Arrived[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -34,7 +51,7 @@ export class IntentQueue {
   add(intent: Intent): boolean {
     // Twice the window: repeated ones may be among them.
     if (this.#waiting.length >= 2 * LINK.intentWindow) return false;
-    this.#waiting.push(intent);
+    this.#waiting.push({ intent, at: this.#options.clock.monotonic() });
     this.#running ??= this.#run();
     return true;
   }
@@ -49,13 +66,20 @@ export class IntentQueue {
   async #run(): Promise<void> {
     // Not in the turn of add(): it may be called while `#running` is being set.
     await Promise.resolve();
-    for (let intent = this.#waiting.shift(); intent; intent = this.#waiting.shift()) {
-      const result = await this.#apply(intent);
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      const result = await this.#apply(next.intent);
+      this.#count(next, result);
       if (this.#closed) break;
       // A lost answer is no harm: the node sends the intent again.
       this.#options.answer(result).catch(() => {});
     }
     this.#running = undefined;
+  }
+
+  #count({ intent, at }: Arrived, { ok, error }: Result): void {
+    const { clock, observe } = this.#options;
+    const outcome = ok ? "applied" : error?.retry ? "retried" : "refused";
+    observe?.intent(intent.kind, outcome, ms(clock.monotonic() - at));
   }
 
   async #apply(intent: Intent): Promise<Result> {

@@ -100,6 +100,11 @@ export class NodeSession {
     };
   }
 
+  /** How many messages the node has not committed yet. */
+  get unacked(): number {
+    return this.#sender?.unacked ?? 0;
+  }
+
   /** Runs until the session is over and its intents in progress have ended. Never throws. */
   async run(): Promise<void> {
     const { view } = this.#host;
@@ -127,6 +132,7 @@ export class NodeSession {
       await this.#intents?.close();
     }
     const { code, reason } = await this.link.closed;
+    this.#host.options.observe?.sessionEnded(code);
     this.#log.info("session over", { code, reason });
   }
 
@@ -203,6 +209,8 @@ export class NodeSession {
     let started = same;
     const intents = this.#intents = new IntentQueue({
       context: () => this.#context(view),
+      clock: this.#host.options.clock,
+      observe: this.#host.options.observe,
       answer: (result) => this.link.send(result),
       log: this.#log,
     });

@@ -6,6 +6,19 @@ import type { KubeletEndpoint } from "../../core/sync/mod.ts";
 /** Whether a node's certificate is still its identity. */
 export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
+/** What came of an intent: written, refused for good, or to be sent again. */
+export type IntentOutcome = "applied" | "refused" | "retried";
+
+/** Who counts what happens on the links. */
+export interface HubObserver {
+  /** A session has come up. */
+  sessionBegan(): void;
+  /** A session has ended, or a connection that was to be one, with a code of `CLOSE`. */
+  sessionEnded(code: number): void;
+  /** An intent has its answer; `kind` is what the node wrote. */
+  intent(kind: string, outcome: IntentOutcome, took: Ms): void;
+}
+
 /** Options of `createHub`. */
 export interface HubOptions {
   /** Where the hub reads and writes as itself. */
@@ -39,6 +52,8 @@ export interface HubOptions {
   };
   /** Takes a stream that a node dialled here and another hub waits for. @default {it is refused} */
   readonly onForeignStream?: (connection: Connection, id: string) => void;
+  /** @default {nobody counts} */
+  readonly observe?: HubObserver;
   /** What ids of streams begin with: hex digits that tell this hub from others. @default {""} */
   readonly streamTag?: string;
   /** Makes unguessable ids, 32 hex digits. @default {128 bits from `crypto`} */
@@ -104,4 +119,8 @@ export interface Hub {
   openStream(node: string, header: StreamHeader, signal: AbortSignal): Promise<OpenedStream>;
   /** How many streams are open or expected, of all nodes. */
   readonly streams: number;
+  /** How many messages nodes have not committed yet, of all nodes. */
+  readonly unacked: number;
+  /** How many objects are followed by name. */
+  readonly followed: number;
 }

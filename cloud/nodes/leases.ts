@@ -30,6 +30,14 @@ export const SILENT_AFTER = seconds(20);
 /** How finely the renewals are spread over their period. */
 const SLOTS = 20;
 
+/** Who counts renewals. */
+export interface LeaseObserver {
+  /** When the Lease of each connected node was renewed last, by name: live, until the next call. */
+  renewing(renewed: ReadonlyMap<string, Ms>): void;
+  /** What a round of renewals has done. */
+  renewals(counts: { readonly done: number; readonly failed: number }): void;
+}
+
 /** Options of {@linkcode createLeaseRenewal}. */
 export interface LeaseOptions {
   readonly store: Store;
@@ -39,6 +47,8 @@ export interface LeaseOptions {
   readonly log: Logger;
   /** The nodes that are connected to this hub now. */
   readonly sessions: () => Iterable<NodeSession>;
+  /** @default {nobody counts} */
+  readonly observe?: LeaseObserver;
 }
 
 /** The nodes whose Lease is due in a slot. Pure: a node's slot follows from its name. */
@@ -76,6 +86,7 @@ export function createLeaseRenewal(options: LeaseOptions): Service {
     async run(signal, ready) {
       const renewed = new Map<string, Ms>();
       const known = new Map<string, KubeObject>();
+      options.observe?.renewing(renewed);
       ready();
       for (let slot = 0; !signal.aborted; slot = (slot + 1) % SLOTS) {
         const now = clock.now();
@@ -116,6 +127,7 @@ async function renewAll(
   { renewed, known }: Renewals,
 ): Promise<unknown> {
   let failed: unknown;
+  const counts = { done: 0, failed: 0 };
   const now = options.clock.now();
   const left = new Set(due.map(({ node }) => node));
   if (isLocal(options.store) && left.size > 0) {
@@ -123,6 +135,7 @@ async function renewAll(
       for (const node of renewTogether(options.store, left, now)) {
         left.delete(node);
         renewed.set(node, now);
+        counts.done++;
       }
     } catch (error) {
       failed = error;
@@ -134,10 +147,13 @@ async function renewAll(
       if (!lease) return;
       renewed.set(node, now);
       known.set(node, lease);
+      counts.done++;
     } catch (error) {
+      counts.failed++;
       failed = error;
     }
   }));
+  if (due.length > 0) options.observe?.renewals(counts);
   return failed;
 }
 

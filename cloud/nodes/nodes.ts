@@ -19,7 +19,12 @@ import {
 } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { logUnreadable } from "../plane/mod.ts";
-import { createLeaseRenewal, LEASE_NAMESPACE, type NodeSession } from "./leases.ts";
+import {
+  createLeaseRenewal,
+  LEASE_NAMESPACE,
+  type LeaseObserver,
+  type NodeSession,
+} from "./leases.ts";
 import {
   conditionsOf,
   decideNode,
@@ -29,7 +34,7 @@ import {
   REPORTED,
 } from "./lifecycle.ts";
 
-export type { NodeSession };
+export type { LeaseObserver, NodeSession };
 
 /** Options of {@linkcode createNodes}. */
 export interface NodesOptions {
@@ -48,6 +53,8 @@ export interface NodesOptions {
    * lifecycle controller does that. @default {true}
    */
   readonly lifecycle?: boolean;
+  /** @default {nobody counts} */
+  readonly observe?: LeaseObserver;
 }
 
 /** The services that keep Leases and judge nodes, in the order to start them. */

@@ -26,6 +26,8 @@ export interface LeaderOptions {
   readonly log: Logger;
   /** What runs on one replica at a time. */
   readonly services: readonly Service[];
+  /** Told when this replica begins to lead, and when it leads no more. */
+  readonly onLeading?: (leading: boolean) => void;
 }
 
 /** The Lease that the leader holds. */
@@ -64,6 +66,7 @@ export function leaderService(options: LeaderOptions): Service {
 async function lead(options: LeaderOptions, claim: Claim, signal: AbortSignal): Promise<void> {
   const { clock, log, random, services, id } = options;
   log.info("leading", { id });
+  options.onLeading?.(true);
   const over = new AbortController();
   const stop = (): void => over.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
@@ -87,6 +90,7 @@ async function lead(options: LeaderOptions, claim: Claim, signal: AbortSignal): 
     signal.removeEventListener("abort", stop);
     over.abort(new Error("this replica leads no more"));
     await running.catch(() => {});
+    options.onLeading?.(false);
   }
 }
 

@@ -39,6 +39,12 @@ export const HUBS_GROUP = "skerry:hubs";
  */
 export const PEER_PATH = /^\/v1\/peer\/([a-z0-9][a-z0-9.-]{0,62})(?:\/([0-9a-f]{16,64}))?$/;
 
+/**
+ * What this hub did for a stream between two: it asked the other for it, or served it to the other;
+ * it forwarded one that was the other's, or took one that the other had forwarded.
+ */
+export type PassedStream = "asked" | "served" | "forwarded" | "taken";
+
 /** Options of {@linkcode Peers}. */
 export interface PeersOptions {
   readonly hub: Hub;
@@ -47,6 +53,8 @@ export interface PeersOptions {
   readonly ca: HubCa;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told of every stream between two hubs that came about. */
+  readonly onPassed?: (what: PassedStream) => void;
 }
 
 const LIFETIME = hours(24);
@@ -98,7 +106,7 @@ export class Peers {
     const [, node = "", id] = PEER_PATH.exec(path) ?? [];
     if (id !== undefined) {
       const dialled = ofNode(connection, node);
-      if (this.#options.hub.takeStream(dialled, id)) return;
+      if (this.#options.hub.takeStream(dialled, id)) return this.#options.onPassed?.("taken");
       return connection.close(CLOSE.protocol, "nobody waits for this stream");
     }
     this.#serve(connection, node as NodeName).catch((error) => {
@@ -132,6 +140,7 @@ export class Peers {
     );
     const dialer = await this.#dialer(replica.peer);
     const other = await dialer.dial(`/v1/peer/${node}/${id}`, limit.signal);
+    this.#options.onPassed?.("forwarded");
     await Promise.all([passFrames(connection, other), passFrames(other, connection)]);
   }
 
@@ -162,6 +171,7 @@ export class Peers {
     try {
       await connection.send(JSON.stringify(header));
       const head = readStreamHead(node, await connection.receive());
+      this.#options.onPassed?.("asked");
       return Object.assign(createStream(connection, { clock }), { head });
     } catch (error) {
       connection.close(CLOSE.bye, "not opened");
@@ -189,6 +199,7 @@ export class Peers {
       return;
     }
     await connection.send(JSON.stringify({ ...opened.head, ok: true }));
+    this.#options.onPassed?.("served");
     await passOn(createStream(connection, { clock }), opened);
   }
 

@@ -1,6 +1,5 @@
 import {
-  addProcessMetrics,
-  Metrics,
+  type Metrics,
   type Service,
   Supervisor,
   systemClock,
@@ -14,6 +13,7 @@ import type { Store } from "../../core/store/mod.ts";
 import { createFunctions } from "../functions/mod.ts";
 import { createHub, type Hub, type HubOptions } from "../hub/mod.ts";
 import { createJoin, type Join } from "../join/mod.ts";
+import { expiryOf, type HubMetrics } from "../metrics/mod.ts";
 import { createNodes } from "../nodes/mod.ts";
 import { PEER_PATH } from "../replicas/mod.ts";
 import { answerCall, type IssueToken } from "./calls.ts";
@@ -26,6 +26,10 @@ export interface BaseOptions extends
     "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag" | "history"
   > {
   readonly context: PartContext<typeof HUB_OPTIONS>;
+  /** Counts what happens. */
+  readonly counts: HubMetrics;
+  /** Why this hub can do no good now, beside what every hub may say. @default {nothing} */
+  readonly problems?: () => readonly string[];
   readonly store: Store;
   /** Names and addresses by which others than nodes reach this hub. */
   readonly names: readonly string[];
@@ -59,7 +63,7 @@ export interface Base {
 
 /** Makes the parts that every hub has. Nothing runs yet. */
 export async function createBase(options: BaseOptions): Promise<Base> {
-  const { context: { options: flags, log }, store, lifecycle } = options;
+  const { context: { options: flags, log }, store, lifecycle, counts } = options;
   const clock = systemClock;
   const random = systemRandom;
   const servers: HttpsServer[] = [];
@@ -80,6 +84,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
     },
   });
   let serving: Credential = join.serving;
+  const issueToken = options.issueToken && counts.countTokens(options.issueToken);
   const hub = createHub({
     ...options,
     clock,
@@ -87,8 +92,9 @@ export async function createBase(options: BaseOptions): Promise<Base> {
     log,
     version: VERSION,
     identities: join.identities,
+    observe: counts,
     onCall: (peer, method, body, signal) =>
-      answerCall({ join, issueToken: options.issueToken }, peer, { method, body, signal }),
+      answerCall({ join, issueToken }, peer, { method, body, signal }),
   });
   const acceptor = await loadWsAcceptor();
   acceptor.onConnection((connection, path) => {
@@ -98,7 +104,8 @@ export async function createBase(options: BaseOptions): Promise<Base> {
   });
   const supervisor = new Supervisor({ clock, random, log });
   const onServer = (server: HttpsServer): void => void servers.push(server);
-  const metrics = hubMetrics(hub, supervisor);
+  counts.show({ hub, supervisor, expiry: expiryOf(() => serving) });
+  const { metrics } = counts;
   return {
     join,
     hub,
@@ -114,6 +121,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         random,
         log,
         lifecycle,
+        observe: counts,
         sessions: () => hub.nodes(),
         session: (node) => hub.node(node),
       }),
@@ -136,25 +144,14 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         hostname: flags["metrics-address"],
         port: flags["metrics-port"],
         metrics,
-        isReady: () => supervisor.ready && !hub.draining,
+        problems: () => [
+          ...supervisor.problems(),
+          ...(hub.draining ? ["this hub takes no nodes any more"] : []),
+          ...(options.problems?.() ?? []),
+        ],
         clock,
         log,
       }),
     ],
   };
-}
-
-function hubMetrics(hub: Hub, supervisor: Supervisor): Metrics {
-  const metrics = new Metrics();
-  const services = () => supervisor.states();
-  addProcessMetrics(metrics, { part: "hub", version: VERSION, services });
-  metrics.gauge("skerry_hub_connected_nodes", "Nodes whose link is up.", () => [
-    { value: hub.nodes().length },
-  ]);
-  metrics.gauge(
-    "skerry_hub_streams",
-    "Streams to nodes that are open: logs, exec and others.",
-    () => [{ value: hub.streams }],
-  );
-  return metrics;
 }

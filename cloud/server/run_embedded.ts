@@ -7,6 +7,7 @@ import { streamSubresources } from "../../core/streaming/mod.ts";
 import { metricsApi, readNodeUsage, USAGE_PATH } from "../../core/usage/mod.ts";
 import { createGroups } from "../groups/mod.ts";
 import { writeAdminKubeconfig } from "../join/mod.ts";
+import { HubMetrics } from "../metrics/mod.ts";
 import {
   createCallKubelet,
   createDialPod,
@@ -38,7 +39,13 @@ export async function runEmbedded(context: PartContext<typeof HUB_OPTIONS>): Pro
     checkNamespaces: true,
     log,
   });
-  const base = await createBase({ context, store, names: [], cluster: CLUSTER, lifecycle: true });
+  const counts = new HubMetrics(clock);
+  const base = await createBase({
+    ...{ context, counts, store },
+    names: [],
+    cluster: CLUSTER,
+    lifecycle: true,
+  });
   const { hub, join, onServer, serving, supervisor } = base;
   const openStream: OpenStream = (node, header, stop) => hub.openStream(node, header, stop);
   const callKubelet = createCallKubelet(openStream);
@@ -98,7 +105,9 @@ export async function runEmbedded(context: PartContext<typeof HUB_OPTIONS>): Pro
       onFailure: "restart",
       hostname: options["api-address"],
       port: options["kubelet-port"],
-      handler: createKubeletDoor({ store, openStream, authenticate, authorize, clock }),
+      handler: counts.countCalls(
+        createKubeletDoor({ store, openStream, authenticate, authorize, clock }),
+      ),
     }),
     ...base.listeners,
     readyService(context, base),

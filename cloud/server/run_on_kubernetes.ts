@@ -25,6 +25,7 @@ import {
 import type { Store } from "../../core/store/mod.ts";
 import { createGroups } from "../groups/mod.ts";
 import { History } from "../history/mod.ts";
+import { HubMetrics } from "../metrics/mod.ts";
 import {
   clusterAuth,
   createKubeletDoor,
@@ -50,7 +51,9 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const clock = systemClock;
   const random = systemRandom;
   const endpoint = await readEndpoint(options.kubeconfig);
-  using client = new KubeClient({ endpoint, clock, random, log });
+  const counts = new HubMetrics(clock);
+  const cluster = counts.forCluster();
+  using client = new KubeClient({ endpoint, clock, random, log, observe: cluster.api.observe });
   const history: History = new History({
     ...{ clock, log },
     store: () => store,
@@ -73,6 +76,8 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const id = `${Deno.hostname()}-${tag}`.toLowerCase();
   const base: Base = await createBase({
     context,
+    counts,
+    problems: () => cluster.problems(),
     store,
     storeOf,
     names: [options["peer-address"] || options["kubelet-address"]],
@@ -91,7 +96,9 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const address = options["kubelet-address"];
   const self = { id, tag, kubeletAddress: address, peer: peerOf(options) };
   const presence = new Presence({ store, self, clock, random, log });
-  const peers = new Peers({ hub, store, presence, ca: base.join.ca, clock, log });
+  const { onPassed } = cluster;
+  const peers = new Peers({ hub, store, presence, ca: base.join.ca, clock, log, onPassed });
+  cluster.show({ client, presence });
   const openStream: OpenStream = (node, header, stop) => peers.openStream(node, header, stop);
   const auth = clusterAuth(client, clock);
   const serving = new KubeletServing(
@@ -105,7 +112,8 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     count: KUBELET_PORTS,
     clientCa: await kubeletClientCa(client),
     serving: () => serving.current,
-    door: (node) => createKubeletDoor({ store, node, openStream, clock, ...auth }),
+    door: (node) =>
+      counts.countCalls(createKubeletDoor({ store, node, openStream, clock, ...auth })),
     clock,
     log,
   });
@@ -136,11 +144,14 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
       ca: undefined,
       serving: base.serving,
       onServer: base.onServer,
-      handler: admissionHandler({ find: groupsIn(store), log }),
+      handler: admissionHandler({ find: groupsIn(store), log, onReview: cluster.onReview }),
       clock,
       log,
     }),
-    leaderService({ store, id, clock, random, log, services: controllers }),
+    leaderService({
+      ...{ store, id, clock, random, log, services: controllers },
+      onLeading: cluster.onLeading,
+    }),
     ...base.listeners,
     {
       name: "ready",

@@ -66,6 +66,12 @@ export class Supervisor {
     return this.states().every((state) => state.phase === "ready");
   }
 
+  /** Why not every service is ready: a sentence for each that is not. */
+  problems(): string[] {
+    return this.states().filter(({ phase }) => phase !== "ready")
+      .map(({ name, phase }) => `service ${name} is ${phase}`);
+  }
+
   /**
    * Runs `services` until `signal` aborts, then waits for all to end. Services start in order: one
    * starts when the one before it is ready or has failed once, and they stop in reverse order.

@@ -14,17 +14,42 @@ export interface Counter {
   add(amount?: number, labels?: Labels): void;
 }
 
+/** How often values of some size came, e.g. times in seconds. */
+export interface Histogram {
+  observe(value: number, labels?: Labels): void;
+}
+
+type Type = "counter" | "gauge" | "histogram";
+
+/** A metric without its values. */
+export interface MetricInfo {
+  readonly name: string;
+  readonly type: Type;
+  readonly help: string;
+  /** Names of the labels that its samples have now. */
+  readonly labels: readonly string[];
+  /** Labels with their values, as `label=value`. */
+  readonly values: readonly string[];
+}
+
 interface Metric {
   readonly help: string;
-  readonly type: "counter" | "gauge";
-  collect(): Iterable<Sample>;
+  readonly type: Type;
+  /** `suffix` stands behind the name of a histogram's samples. */
+  collect(): Iterable<Sample & { readonly suffix?: string }>;
 }
 
 const NAME = /^[a-z][a-z0-9_]*$/;
 
+/** Upper bounds for times of calls over a network, in seconds. */
+export const SECONDS_BUCKETS: readonly number[] = [
+  ...[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+];
+
 /**
  * Metrics of one process in Prometheus' text format. Names are API: `skerry_<part>_<what>_<unit>`.
- * Counters show from the start with zero, so that a rate can be taken of the first event.
+ * Counters and histograms show from the start with zero, so that a rate can be taken of the first
+ * event.
  */
 export class Metrics {
   readonly #metrics = new Map<string, Metric>();
@@ -44,9 +69,55 @@ export class Metrics {
     };
   }
 
+  /** Makes a histogram of `bounds`, growing; the last bucket takes what is above all of them. */
+  histogram(
+    name: string,
+    help: string,
+    { bounds = SECONDS_BUCKETS, known = [{}] }: {
+      /** @default {SECONDS_BUCKETS} */
+      readonly bounds?: readonly number[];
+      /** As of {@linkcode Metrics.counter}. */
+      readonly known?: readonly Labels[];
+    } = {},
+  ): Histogram {
+    const series = new Map<string, Series>();
+    const seriesOf = (labels: Labels): Series => {
+      const key = JSON.stringify(labels);
+      let found = series.get(key);
+      if (!found) series.set(key, found = new Series(labels, bounds));
+      return found;
+    };
+    for (const labels of known) seriesOf(labels);
+    this.#register(name, {
+      help,
+      type: "histogram",
+      collect: () => [...series.values()].flatMap((one) => one.samples()),
+    });
+    return { observe: (value, labels = {}) => seriesOf(labels).observe(value) };
+  }
+
   /** Makes a gauge that is read by `collect` when somebody asks. */
   gauge(name: string, help: string, collect: () => Iterable<Sample>): void {
     this.#register(name, { help, type: "gauge", collect });
+  }
+
+  /** Makes a counter that somebody else keeps, read by `collect` when somebody asks. */
+  kept(name: string, help: string, collect: () => Iterable<Sample>): void {
+    this.#register(name, { help, type: "counter", collect });
+  }
+
+  /** What there is, in the order of {@linkcode text}. */
+  list(): MetricInfo[] {
+    return [...this.#metrics].map(([name, { type, help, collect }]) => {
+      const pairs = [...collect()].flatMap(({ labels }) => Object.entries(labels ?? {}));
+      return {
+        name,
+        type,
+        help,
+        labels: [...new Set(pairs.map(([label]) => label))],
+        values: [...new Set(pairs.map(([label, value]) => `${label}=${value}`))],
+      };
+    });
   }
 
   /** All metrics as text, content type `text/plain; version=0.0.4`. */
@@ -54,7 +125,9 @@ export class Metrics {
     const out: string[] = [];
     for (const [name, { help, type, collect }] of this.#metrics) {
       out.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-      for (const { value, labels } of collect()) out.push(`${name}${labelText(labels)} ${value}`);
+      for (const { value, labels, suffix = "" } of collect()) {
+        out.push(`${name}${suffix}${labelText(labels)} ${value}`);
+      }
     }
     return `${out.join("\n")}\n`;
   }
@@ -66,6 +139,41 @@ export class Metrics {
   }
 }
 
+/** The values of a histogram with one label set. */
+class Series {
+  readonly #labels: Labels;
+  readonly #bounds: readonly number[];
+  readonly #counts: number[];
+  #sum = 0;
+
+  constructor(labels: Labels, bounds: readonly number[]) {
+    this.#labels = labels;
+    this.#bounds = bounds;
+    this.#counts = new Array(bounds.length + 1).fill(0);
+  }
+
+  observe(value: number): void {
+    const found = this.#bounds.findIndex((bound) => value <= bound);
+    const at = found < 0 ? this.#bounds.length : found;
+    this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+    this.#sum += value;
+  }
+
+  samples(): (Sample & { readonly suffix: string })[] {
+    const labels = this.#labels;
+    let count = 0;
+    const buckets = this.#counts.map((here, at) => {
+      const le = String(this.#bounds[at] ?? "+Inf");
+      return { suffix: "_bucket", value: count += here, labels: { ...labels, le } };
+    });
+    return [
+      ...buckets,
+      { suffix: "_sum", value: this.#sum, labels },
+      { suffix: "_count", value: count, labels },
+    ];
+  }
+}
+
 /** Labels as the text format writes them, e.g. `{node="a"}`; empty without labels. */
 export function labelText(labels: Labels | undefined): string {
   const pairs = Object.entries(labels ?? {}).map(([key, value]) =>
@@ -74,12 +182,30 @@ export function labelText(labels: Labels | undefined): string {
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
-/** The metrics that every process has: its services (FEATURES row A23) and its version. */
-export function addProcessMetrics(
-  metrics: Metrics,
-  options: { part: string; version: string; services: () => readonly ServiceState[] },
-): void {
-  const { part, version, services } = options;
+/** What {@linkcode addProcessMetrics} shows. */
+export interface ProcessMetricsOptions {
+  readonly part: string;
+  readonly version: string;
+  readonly services: () => readonly ServiceState[];
+  /** What the process uses now. */
+  readonly usage: () => ProcessUsage;
+}
+
+/** What a process uses. */
+export interface ProcessUsage {
+  /** Seconds of all processors since its start. */
+  readonly cpuSeconds: number;
+  /** Bytes of the machine's memory. */
+  readonly memory: number;
+  /** Bytes of V8's heap that objects fill. */
+  readonly heap: number;
+  /** Start, in seconds since 1970. */
+  readonly startedAt: number;
+}
+
+/** The metrics that every process has: its services (FEATURES row A23), its version, its cost. */
+export function addProcessMetrics(metrics: Metrics, options: ProcessMetricsOptions): void {
+  const { part, version, services, usage } = options;
   metrics.gauge("skerry_build_info", "What runs here; the value is always 1.", () => [
     { value: 1, labels: { part, version } },
   ]);
@@ -92,9 +218,22 @@ export function addProcessMetrics(
         labels: { service: name },
       })),
   );
-  metrics.gauge(
+  metrics.kept(
     "skerry_service_restarts_total",
     "How often the service was started again.",
     () => services().map(({ name, restarts }) => ({ value: restarts, labels: { service: name } })),
   );
+  // Names that every client library of Prometheus gives them.
+  metrics.kept("process_cpu_seconds_total", "Processor time used, in seconds.", () => [
+    { value: usage().cpuSeconds },
+  ]);
+  metrics.gauge("process_resident_memory_bytes", "Memory of the machine in use.", () => [
+    { value: usage().memory },
+  ]);
+  metrics.gauge("process_start_time_seconds", "When the process began, since 1970.", () => [
+    { value: usage().startedAt },
+  ]);
+  metrics.gauge("skerry_heap_bytes", "What objects fill of the heap.", () => [
+    { value: usage().heap },
+  ]);
 }

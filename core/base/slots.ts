@@ -1,10 +1,22 @@
 /** Lets so many in at once; the others wait in the order in which they came. */
 export class Slots {
+  readonly #count: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   constructor(count: number) {
+    this.#count = count;
     this.#free = count;
+  }
+
+  /** How many are in. */
+  get taken(): number {
+    return this.#count - this.#free;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Takes a slot until the result is disposed. Rejects with the reason of `signal`. */

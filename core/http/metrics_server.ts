@@ -8,8 +8,8 @@ export interface MetricsServerOptions {
   /** 0 leaves the choice to the system. */
   readonly port: number;
   readonly metrics: Metrics;
-  /** Whether the process does its work: `/readyz`. */
-  readonly isReady: () => boolean;
+  /** Why the process does not do its work, for `/readyz`; empty when it does. */
+  readonly problems: () => readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
   /** Told the port as soon as it is open. */
@@ -49,7 +49,7 @@ function answer(request: Request, options: MetricsServerOptions): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return new Response("only GET\n", { status: 405 });
   }
-  switch (new URL(request.url).pathname) {
+  switch (pathOf(request)) {
     case "/metrics":
       return new Response(options.metrics.text(), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
@@ -58,10 +58,23 @@ function answer(request: Request, options: MetricsServerOptions): Response {
     case "/livez":
       return new Response("ok\n");
     case "/readyz":
-      return options.isReady()
-        ? new Response("ok\n")
-        : new Response("not ready\n", { status: 503 });
+      return answerReady(options.problems());
     default:
       return new Response("there are /metrics, /healthz, /livez and /readyz\n", { status: 404 });
   }
+}
+
+/** `undefined` for what a client made up: the URL holds its `Host`, whatever that is. */
+function pathOf(request: Request): string | undefined {
+  try {
+    return new URL(request.url).pathname;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A line for each problem, as whoever looks into it wants to know. */
+function answerReady(problems: readonly string[]): Response {
+  if (problems.length === 0) return new Response("ok\n");
+  return new Response(`not ready\n${problems.map((one) => `${one}\n`).join("")}`, { status: 503 });
 }

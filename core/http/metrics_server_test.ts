@@ -9,7 +9,7 @@ async function serving(body: (port: number) => Promise<void>): Promise<void> {
   const service = metricsService({
     port: 0,
     metrics: new Metrics(),
-    isReady: () => false,
+    problems: () => ["service links is starting"],
     clock: systemClock,
     log: silentLogger,
     onListening: listening.resolve,
@@ -39,8 +39,11 @@ const CLOSE = "Connection: close\r\n\r\n";
 
 Deno.test("metricsService() answers metrics and health", async () => {
   assert.match(await ask(`GET /metrics HTTP/1.1\r\nHost: a\r\n${CLOSE}`), /^HTTP\/1.1 200 /);
-  assert.match(await ask(`GET /livez HTTP/1.1\r\nHost: a\r\n${CLOSE}`), /\r\nok\n/);
-  assert.match(await ask(`GET /readyz HTTP/1.1\r\nHost: a\r\n${CLOSE}`), /^HTTP\/1.1 503 /);
+  assert.match(await ask(`GET /livez HTTP/1.1\r\nHost: a\r\n${CLOSE}`), /\r\n\r\nok\n$/);
+  assert.match(
+    await ask(`GET /readyz HTTP/1.1\r\nHost: a\r\n${CLOSE}`),
+    /^HTTP\/1.1 503 [\s\S]*links is starting/,
+  );
   assert.match(await ask(`POST /metrics HTTP/1.1\r\nHost: a\r\n${CLOSE}`), /^HTTP\/1.1 405 /);
 });
 

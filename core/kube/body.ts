@@ -5,17 +5,26 @@
  * `fetch` promises that for its own signal, but Deno 2.9 forgets the signal as soon as the `Response`
  * is collected, while its body is still being read: a watch of a server that stands still would
  * then be deaf for ever.
+ *
+ * `ended` is called once, when nothing more comes.
  */
 export function heeding(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal,
+  ended: () => void = () => {},
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   let stop = (): void => {};
-  const forget = (): void => signal.removeEventListener("abort", stop);
+  let over = false;
+  const forget = (): void => {
+    signal.removeEventListener("abort", stop);
+    if (!over) ended();
+    over = true;
+  };
   return new ReadableStream({
     start(controller) {
       stop = () => {
+        forget();
         controller.error(signal.reason);
         reader.cancel(signal.reason).catch(() => {/* it had ended */});
       };

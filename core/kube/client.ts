@@ -6,6 +6,7 @@ import {
   isAppError,
   type Logger,
   type Ms,
+  ms,
   type Random,
   seconds,
   silentLogger,
@@ -25,6 +26,17 @@ export interface KubeClientOptions {
   readonly log?: Logger;
   /** Longest time for one call, waiting for its turn included. @default {30 s} */
   readonly timeout?: Ms;
+  /** Told of every request that has been answered or has failed, tries that follow included. */
+  readonly observe?: (request: SeenRequest) => void;
+}
+
+/** A request, and how it went. */
+export interface SeenRequest {
+  readonly call: Pick<KubeCall, "method" | "query">;
+  /** Code of the answer; `undefined` when none came. */
+  readonly status: number | undefined;
+  /** Until the answer began. */
+  readonly took: Ms;
 }
 
 /** One call of an API server. */
@@ -68,6 +80,8 @@ export class KubeClient implements Disposable {
   readonly #slots = new Slots(MAX_CALLS);
   readonly #watches: Deno.HttpClient;
   readonly #token: Bearer | undefined;
+  /** Watches that are open. */
+  #open = 0;
   #calls: Connection;
 
   /** @throws {AppError} Invalid when certificate or key is empty: the client would be anonymous */
@@ -88,6 +102,15 @@ export class KubeClient implements Disposable {
   /** Address of the server, for messages. */
   get server(): string {
     return this.#options.endpoint.server;
+  }
+
+  /** Calls under way, calls that wait for their turn, and watches that are open. */
+  get load(): { readonly calls: number; readonly waiting: number; readonly watches: number } {
+    return {
+      calls: this.#slots.taken,
+      waiting: this.#slots.waiting,
+      watches: this.#open,
+    };
   }
 
   /**
@@ -151,7 +174,8 @@ export class KubeClient implements Disposable {
     try {
       const response = await this.#fetch(this.#watches, { ...call, method: "GET" }, headers.signal);
       if (!response.ok) throw await this.#failure(what, response, headers.signal);
-      return heeding(response.body ?? new Blob().stream(), call.signal);
+      this.#open++;
+      return heeding(response.body ?? new Blob().stream(), call.signal, () => void this.#open--);
     } catch (error) {
       throw this.#unreachable(what, error, headers.signal);
     } finally {
@@ -197,14 +221,32 @@ export class KubeClient implements Disposable {
       headers.set("impersonate-user", as.user);
       for (const group of as.groups ?? []) headers.append("impersonate-group", group);
     }
-    return await fetch(url, {
-      method,
-      client,
-      headers,
-      signal,
-      redirect: "manual",
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    return await this.#observed({ method, query }, () =>
+      fetch(url, {
+        method,
+        client,
+        headers,
+        signal,
+        redirect: "manual",
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }));
+  }
+
+  async #observed(
+    call: SeenRequest["call"],
+    send: () => Promise<Response>,
+  ): Promise<Response> {
+    const { clock, observe } = this.#options;
+    if (!observe) return await send();
+    const from = clock.monotonic();
+    let status: number | undefined;
+    try {
+      const response = await send();
+      status = response.status;
+      return response;
+    } finally {
+      observe({ call, status, took: ms(clock.monotonic() - from) });
+    }
   }
 
   async #failure(

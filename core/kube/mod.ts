@@ -1,6 +1,12 @@
 /** The kube room: a Kubernetes API server as a `Store`, and the thin client that speaks to it. */
 export { asNode, type ImpersonationMode, impersonationMode } from "./as_node.ts";
-export { type Impersonation, type KubeCall, KubeClient, type KubeClientOptions } from "./client.ts";
+export {
+  type Impersonation,
+  type KubeCall,
+  KubeClient,
+  type KubeClientOptions,
+  type SeenRequest,
+} from "./client.ts";
 export {
   clusterAccess,
   IN_CLUSTER,

@@ -118,6 +118,11 @@ export class Session {
     return message;
   }
 
+  /** How many messages wait for the reader. */
+  get waiting(): number {
+    return this.#inbox.length;
+  }
+
   /**
    * Asks the peer and waits for its answer.
    *

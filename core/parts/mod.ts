@@ -5,6 +5,7 @@ export * from "./permissions.ts";
 export * from "./ready.ts";
 export * from "./part_end.ts";
 export * from "./process.ts";
+export * from "./usage.ts";
 export * from "./version.ts";
 export * from "./platform.ts";
 export * from "./socket_hosts.ts";

@@ -1,7 +1,16 @@
-import { type Backoff, backoffDelay, type Clock, ms, type Random, seconds } from "../base/mod.ts";
+import {
+  type Backoff,
+  backoffDelay,
+  type Clock,
+  type Ms,
+  ms,
+  type Random,
+  seconds,
+} from "../base/mod.ts";
 import { LINK, type Message } from "../link/mod.ts";
 import type { LocalStore, Row, Tx } from "../store/mod.ts";
 import type { Result } from "./messages.ts";
+import { SeqTimes } from "./seq_times.ts";
 
 /** Side rows: one per intent that the hub has not answered, by the intent's key. */
 export const OUTBOX_SPACE = "outbox";
@@ -43,6 +52,16 @@ const EVENTS_KEPT = 1000;
 /** How seldom they are counted, in rows written. */
 const EVENTS_CHECK = 64;
 
+/** How an {@linkcode Outbox} stands. */
+export interface OutboxState {
+  /** Rows that the hub has not answered. */
+  readonly rows: number;
+  /** Those of them that were sent in this session. */
+  readonly unanswered: number;
+  /** Age of the oldest row, since this process began at most. */
+  readonly age: Ms;
+}
+
 interface Sent {
   readonly key: string;
   readonly size: number;
@@ -59,6 +78,7 @@ export class Outbox {
   readonly #timers = new Set<Disposable>();
   /** Keys that the hub asked to send again, and whose wait is over. */
   #again: { readonly key: string; readonly seq: number }[] = [];
+  readonly #times: SeqTimes;
   #after = 0;
   #bytes = 0;
   #session: OutboxSession | undefined;
@@ -68,12 +88,14 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#times = new SeqTimes(options.clock.monotonic());
   }
 
   /** Adds or replaces an intent, in the transaction of the state that it describes. */
   enqueue(tx: Tx, intent: NewIntent): void {
     const value = JSON.stringify({ kind: intent.kind, body: intent.body });
     const { seq } = tx.putRow(OUTBOX_SPACE, intent.key, value);
+    this.#times.note(seq, this.#options.clock.monotonic());
     if (intent.kind === "event" && seq % EVENTS_CHECK === 0) dropOldEvents(tx);
     if (this.#scheduled) return;
     // The transaction is synchronous: in the next turn it has committed, or nothing is found.
@@ -87,6 +109,17 @@ export class Outbox {
   /** Whether the hub has answered everything. */
   get isEmpty(): boolean {
     return this.#options.store.transact((tx) => tx.rows(OUTBOX_SPACE, { limit: 1 })).length === 0;
+  }
+
+  /** What waits for the hub's answer. Reads all rows: for whoever looks now and then. */
+  measure(): OutboxState {
+    const [oldest, ...others] = this.#options.store.transact((tx) => tx.rows(OUTBOX_SPACE));
+    const now = this.#options.clock.monotonic();
+    return {
+      rows: oldest ? 1 + others.length : 0,
+      unanswered: this.#sent.size,
+      age: ms(oldest ? now - this.#times.at(oldest.seq) : 0),
+    };
   }
 
   /** A session is up: sends every row, then what comes. */

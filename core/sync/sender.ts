@@ -114,6 +114,11 @@ export class Sender {
     return this.#dirty.size === 0 && this.#unacked.length === 0;
   }
 
+  /** How many messages the node has not acknowledged. */
+  get unacked(): number {
+    return this.#unacked.length;
+  }
+
   /** Ends it; nothing is sent any more. */
   stop(): void {
     this.#stopped = true;

@@ -129,6 +129,11 @@ export class HubView {
     return this.#informers.get(resource)?.view.get(namespace ? `${namespace}/${name}` : name);
   }
 
+  /** How many objects are followed by name. */
+  get followed(): number {
+    return this.#named?.size ?? 0;
+  }
+
   /** Opens the view of a node. */
   attach(node: string, listener: ViewListener): NodeView {
     const attached = new AttachedNode(this, node, listener);

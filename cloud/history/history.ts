@@ -143,10 +143,7 @@ export class History {
 
   /** The server's version now; {@linkcode mark} is told of it. */
   async #version(): Promise<number> {
-    const { resourceVersion } = await this.#options.store().list(RESOURCES.configmaps, {
-      namespace: SYSTEM_NAMESPACE,
-      limit: 1,
-    });
+    const { resourceVersion } = await this.#options.store().list(RESOURCES.nodes, { limit: 1 });
     return Number(resourceVersion);
   }
 

@@ -4,10 +4,10 @@ import { lacks } from "../../tools/test/needs.ts";
 import { COMPONENTS } from "../../tools/kube/mod.ts";
 import { Site, stepsOf } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
-import { TestCluster } from "./cluster.ts";
 import { HollowNode, joinHollow } from "./hollow_node.ts";
+import { stageOf } from "./stage.ts";
 
-const missing = lacks("kube", "kubectl");
+const missing = lacks("kube", "helm", "kubectl");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 
 Deno.test({
@@ -16,11 +16,12 @@ Deno.test({
   fn: (t) =>
     Site.run(async (site) => {
       const step = stepsOf(t);
-      const cluster = site.hold(await TestCluster.start());
-      await cluster.applyCrds();
+      // With the rights of the chart: they are enough for it.
+      const stage = await stageOf(site, [], ["--applications=off"]);
+      const { cluster } = stage;
       await cluster.untilPodsCanBeMade("default");
       const { kubeconfig, dir } = cluster.parts;
-      const hub = await site.hubOn(kubeconfig);
+      const hub = await stage.hub();
       const address = `127.0.0.1:${hub.nodePort}`;
       const token = await site.token(hub, "n1");
       const folder = `${site.folder}/n1`;

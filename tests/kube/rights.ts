@@ -10,7 +10,8 @@ export interface Grant {
   readonly group: string;
   /** With its subresource: `pods/status`. */
   readonly resource: string;
-  readonly names: readonly string[];
+  /** Set for what is granted on one object only. */
+  readonly name?: string;
   readonly verb: string;
   /** Whether it is granted in the name of a node. */
   readonly asNode: boolean;
@@ -47,19 +48,19 @@ export function grantsOf(objects: readonly Rendered[]): Grant[] {
     return (role["rules"] as readonly Rule[]).flatMap((rule) =>
       rule.apiGroups.flatMap((group) =>
         rule.resources.flatMap((resource) =>
-          rule.verbs.map((verb): Grant => {
-            const names = rule.resourceNames ?? [];
-            const which = names.length > 0 ? ` (${names.join(" ")})` : "";
-            return {
-              text: `${namespace ?? "everywhere"}: ${verb} ${group}/${resource}${which}`,
+          rule.verbs.flatMap((verb) =>
+            // Each name is a right of its own.
+            (rule.resourceNames ?? [undefined]).map((name): Grant => ({
+              text: `${namespace ?? "everywhere"}: ${verb} ${group}/${resource}` +
+                (name === undefined ? "" : ` ${name}`),
               ...(namespace === undefined ? {} : { namespace }),
               group,
               resource,
-              names,
+              ...(name === undefined ? {} : { name }),
               verb: verb.startsWith(ON_NODE) ? verb.slice(ON_NODE.length) : verb,
               asNode: verb.startsWith(ON_NODE),
-            };
-          })
+            }))
+          )
         )
       )
     );
@@ -82,7 +83,7 @@ export function allows(grant: Grant, { verb, objectRef, impersonatedUser }: Audi
   return grant.asNode === asNode && grant.verb === verb && grant.group === apiGroup &&
     grant.resource === (subresource === undefined ? resource : `${resource}/${subresource}`) &&
     (grant.namespace === undefined || grant.namespace === namespace) &&
-    (grant.names.length === 0 || grant.names.includes(name));
+    (grant.name === undefined || grant.name === name);
 }
 
 /** One line for messages. */

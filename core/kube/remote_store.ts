@@ -234,8 +234,26 @@ export class RemoteStore implements Store {
       throw new AppError("BadRequest", `${JSON.stringify(resourceVersion)} is no version`);
     }
     const controller = new AbortController();
+    // How often the server had gone back when this watch got its version; absent as long as that is
+    // another's, from nobody knows when.
+    let turns = resourceVersion === undefined ? mark?.now().turns : undefined;
+    const isPresent = (version: string): boolean =>
+      !mark ||
+      (turns === undefined ? mark.isPresent(resource, version) : turns === mark.now().turns);
     const open = async (version: string, signal: AbortSignal) => {
-      await this.#refuseFuture(resource, version, options, signal);
+      const now = await this.#versionNow(resource, options, signal);
+      if (BigInt(version) > BigInt(now) || !isPresent(version)) {
+        // A server restored from an older copy takes a version that it has not reached yet, and says
+        // nothing until it has; of another history, a version means nothing even then.
+        throw new AppError(
+          "Expired",
+          `version ${version} of ${
+            groupResource(resource)
+          } is not of the server's history, which ` +
+            `is at ${now}: it was restored from an older copy`,
+        );
+      }
+      turns = mark?.now().turns;
       return await this.#open(resource, version, options, signal);
     };
     const start = resourceVersion === undefined
@@ -272,26 +290,13 @@ export class RemoteStore implements Store {
     };
   }
 
-  /**
-   * A server restored from an older copy takes a version that it has not reached yet, and then says
-   * nothing until it has. @throws {AppError} Expired
-   */
-  async #refuseFuture(
+  async #versionNow(
     resource: ResourceDef,
-    version: string,
     selection: Selection,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string> {
     const { metadata } = await this.#listPage(resource, { ...selection, limit: 1 }, signal);
-    const now = metadata.resourceVersion;
-    const { mark } = this.#options;
-    // Of a history that is no more, a version means nothing even when the server has reached it.
-    if (BigInt(version) <= BigInt(now) && mark?.isPresent(resource, version) !== false) return;
-    throw new AppError(
-      "Expired",
-      `version ${version} of ${groupResource(resource)} is not of the server's history, which is ` +
-        `at ${now}: it was restored from an older copy`,
-    );
+    return metadata.resourceVersion;
   }
 
   async #open(

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { isAppError, systemClock } from "../base/mod.ts";
 import { RESOURCES } from "../api/mod.ts";
 import type { Handler } from "../http/mod.ts";
+import { until } from "../http/testing.ts";
 import { KubeClient } from "./client.ts";
 import { RemoteStore } from "./remote_store.ts";
+import { VersionMark } from "./version_mark.ts";
 import { FakeApiServer, json, status } from "./testing.ts";
 
 const { configmaps } = RESOURCES;
@@ -12,13 +14,15 @@ const { configmaps } = RESOURCES;
 async function withStore(
   handler: (url: URL, ...rest: Parameters<Handler>) => Response,
   body: (store: RemoteStore) => Promise<void>,
+  mark?: VersionMark,
 ): Promise<void> {
   await using server = await FakeApiServer.start((request, info) =>
     Promise.resolve(handler(new URL(request.url), request, info))
   );
   const random = () => 0;
   using client = new KubeClient({ endpoint: server.endpoint, clock: systemClock, random });
-  await body(new RemoteStore({ client, clock: systemClock, random }));
+  const more = mark ? { mark } : {};
+  await body(new RemoteStore({ client, clock: systemClock, random, ...more }));
 }
 
 const named = (name: string) => ({ metadata: { name, namespace: "a", resourceVersion: "1" } });
@@ -87,4 +91,33 @@ Deno.test("get() of an object that a proxy hides is not NotFound", async () => {
       );
     },
   );
+});
+
+Deno.test("watch() of a restored server goes on from what it shows now, however far back that is", async () => {
+  let version = 100;
+  const opened: (string | null)[] = [];
+  const mark = new VersionMark(() => {});
+  await withStore((url) => {
+    if (!url.searchParams.has("watch")) {
+      return json({ metadata: { resourceVersion: String(version) }, items: [] });
+    }
+    opened.push(url.searchParams.get("resourceVersion"));
+    return new Response(new ReadableStream());
+  }, async (store) => {
+    const goOn = async (from?: string): Promise<void> => {
+      using watch = await store.watch(configmaps, from ? { resourceVersion: from } : {});
+      if (from) return;
+      const before = opened.length;
+      await watch[Symbol.asyncIterator]().next();
+      await until("it is open", () => opened.length > before || undefined);
+    };
+    await goOn();
+    version = 60;
+    await assert.rejects(goOn("100"), (error) => isAppError(error, "Expired"));
+    await goOn();
+    version = 110;
+    await assert.rejects(goOn("100"), (error) => isAppError(error, "Expired"), "reached by now");
+    await goOn("110");
+    assert.deepEqual(opened, ["100", "60", "110"]);
+  }, mark);
 });

@@ -68,7 +68,10 @@ export class VersionMark {
     this.#onRegress(regress);
   }
 
-  /** Whether a watch may go on from a version: it is surely of the present history. */
+  /**
+   * Whether a watch may go on from a version that was seen nobody knows when: it is surely of the
+   * present history. One that was seen since the last turn is, whatever its number.
+   */
   isPresent(resource: ResourceDef, version: string): boolean {
     return !counts(resource) || Number(version) > this.#fence;
   }

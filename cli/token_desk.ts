@@ -1,4 +1,4 @@
-import { isAppError, systemClock, systemRandom } from "../core/base/mod.ts";
+import { systemClock, systemRandom } from "../core/base/mod.ts";
 import { RemoteStore } from "../core/kube/mod.ts";
 import {
   type CreateTokenOptions,
@@ -27,13 +27,8 @@ const PATH = "/skerry/v1/tokens";
  * @throws {AppError} what the API refuses; NotFound when no hub has run on this cluster yet
  */
 export async function tokenDesk(client: ApiClient): Promise<TokenDesk> {
-  try {
-    await client.request("GET", PATH);
-    return atHub(client);
-  } catch (error) {
-    if (!isAppError(error, "NotFound")) throw error;
-  }
-  return await onCluster(client);
+  const { gitVersion } = await client.request("GET", "/version");
+  return String(gitVersion).includes("skerry") ? atHub(client) : await onCluster(client);
 }
 
 function atHub(client: ApiClient): TokenDesk {

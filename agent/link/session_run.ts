@@ -2,6 +2,7 @@ import { AppError, deadline, type Logger } from "../../core/base/mod.ts";
 import { CLOSE, LINK, type Message, type Session } from "../../core/link/mod.ts";
 import {
   adoptEpoch,
+  allowPrune,
   applyMessage,
   completeReplica,
   FromHub,
@@ -48,7 +49,7 @@ export async function runSession(run: SessionRun): Promise<void> {
     agent: options.version,
     bootId: options.bootId,
     ...before,
-    features: [],
+    features: ["prune"],
   });
   const welcome = await readWelcome(run);
   session.setHeartbeat(welcome.heartbeatMs as typeof LINK.heartbeat);
@@ -143,6 +144,11 @@ function commit(run: SessionRun, batch: readonly Message[], committed: number): 
           break;
         case "report":
           then.push(run.onReport);
+          break;
+        case "prune":
+          allowPrune(tx);
+          // By the next session's snapshot.
+          then.push(() => run.session.close(CLOSE.bye, "what is kept is to go"));
           break;
         case "result":
           then.push(outbox.result(tx, read));

@@ -164,6 +164,8 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       port: options["metrics-port"],
       metrics,
       problems: () => supervisor.problems(),
+      clock,
+      log: base.log,
     }),
     readyService(options, credentials.kubeconfig),
   ], stopSignal(base, { signal, parts, care }));

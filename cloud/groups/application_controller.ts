@@ -33,13 +33,18 @@ const NEVER = new Set([
 /** When something stands in the way that no trigger tells of, it is tried again after this time. */
 const AGAIN = seconds(30);
 
+/** Whether an application may hold objects of a kind. */
+export function isHeldByApplications(resource: ResourceDef): boolean {
+  return resource.namespaced && !NEVER.has(groupResource(resource));
+}
+
 /** Keeps the objects of every EdgeApplication as its manifests, groups and overriders say. */
 export function createApplicationController(context: GroupsContext): Service {
   const { views, actor, log, clock } = context;
   const apps = views.of<EdgeApplication>(RESOURCES.edgeapplications);
   const children = new Map<string, View>(
     RESOURCE_LIST
-      .filter((resource) => resource.namespaced && !NEVER.has(groupResource(resource)))
+      .filter(isHeldByApplications)
       .map((resource) => [groupResource(resource), views.of(resource)]),
   );
   const holds = (resource: ResourceDef): boolean => children.has(groupResource(resource));

@@ -8,7 +8,7 @@ import {
 } from "../../core/api/mod.ts";
 import { until } from "../until_test_helper.ts";
 import { application, deployment, type Harness, withGroups } from "./harness_test_helper.ts";
-import { BELONGING_TO } from "./node_group.ts";
+import { BELONGING_TO } from "../../core/api/mod.ts";
 
 const { configmaps, deployments, edgeapplications, services } = RESOURCES;
 

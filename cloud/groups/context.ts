@@ -10,4 +10,9 @@ export interface GroupsContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /**
+   * Act on EdgeApplications. Off, they are kept as other kinds that nobody acts on, and the store
+   * need not allow what they hold: objects of all kinds, Secrets among them. @default {true}
+   */
+  readonly applications?: boolean;
 }

@@ -16,7 +16,7 @@ import {
 import { openSqliteStore, type Store } from "../../core/store/mod.ts";
 import { createPlane } from "../plane/mod.ts";
 import { until } from "../until_test_helper.ts";
-import { createGroups } from "./mod.ts";
+import { createGroups, type GroupsContext } from "./mod.ts";
 
 /** A hub's plane with this room's controllers, over a real store. */
 export interface Harness {
@@ -36,12 +36,19 @@ export interface Harness {
 }
 
 /** Runs `body` on a new plane. */
-export async function withGroups(body: (harness: Harness) => Promise<void>): Promise<void> {
+export async function withGroups(
+  body: (harness: Harness) => Promise<void>,
+  options: Pick<GroupsContext, "applications"> = {},
+): Promise<void> {
   const parts = { clock: systemClock, random: seededRandom(1), log: silentLogger };
   const store = openSqliteStore({ path: ":memory:", checkNamespaces: true, ...parts });
   const stop = new AbortController();
   const supervisor = new Supervisor(parts);
-  const services = createPlane({ ...parts, store, beside: createGroups });
+  const services = createPlane({
+    ...parts,
+    store,
+    beside: (context) => createGroups({ ...context, ...options }),
+  });
   const running = supervisor.run(services, stop.signal);
   try {
     await until(() => supervisor.ready);

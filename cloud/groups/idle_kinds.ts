@@ -34,7 +34,9 @@ export function withIdleStatus(
     type: ACTED_ON,
     status: "False",
     reason: "NotActedOn",
-    message: `this version of Skerry keeps a ${resource.kind} and does not act on it yet`,
+    message: resource === RESOURCES.edgeapplications
+      ? "this hub does not act on EdgeApplications: its option --applications is off"
+      : `this version of Skerry keeps a ${resource.kind} and does not act on it yet`,
     lastTransitionTime: toTime(now),
   };
   return {
@@ -49,9 +51,10 @@ export function withIdleStatus(
 
 /** Tells the owners of objects that nobody acts on them, so that no one waits in vain. */
 export function createIdleKindsController(context: GroupsContext): Service {
-  const { views, actor, clock } = context;
+  const { views, actor, clock, applications = true } = context;
+  const idle = [...IDLE, ...(applications ? [] : [RESOURCES.edgeapplications])];
   const kinds = new Map<string, View>(
-    IDLE.map((resource) => [groupResource(resource), views.of(resource)]),
+    idle.map((resource) => [groupResource(resource), views.of(resource)]),
   );
   return createController({
     ...context,

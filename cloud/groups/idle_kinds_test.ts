@@ -40,6 +40,19 @@ Deno.test("objects of kinds that nobody acts on say so", () =>
     }
   }));
 
+Deno.test("without rights to what they hold, EdgeApplications say that nobody acts on them", () =>
+  withGroups(async ({ create, find }) => {
+    const app = (await acceptedManifests()).find(({ kind }) => kind === "EdgeApplication");
+    assert.ok(app);
+    await create(RESOURCES.edgeapplications, app);
+    await until(async () => {
+      const there = await find(RESOURCES.edgeapplications, app.metadata.name);
+      return there?.["status"]?.conditions?.some((one: { type: string; message: string }) =>
+        one.type === ACTED_ON && one.message.includes("--applications is off")
+      );
+    });
+  }, { applications: false }));
+
 Deno.test("withIdleStatus() leaves an object that says so already", () => {
   const object: KubeObject = {
     apiVersion: "devices.kubeedge.io/v1beta1",

@@ -8,15 +8,16 @@ import type { GroupsContext } from "./context.ts";
 import { createNodeGroupController, createNodeLabelController } from "./node_group_controller.ts";
 import { createIdleKindsController } from "./idle_kinds.ts";
 
+export { isHeldByApplications } from "./application_controller.ts";
 export type { GroupsContext } from "./context.ts";
-export { BELONGING_TO } from "./node_group.ts";
 
 /** The services of the room. The views of `context` must run, and be asked for before they do. */
 export function createGroups(context: GroupsContext): Service[] {
+  const { applications = true } = context;
   return [
     createNodeLabelController(context),
     createNodeGroupController(context),
-    createApplicationController(context),
+    ...(applications ? [createApplicationController(context)] : []),
     createIdleKindsController(context),
   ];
 }

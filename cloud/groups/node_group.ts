@@ -1,7 +1,12 @@
-import type { Node, NodeGroup, NodeGroupStatus, Pod } from "../../core/api/mod.ts";
+import {
+  BELONGING_TO,
+  groupOfPod,
+  type Node,
+  type NodeGroup,
+  type NodeGroupStatus,
+  type Pod,
+} from "../../core/api/mod.ts";
 
-/** The label that says to which group a node belongs; KubeEdge's own. */
-export const BELONGING_TO = "apps.kubeedge.io/belonging-to";
 /** Holds a group that is deleted until no node belongs to it any more; KubeEdge's own. */
 export const GROUP_FINALIZER = "apps.kubeedge.io/nodegroup-controller";
 
@@ -50,11 +55,6 @@ export function withGroup(node: Node, group: string | undefined): Node {
       labels: group === undefined ? labels : { ...labels, [BELONGING_TO]: group },
     },
   };
-}
-
-/** The group on whose nodes alone a pod may run, if it asks for one. */
-export function groupOfPod(pod: Pod): string | undefined {
-  return pod.spec?.nodeSelector?.[BELONGING_TO];
 }
 
 /**

@@ -1,12 +1,17 @@
-import { type Node, type NodeGroup, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import {
+  BELONGING_TO,
+  groupOfPod,
+  type Node,
+  type NodeGroup,
+  type Pod,
+  RESOURCES,
+} from "../../core/api/mod.ts";
 import { isAppError, type Service } from "../../core/base/mod.ts";
 import { createController, jsonEqual, keyOf, trigger } from "../../core/control/mod.ts";
 import type { GroupsContext } from "./context.ts";
 import {
-  BELONGING_TO,
   decideGroup,
   GROUP_FINALIZER,
-  groupOfPod,
   groupSelects,
   nodeGroupStatus,
   podsToEvict,

@@ -8,7 +8,8 @@ import {
 } from "../../core/api/mod.ts";
 import { until } from "../until_test_helper.ts";
 import { type Harness, nodeGroup, withGroups } from "./harness_test_helper.ts";
-import { BELONGING_TO, GROUP_FINALIZER } from "./node_group.ts";
+import { BELONGING_TO } from "../../core/api/mod.ts";
+import { GROUP_FINALIZER } from "./node_group.ts";
 
 const { nodegroups, nodes, pods } = RESOURCES;
 

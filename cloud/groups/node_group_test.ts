@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { BELONGING_TO } from "../../core/api/mod.ts";
 import type { Node, NodeGroup, Pod } from "../../core/api/mod.ts";
 import {
-  BELONGING_TO,
   decideGroup,
   groupSelects,
   nodeGroupStatus,

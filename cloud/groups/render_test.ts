@@ -8,7 +8,7 @@ import {
   validateObject,
 } from "../../core/api/mod.ts";
 import { application, deployment } from "./harness_test_helper.ts";
-import { BELONGING_TO } from "./node_group.ts";
+import { BELONGING_TO } from "../../core/api/mod.ts";
 import { renderApplication } from "./render.ts";
 
 function render(

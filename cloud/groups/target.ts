@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { EdgeApplication, KubeObject, Overriders } from "../../core/api/mod.ts";
-import { BELONGING_TO } from "./node_group.ts";
+import { BELONGING_TO } from "../../core/api/mod.ts";
 import { podSpecOf } from "./override.ts";
 
 type Scope = EdgeApplication["spec"]["workloadScope"];

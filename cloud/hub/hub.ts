@@ -54,11 +54,15 @@ class HubLinks implements Hub, SessionHost {
       this.#ready.promise.catch(() => {});
     }
     const view = this.#view;
-    const running = view.run(signal);
+    // The view ends with this, whatever ends it: what fails here must not wait for it for ever.
+    const over = new AbortController();
+    using either = linkSignals(signal, over.signal);
+    const running = view.run(either.signal);
     try {
       // Before the view is complete, absence from it means nothing: sessions wait for this.
       await Promise.race([view.synced, running]);
-      this.epoch = await this.options.store.epoch();
+      const { history, store } = this.options;
+      this.epoch = await (history ?? store).epoch();
       if (!signal.aborted) {
         this.#ready.resolve();
         ready();
@@ -69,6 +73,7 @@ class HubLinks implements Hub, SessionHost {
       this.#ready.reject(new AppError("ServiceUnavailable", "the hub is stopping"));
       for (const session of this.#ends.keys()) session.link.close(CLOSE.stopping, "hub stopping");
       await Promise.all(this.#ends.values());
+      over.abort(new AppError("ServiceUnavailable", "the hub is stopping"));
       await running.catch(() => {});
     }
   }
@@ -106,6 +111,12 @@ class HubLinks implements Hub, SessionHost {
 
   get streams(): number {
     return this.#streams.size;
+  }
+
+  setEpoch(epoch: string): void {
+    if (epoch === this.epoch) return;
+    this.epoch = epoch;
+    for (const session of this.#ends.keys()) session.link.close(CLOSE.stopping, "a new history");
   }
 
   get unacked(): number {

@@ -17,6 +17,7 @@ import {
   Sender,
 } from "../../core/sync/mod.ts";
 import type { EventRate } from "./event_rate.ts";
+import { HistoryWatch } from "./history_watch.ts";
 import { IntentQueue } from "./intent_queue.ts";
 import type { HubOptions, NodeLink } from "./options.ts";
 
@@ -57,6 +58,8 @@ export class NodeSession {
   #intents: IntentQueue | undefined;
   /** A request for a report is to go out. */
   #asking: Disposable | undefined;
+  /** What is to be said of the node's history; absent before the session is up. */
+  #history: HistoryWatch | undefined;
 
   constructor(host: SessionHost, connection: Connection) {
     const { clock, heartbeat, log, onCall } = host.options;
@@ -112,7 +115,10 @@ export class NodeSession {
       // The hello may have come long after the connection was let in.
       if (await this.#host.admit(this)) {
         nodeView = view.attach(this.node, {
-          changed: (keys) => this.#sender?.changed(keys),
+          changed: (keys) => {
+            this.#sender?.changed(keys);
+            this.#history?.changed(keys);
+          },
           overruled: () => this.#askForReport(),
         });
         await this.#serve(hello, nodeView);
@@ -155,7 +161,11 @@ export class NodeSession {
   }
 
   async #serve(hello: Hello, view: NodeView): Promise<void> {
-    const { epoch, options } = this.#host;
+    const { options } = this.#host;
+    // What was seen of another history tells nothing of this one. It may find that the epoch is a new
+    // one; then this session is over.
+    if (hello.epoch === this.#host.epoch) await options.history?.check(this.node, hello.seen);
+    const { epoch } = this.#host;
     const { clock } = options;
     const store = options.storeOf?.(this.node) ?? options.store;
     const sender = this.#sender = new Sender({
@@ -180,6 +190,17 @@ export class NodeSession {
     if (same) sender.startSame();
     await welcome;
     this.#host.up(this);
+    this.#history = new HistoryWatch({
+      node: this.node,
+      epoch,
+      awaiting: (hello.kept ?? 0) > 0 || (hello.epoch !== undefined && hello.epoch !== epoch),
+      view,
+      store,
+      clock,
+      log: this.#log,
+      prune: () => hello.features.includes("prune") ? this.link.send({ t: "prune" }) : undefined,
+    });
+    this.#history.look();
     this.#log.info("session up", { agent: hello.agent, sync: same ? "same" : "have" });
     await this.#loop(sender, same, view);
   }

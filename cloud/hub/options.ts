@@ -45,6 +45,11 @@ export interface HubOptions {
   readonly heartbeat?: Ms;
   /** Where an API server finds the kubelet of a node that is connected. @default {nowhere} */
   readonly kubelet?: (node: string) => KubeletEndpoint | undefined;
+  /** Keeps the epoch, and looks at what nodes have seen. @default {the store's epoch, for good} */
+  readonly history?: {
+    epoch(): Promise<string>;
+    check(node: string, seen: string | undefined): Promise<void>;
+  };
   /** Takes a stream that a node dialled here and another hub waits for. @default {it is refused} */
   readonly onForeignStream?: (connection: Connection, id: string) => void;
   /** @default {nobody counts} */
@@ -101,6 +106,8 @@ export interface Hub {
   /** The nodes that are connected now. */
   nodes(): NodeLink[];
   node(name: string): NodeLink | undefined;
+  /** From now on another epoch holds: all sessions begin again. */
+  setEpoch(epoch: string): void;
   /** The identity of this node may have changed: its session ends with 4403 when it is shut out. */
   recheck(node: string): Promise<void>;
   /**

@@ -13,6 +13,9 @@ import {
 } from "../../core/http/mod.ts";
 import type { Credential } from "../../core/pki/mod.ts";
 
+/** Ports for kubelets, from `--kubelet-port` on: more nodes than one hub holds. */
+export const KUBELET_PORTS = 10_000;
+
 /** Options of {@linkcode KubeletPorts}. */
 export interface KubeletPortsOptions {
   readonly hostname: string;
@@ -31,7 +34,7 @@ export interface KubeletPortsOptions {
 /**
  * A port for each node: an API server calls a kubelet by address and port, and paths as
  * `/stats/summary` do not say which node is meant. A port costs 23 KiB
- * (`docs/decisions/037-kubelet-ports.md`). Once open it stays open, so that whoever asks for a node
+ * (`docs/decisions/038-kubelet-ports.md`). Once open it stays open, so that whoever asks for a node
  * that is away is told so.
  */
 export class KubeletPorts {

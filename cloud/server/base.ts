@@ -20,8 +20,11 @@ import { answerCall, type IssueToken } from "./calls.ts";
 import { nodeListenerService } from "./node_listener.ts";
 
 /** Options of {@linkcode createBase}. */
-export interface BaseOptions
-  extends Pick<HubOptions, "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag"> {
+export interface BaseOptions extends
+  Pick<
+    HubOptions,
+    "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag" | "history"
+  > {
   readonly context: PartContext<typeof HUB_OPTIONS>;
   /** Counts what happens. */
   readonly counts: HubMetrics;
@@ -138,6 +141,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         acceptor,
       }),
       metricsService({
+        hostname: flags["metrics-address"],
         port: flags["metrics-port"],
         metrics,
         problems: () => [
@@ -145,6 +149,8 @@ export async function createBase(options: BaseOptions): Promise<Base> {
           ...(hub.draining ? ["this hub takes no nodes any more"] : []),
           ...(options.problems?.() ?? []),
         ],
+        clock,
+        log,
       }),
     ],
   };

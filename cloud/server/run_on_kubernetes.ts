@@ -1,5 +1,12 @@
 import { RESOURCES } from "../../core/api/mod.ts";
-import { type Ms, seconds, systemClock, systemRandom, untilAborted } from "../../core/base/mod.ts";
+import {
+  AppError,
+  type Ms,
+  seconds,
+  systemClock,
+  systemRandom,
+  untilAborted,
+} from "../../core/base/mod.ts";
 import { Actor, Views } from "../../core/control/mod.ts";
 import {
   asNode,
@@ -17,10 +24,12 @@ import {
 } from "../../core/parts/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { createGroups } from "../groups/mod.ts";
+import { History } from "../history/mod.ts";
 import { HubMetrics } from "../metrics/mod.ts";
 import {
   clusterAuth,
   createKubeletDoor,
+  KUBELET_PORTS,
   kubeletClientCa,
   KubeletEndpoints,
   KubeletPorts,
@@ -35,8 +44,6 @@ import { type Base, createBase } from "./base.ts";
 const { pods } = RESOURCES;
 /** Name of the cluster for nodes that join. */
 const CLUSTER = "kubernetes";
-/** Ports for kubelets, from `--kubelet-port` on: more nodes than one hub holds. */
-const PORTS = 10_000;
 
 /** Runs the hub of a Kubernetes cluster: what its API server says is so, and all state is there. */
 export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>): Promise<void> {
@@ -47,13 +54,19 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const counts = new HubMetrics(clock);
   const cluster = counts.forCluster();
   using client = new KubeClient({ endpoint, clock, random, log, observe: cluster.api.observe });
-  const store = new RemoteStore({ client, clock, random });
-  const mode = await impersonationMode(client);
+  const history: History = new History({
+    ...{ clock, log },
+    store: () => store,
+    onEpoch: (epoch) => base.hub.setEpoch(epoch),
+  });
+  const { mark } = history;
+  const store: Store = new RemoteStore({ client, clock, random, mark });
+  const mode = await impersonationMode(client, options.impersonation);
   const stores = new Map<string, Store>();
   const storeOf = (node: string): Store => {
     let known = stores.get(node);
     if (!known) {
-      known = new RemoteStore({ client, clock, random, as: asNode(node, mode) });
+      known = new RemoteStore({ client, clock, random, mark, as: asNode(node, mode) });
       stores.set(node, known);
     }
     return known;
@@ -77,6 +90,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     onPeer: (connection, path) => peers.accept(connection, path),
     onForeignStream: (connection, stream) => peers.passStream(connection, stream),
     streamTag: tag,
+    history,
   });
   const { hub, supervisor } = base;
   const address = options["kubelet-address"];
@@ -95,7 +109,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const ports = new KubeletPorts({
     hostname: options["api-address"],
     first: options["kubelet-port"],
-    count: PORTS,
+    count: KUBELET_PORTS,
     clientCa: await kubeletClientCa(client),
     serving: () => serving.current,
     door: (node) =>
@@ -109,13 +123,17 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   });
   const views = new Views({ store, clock, random, log });
   const actor = new Actor(store, views);
-  const groups = createGroups({ store, views, actor, clock, random, log });
+  const groups = createGroups({
+    ...{ store, views, actor, clock, random, log },
+    applications: isOn(options),
+  });
   const controllers = [...base.controllers, views.service("groups-views"), ...groups];
   log.info("serving a cluster", { server: client.server, impersonation: mode });
   await supervisor.run([
     serving.service(),
     endpoints.service(),
     ...base.services,
+    history.service(),
     ...presence.services(),
     webhookService({ client, ca: base.join.ca.certificate, clock, log }),
     apiListenerService({
@@ -160,6 +178,12 @@ function drained({ hub }: Base, span: Ms, signal: AbortSignal): AbortSignal {
   signal.addEventListener("abort", end, { once: true });
   if (signal.aborted) end();
   return stop.signal;
+}
+
+/** @throws {AppError} BadRequest */
+function isOn({ applications }: HubOptions): boolean {
+  if (applications === "on" || applications === "off") return applications === "on";
+  throw new AppError("BadRequest", `--applications=${applications}: say on or off`);
 }
 
 /** `host:port` at which other hubs reach this one. */

@@ -98,7 +98,8 @@ export function errorText(error: unknown): string {
   let current: unknown = error;
   for (let depth = 0; depth < 5 && current !== undefined && current !== null; depth++) {
     const text = current instanceof Error ? current.message || current.name : String(current);
-    if (!parts.includes(text)) parts.push(text);
+    // A message often holds that of its cause already.
+    if (!parts.some((part) => part.includes(text))) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join(": ");

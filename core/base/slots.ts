@@ -39,7 +39,13 @@ export class Slots {
         signal.removeEventListener("abort", stop);
       }
     }
-    return { [Symbol.dispose]: () => this.#release() };
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (held) this.#release();
+        held = false;
+      },
+    };
   }
 
   #release(): void {

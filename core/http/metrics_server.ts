@@ -1,46 +1,45 @@
-import { AppError, type Metrics, type Service } from "../base/mod.ts";
+import type { Clock, Logger, Metrics, Ms, Service } from "../base/mod.ts";
+import { servePlain } from "./server_plain.ts";
 
 /** Options of {@linkcode metricsService}. */
 export interface MetricsServerOptions {
+  /** @default {127.0.0.1} */
+  readonly hostname?: string;
   /** 0 leaves the choice to the system. */
   readonly port: number;
   readonly metrics: Metrics;
   /** Why the process does not do its work, for `/readyz`; empty when it does. */
   readonly problems: () => readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
   /** Told the port as soon as it is open. */
   readonly onListening?: (port: number) => void;
+  /** Longest time for the head of a request. @default {10 s} */
+  readonly headTimeout?: Ms;
 }
 
+/** Connections at once: a scraper or two and probes. */
+const MAX_CONNECTIONS = 64;
+
 /**
- * Metrics and health on 127.0.0.1, without a credential: they hold no names of users' data and are
- * for the machine's own monitoring. `/metrics`, `/healthz`, `/livez`, `/readyz`.
- * `Deno.serve` takes neither a cap on connections nor a limit on slow heads, so this must not listen
- * anywhere else.
+ * Metrics and health without a credential: they hold no names of users' data and are for the
+ * machine's own monitoring, or in a cluster for its probes and scrapers. `/metrics`, `/healthz`,
+ * `/livez`, `/readyz`.
  */
 export function metricsService(options: MetricsServerOptions): Service {
+  const { hostname = "127.0.0.1", port, clock, log, headTimeout } = options;
   return {
     name: "metrics",
     onFailure: "stop-process",
     async run(signal, ready) {
-      let server: Deno.HttpServer;
-      try {
-        server = Deno.serve({
-          hostname: "127.0.0.1",
-          port: options.port,
-          signal,
-          onListen: ({ port }) => {
-            options.onListening?.(port);
-            ready();
-          },
-        }, (request) => answer(request, options));
-      } catch (cause) {
-        const taken = cause instanceof Deno.errors.AddrInUse;
-        throw new AppError(
-          taken ? "AlreadyExists" : "ServiceUnavailable",
-          `Cannot listen on 127.0.0.1:${options.port} for metrics: is the port taken?`,
-          { cause },
-        );
-      }
+      const server = await servePlain({
+        ...{ hostname, port, clock, log, signal },
+        maxConnections: MAX_CONNECTIONS,
+        ...(headTimeout === undefined ? {} : { timeouts: { head: headTimeout } }),
+        handler: (request) => Promise.resolve(answer(request, options)),
+      });
+      options.onListening?.(server.port);
+      ready();
       await server.finished;
     },
   };
@@ -51,8 +50,6 @@ function answer(request: Request, options: MetricsServerOptions): Response {
     return new Response("only GET\n", { status: 405 });
   }
   switch (pathOf(request)) {
-    case undefined:
-      return new Response("the Host header or the path cannot be read\n", { status: 400 });
     case "/metrics":
       return new Response(options.metrics.text(), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },

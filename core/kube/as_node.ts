@@ -1,4 +1,5 @@
 import { type ResourceDef, RESOURCES } from "../api/mod.ts";
+import { AppError } from "../base/mod.ts";
 import { NODES_GROUP } from "../pki/mod.ts";
 import type { Impersonation, KubeClient } from "./client.ts";
 
@@ -13,12 +14,30 @@ const CONSTRAINED_FROM = 36;
 /** What a node alone may read, and only what its pods name. */
 const NODE_READS: readonly ResourceDef[] = [RESOURCES.secrets];
 
-/** What the server can do. @throws {AppError} when it cannot be asked */
-export async function impersonationMode(client: KubeClient): Promise<ImpersonationMode> {
-  const { major, minor } = await client.call({ method: "GET", path: "/version" });
+/**
+ * How to be nodes at a server: as `wanted`, which is what this hub was given rights for, or for `""`
+ * as its version allows.
+ *
+ * @throws {AppError} BadRequest; Unsupported when the server cannot do it; as {@linkcode KubeClient}
+ */
+export async function impersonationMode(
+  client: Pick<KubeClient, "call" | "server">,
+  wanted: string,
+): Promise<ImpersonationMode> {
+  if (wanted !== "" && wanted !== "constrained" && wanted !== "legacy") {
+    throw new AppError("BadRequest", `--impersonation=${wanted}: say constrained or legacy`);
+  }
+  const { major, minor, gitVersion } = await client.call({ method: "GET", path: "/version" });
   // "36+" at some providers.
   const knows = Number(major) > 1 || Number.parseInt(String(minor), 10) >= CONSTRAINED_FROM;
-  return knows ? "constrained" : "legacy";
+  if (wanted === "constrained" && !knows) {
+    throw new AppError(
+      "Unsupported",
+      `${client.server} is Kubernetes ${gitVersion}, and constrained impersonation is there from ` +
+        `1.${CONSTRAINED_FROM} on: say --impersonation=legacy (the chart: impersonation=legacy)`,
+    );
+  }
+  return wanted === "" ? knows ? "constrained" : "legacy" : wanted;
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   type Clock,
   deadline,
   errorText,
+  isAppError,
   type Logger,
   type Ms,
   ms,
@@ -12,8 +13,10 @@ import {
   sleep,
   Slots,
 } from "../base/mod.ts";
+import { heeding } from "./body.ts";
+import { readFailure, readJson } from "./answers.ts";
+import { Bearer } from "./bearer.ts";
 import type { KubeEndpoint } from "./config.ts";
-import { errorOfAnswer } from "./errors.ts";
 
 /** Options of {@linkcode KubeClient}. */
 export interface KubeClientOptions {
@@ -61,7 +64,6 @@ export interface Impersonation {
 const MAX_CALLS = 64;
 /** Largest answer that is read. Lists are asked for in pages, and an object has at most 3 MiB. */
 const MAX_ANSWER = 64 * 2 ** 20;
-const MAX_ERROR = 64 * 2 ** 10;
 /** Tries of a call that is told to come later, as client-go. */
 const MAX_TRIES = 5;
 /** Longest wait that an answer 429 may ask for between two tries. */
@@ -70,17 +72,17 @@ const MAX_PAUSE = seconds(10);
 /**
  * A thin client of a Kubernetes API server on `fetch`: one connection of HTTP/2 for calls, and one
  * of HTTP/1.1 for each watch, because a full connection of HTTP/2 makes the next request wait
- * without a word (`docs/decisions/036-kube-client.md`).
+ * without a word (`docs/decisions/037-kube-client.md`).
  */
 export class KubeClient implements Disposable {
   readonly #options: KubeClientOptions;
   readonly #log: Logger;
   readonly #slots = new Slots(MAX_CALLS);
   readonly #watches: Deno.HttpClient;
-  /** What ends the watches that are open. */
-  readonly #open = new Set<AbortSignal>();
+  readonly #token: Bearer | undefined;
+  /** Watches that are open. */
+  #open = 0;
   #calls: Connection;
-  #token: { readonly text: string; readonly until: number } | undefined;
 
   /** @throws {AppError} Invalid when certificate or key is empty: the client would be anonymous */
   constructor(options: KubeClientOptions) {
@@ -91,6 +93,8 @@ export class KubeClient implements Disposable {
     }
     this.#options = options;
     this.#log = options.log ?? silentLogger;
+    const { clock } = options;
+    this.#token = token && new Bearer({ server, read: token, clock, log: this.#log });
     this.#watches = Deno.createHttpClient({ ...this.#tls(), http2: false });
     this.#calls = this.#connect();
   }
@@ -105,7 +109,7 @@ export class KubeClient implements Disposable {
     return {
       calls: this.#slots.taken,
       waiting: this.#slots.waiting,
-      watches: this.#open.size,
+      watches: this.#open,
     };
   }
 
@@ -114,6 +118,7 @@ export class KubeClient implements Disposable {
    * timeout.
    *
    * @throws {AppError} what the server answers; Timeout, ServiceUnavailable when it cannot be asked
+   * @throws the reason of `signal`
    */
   // deno-lint-ignore no-explicit-any -- answers of any kind; the callers know theirs
   async call(call: KubeCall): Promise<any> {
@@ -125,18 +130,25 @@ export class KubeClient implements Disposable {
       () => new AppError("Timeout", `${this.server} did not answer ${what} in ${timeout / 1000} s`),
       call.signal,
     );
+    const end = clock.monotonic() + timeout;
     for (let tries = 1;; tries++) {
-      using _slot = await this.#slots.take(limit.signal);
       try {
-        return await this.#callOnce(call, what, limit.signal);
+        return await this.#callInTurn(call, what, limit.signal);
       } catch (error) {
-        const again = error instanceof AppError && error.code === "TooManyRequests" &&
-          tries < MAX_TRIES;
-        if (!again) throw error;
-        const asked = seconds(error.retryAfterSeconds ?? 1);
-        await sleep(clock, (Math.min(asked, MAX_PAUSE) * (1 + random())) as Ms, limit.signal);
+        if (!isAppError(error, "TooManyRequests") || tries >= MAX_TRIES) throw error;
+        const asked = Math.min(seconds(error.retryAfterSeconds ?? 1), MAX_PAUSE);
+        const pause = (asked * (1 + random())) as Ms;
+        // What it said is more than that time was up.
+        if (clock.monotonic() + pause >= end) throw error;
+        await sleep(clock, pause, limit.signal);
       }
     }
+  }
+
+  /** Waits for its turn; others have theirs while this one pauses. */
+  async #callInTurn(call: KubeCall, what: string, signal: AbortSignal): Promise<unknown> {
+    using _slot = await this.#slots.take(signal);
+    return await this.#callOnce(call, what, signal);
   }
 
   /**
@@ -161,13 +173,13 @@ export class KubeClient implements Disposable {
       ));
     try {
       const response = await this.#fetch(this.#watches, { ...call, method: "GET" }, headers.signal);
-      if (!response.ok) throw await failure(what, response);
-      this.#count(call.signal);
-      return response.body ?? new Blob().stream();
+      if (!response.ok) throw await this.#failure(what, response, headers.signal);
+      this.#open++;
+      return heeding(response.body ?? new Blob().stream(), call.signal, () => void this.#open--);
     } catch (error) {
-      call.signal.removeEventListener("abort", stop);
-      throw this.#unreachable(what, error);
+      throw this.#unreachable(what, error, headers.signal);
     } finally {
+      call.signal.removeEventListener("abort", stop);
       timer[Symbol.dispose]();
     }
   }
@@ -183,12 +195,11 @@ export class KubeClient implements Disposable {
     using _use = connection.use();
     try {
       const response = await this.#fetch(connection.client, call, signal);
-      if (!response.ok) throw await failure(what, response);
-      const text = await readText(response, MAX_ANSWER, what);
-      return text === "" ? undefined : JSON.parse(text);
+      if (!response.ok) throw await this.#failure(what, response, signal);
+      return await readJson(response, { what, most: MAX_ANSWER, signal });
     } catch (error) {
       if (signal.aborted && !call.signal?.aborted) this.#reconnect(connection);
-      throw this.#unreachable(what, error);
+      throw this.#unreachable(what, error, signal);
     }
   }
 
@@ -203,7 +214,7 @@ export class KubeClient implements Disposable {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
     const headers = new Headers({ accept: "application/json" });
-    const token = await this.#bearer();
+    const token = await this.#token?.get();
     if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
     if (body !== undefined) headers.set("content-type", type);
     if (as) {
@@ -238,23 +249,13 @@ export class KubeClient implements Disposable {
     }
   }
 
-  /** A watch goes on under the same signal when the server has ended its answer. */
-  #count(signal: AbortSignal): void {
-    if (signal.aborted || this.#open.has(signal)) return;
-    this.#open.add(signal);
-    signal.addEventListener("abort", () => this.#open.delete(signal), { once: true });
-  }
-
-  /** Tokens are rotated in their file; it is looked at once a minute. */
-  async #bearer(): Promise<string | undefined> {
-    const { endpoint, clock } = this.#options;
-    if (!endpoint.token) return undefined;
-    if (!this.#token || clock.monotonic() >= this.#token.until) {
-      const text = await endpoint.token();
-      if (text === "") throw new AppError("Unauthorized", `the token for ${this.server} is empty`);
-      this.#token = { text, until: clock.monotonic() + seconds(60) };
-    }
-    return this.#token.text;
+  async #failure(
+    what: string,
+    response: Response,
+    signal: AbortSignal,
+  ): Promise<AppError> {
+    if (response.status === 401) this.#token?.refused();
+    return await readFailure(response, { what, signal });
   }
 
   #tls() {
@@ -277,9 +278,9 @@ export class KubeClient implements Disposable {
     from.close();
   }
 
-  #unreachable(what: string, error: unknown): unknown {
-    if (error instanceof AppError) return error;
-    if (error instanceof DOMException && error.name === "AbortError") return error;
+  #unreachable(what: string, error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted) return signal.reason;
+    if (isAppError(error)) return error;
     return new AppError(
       "ServiceUnavailable",
       `the API server at ${this.server} cannot be asked now (${what}): ${errorText(error)}`,
@@ -311,28 +312,4 @@ class Connection {
     this.#closing = true;
     if (this.#uses === 0) this.client.close();
   }
-}
-
-async function failure(what: string, response: Response): Promise<AppError> {
-  let body: unknown;
-  try {
-    body = JSON.parse(await readText(response, MAX_ERROR, what));
-  } catch {
-    // No Status: a proxy's page, or it broke off. The code says enough.
-  }
-  return errorOfAnswer(what, response.status, body, response.headers.get("retry-after"));
-}
-
-async function readText(response: Response, most: number, what: string): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength;
-    if (size > most) {
-      throw new AppError("RequestEntityTooLarge", `the answer to ${what} is over ${most} bytes`);
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

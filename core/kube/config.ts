@@ -17,6 +17,8 @@ export interface KubeEndpoint {
 export const IN_CLUSTER = "in-cluster";
 /** Where Kubernetes mounts a pod's service account. */
 export const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** What is read there: what lies in it are links, to where the mount has what is current. */
+export const IN_CLUSTER_FILES: readonly string[] = [SERVICE_ACCOUNT_DIR, "/run/secrets"];
 
 /**
  * Reads a kubeconfig's current context, or for {@linkcode IN_CLUSTER} the pod's service account.
@@ -29,18 +31,22 @@ export async function readEndpoint(path: string): Promise<KubeEndpoint> {
   const bad = (what: string): AppError => new AppError("Invalid", `kubeconfig ${path}: ${what}`);
   const name = config["current-context"];
   if (!name) throw bad("it has no current-context: set one with kubectl config use-context");
-  const context = config.contexts?.find((one) => one.name === name)?.context;
+  const context = entriesOf(config, "context").get(name);
   if (!context) throw bad(`it has no context ${name}`);
-  const cluster = config.clusters?.find((one) => one.name === context.cluster)?.cluster;
-  if (!cluster) throw bad(`it has no cluster ${context.cluster}`);
-  const user = config.users?.find((one) => one.name === context.user)?.user;
-  if (!user) throw bad(`it has no user ${context.user}`);
+  const cluster = entriesOf(config, "cluster").get(context["cluster"]);
+  if (!cluster) throw bad(`it has no cluster ${context["cluster"]}`);
+  const user = entriesOf(config, "user").get(context["user"]);
+  if (!user) throw bad(`it has no user ${context["user"]}`);
   refuse(path, cluster, user);
   const base = folderOf(path);
   const text = async (field: string, data: unknown, file: unknown): Promise<string | undefined> => {
-    if (typeof data === "string" && data !== "") return decode(data, () => bad(`${field}-data`));
+    if (typeof data === "string" && data !== "") {
+      return decode(data, () => bad(`${field}-data is no base64`));
+    }
     if (typeof file !== "string" || file === "") return undefined;
-    return await readText(resolve(base, file));
+    const read = await readText(resolve(base, file));
+    if (read.trim() === "") throw bad(`${field} ${file} is empty`);
+    return read;
   };
   const ca = await text(
     "certificate-authority",
@@ -54,7 +60,9 @@ export async function readEndpoint(path: string): Promise<KubeEndpoint> {
   );
   const key = await text("client-key", user["client-key-data"], user["client-key"]);
   if ((certificate === undefined) !== (key === undefined)) {
-    throw bad(`user ${context.user} has one of client-certificate and client-key: it needs both`);
+    throw bad(
+      `user ${context["user"]} has one of client-certificate and client-key: it needs both`,
+    );
   }
   const { token, tokenFile } = user;
   const tokenOf = typeof tokenFile === "string" && tokenFile !== ""
@@ -63,10 +71,10 @@ export async function readEndpoint(path: string): Promise<KubeEndpoint> {
     ? () => Promise.resolve(token)
     : undefined;
   if (certificate === undefined && tokenOf === undefined) {
-    throw bad(`user ${context.user} has neither a client certificate nor a token`);
+    throw bad(`user ${context["user"]} has neither a client certificate nor a token`);
   }
   return {
-    server: serverOf(path, cluster.server),
+    server: serverOf(path, cluster["server"]),
     ...(ca === undefined ? {} : { ca }),
     ...(certificate && key ? { credential: { certificate, key } } : {}),
     ...(tokenOf ? { token: tokenOf } : {}),
@@ -84,11 +92,10 @@ export async function clusterAccess(
 ): Promise<{ readonly host: string; readonly files: readonly string[] }> {
   const { hostname, port } = new URL((await readEndpoint(path)).server);
   const host = `${hostname}:${port === "" ? "443" : port}`;
-  // What lies there are links, to where the mount has what is current.
-  if (path === IN_CLUSTER) return { host, files: [SERVICE_ACCOUNT_DIR, "/run/secrets"] };
-  const { clusters = [], users = [] } = await readYaml(path);
+  if (path === IN_CLUSTER) return { host, files: IN_CLUSTER_FILES };
+  const config = await readYaml(path);
   const base = folderOf(path);
-  const named = [...clusters.map(({ cluster }) => cluster), ...users.map(({ user }) => user)]
+  const named = [...entriesOf(config, "cluster").values(), ...entriesOf(config, "user").values()]
     .flatMap((fields) => FILE_FIELDS.map((field) => fields[field]))
     .filter((file) => typeof file === "string" && file !== "")
     .map((file) => resolve(base, String(file)));
@@ -106,15 +113,26 @@ function resolve(base: string, file: string): string {
   return file.startsWith("/") ? file : `${base}/${file}`;
 }
 
-interface Kubeconfig {
-  "current-context"?: string;
-  contexts?: { name: string; context: { cluster: string; user: string } }[];
-  clusters?: { name: string; cluster: Fields }[];
-  users?: { name: string; user: Fields }[];
-}
-type Fields = Record<string, unknown>;
+type Fields = Readonly<Record<string, unknown>>;
 
-async function readYaml(path: string): Promise<Kubeconfig> {
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The contexts, clusters or users of a kubeconfig by their names; what is none of them is left out. */
+function entriesOf(config: Fields, kind: "context" | "cluster" | "user"): Map<unknown, Fields> {
+  const list = config[`${kind}s`];
+  const entries = new Map<unknown, Fields>();
+  for (const one of Array.isArray(list) ? list : []) {
+    // The first of a name counts, as for kubectl.
+    if (isFields(one) && isFields(one[kind]) && !entries.has(one["name"])) {
+      entries.set(one["name"], one[kind]);
+    }
+  }
+  return entries;
+}
+
+async function readYaml(path: string): Promise<Fields> {
   const text = await readText(path);
   let value: unknown;
   try {
@@ -122,10 +140,8 @@ async function readYaml(path: string): Promise<Kubeconfig> {
   } catch (cause) {
     throw new AppError("Invalid", `kubeconfig ${path} is no YAML: ${errorText(cause)}`);
   }
-  if (typeof value !== "object" || value === null) {
-    throw new AppError("Invalid", `kubeconfig ${path} holds no configuration`);
-  }
-  return value as Kubeconfig;
+  if (!isFields(value)) throw new AppError("Invalid", `kubeconfig ${path} holds no configuration`);
+  return value;
 }
 
 /** What cannot be honoured is refused: silently left out it would be less safe, or not work. */

@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from "../base/mod.ts";
 
-/** Kubernetes' reasons, and HTTP codes for answers that carry none. */
+/** Kubernetes' reasons. */
 const REASONS: Readonly<Record<string, ErrorCode>> = {
   BadRequest: "BadRequest",
   Unauthorized: "Unauthorized",
@@ -20,23 +20,31 @@ const REASONS: Readonly<Record<string, ErrorCode>> = {
   ServiceUnavailable: "ServiceUnavailable",
   InternalError: "InternalError",
 };
+/**
+ * What counts by its code alone. No 404: a proxy's page must not say that an object is gone, as what
+ * is gone at the server is stopped at the edge; and no other that would end a watch for good.
+ */
 const CODES: Readonly<Record<number, ErrorCode>> = {
-  400: "BadRequest",
   401: "Unauthorized",
+  410: "Expired",
+  413: "RequestEntityTooLarge",
+  429: "TooManyRequests",
+  504: "Timeout",
+};
+const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
+  ...CODES,
+  400: "BadRequest",
   403: "Forbidden",
   404: "NotFound",
   405: "MethodNotAllowed",
   409: "Conflict",
-  410: "Expired",
-  413: "RequestEntityTooLarge",
   415: "UnsupportedMediaType",
   422: "Invalid",
-  429: "TooManyRequests",
-  504: "Timeout",
 };
 
 /** As much of `metav1.Status` as is read; nothing of it is trusted to be there. */
 interface StatusLike {
+  readonly kind?: unknown;
   readonly code?: unknown;
   readonly reason?: unknown;
   readonly message?: unknown;
@@ -47,8 +55,9 @@ interface StatusLike {
 }
 
 /**
- * The error that an API server's answer tells of. Pure. What is no `Status` (a proxy's page, a
- * truncated body) is judged by the HTTP code; codes from 500 count as the server being away.
+ * The error that an API server's answer tells of. Pure. A `Status` is judged by its reason, else by
+ * the HTTP code. What is none (a proxy's page, a path that is not served, a body that broke off) says
+ * nothing of any object, and counts as the server being away unless the code is of {@linkcode CODES}.
  *
  * @param what the request, for the message, e.g. `GET /api/v1/pods`
  */
@@ -59,18 +68,26 @@ export function errorOfAnswer(
   retryAfter: string | null = null,
 ): AppError {
   const status: StatusLike = typeof body === "object" && body !== null ? body : {};
-  const reason = typeof status.reason === "string" ? REASONS[status.reason] : undefined;
-  const known = reason ?? CODES[code] ?? (code >= 500 ? "ServiceUnavailable" : "InternalError");
-  const said = typeof status.message === "string" && status.message !== ""
+  const isStatus = status.kind === "Status";
+  const reason = isStatus && typeof status.reason === "string" ? REASONS[status.reason] : undefined;
+  const byCode = (isStatus ? STATUS_CODES : CODES)[code];
+  const known = reason ?? byCode ??
+    (isStatus && code < 500 ? "InternalError" : "ServiceUnavailable");
+  const said = isStatus && typeof status.message === "string" && status.message !== ""
     ? status.message
-    : `the API server answered ${code}`;
-  const seconds = [status.details?.retryAfterSeconds, Number(retryAfter ?? Number.NaN)]
+    : `the API server answered ${code}` + (isStatus || byCode ? "" : NO_STATUS);
+  const seconds = [status.details?.retryAfterSeconds, retryAfter ? Number(retryAfter) : undefined]
     .find((value) => typeof value === "number" && value >= 0 && value < 3600);
-  return new AppError(known, `${said} (${what})`, {
+  const help = known === "Unauthorized" ? NOT_KNOWN : "";
+  return new AppError(known, `${said} (${what})${help}`, {
     causes: causesOf(status.details?.causes),
     ...(typeof seconds === "number" ? { retryAfterSeconds: seconds } : {}),
   });
 }
+
+const NOT_KNOWN = ": the credential of this process is not accepted: it has expired, or it is of " +
+  "another cluster";
+const NO_STATUS = ", and not as Kubernetes does: is this kind served, is a proxy in front of it?";
 
 function causesOf(value: unknown) {
   if (!Array.isArray(value)) return [];

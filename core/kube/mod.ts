@@ -10,6 +10,7 @@ export {
 export {
   clusterAccess,
   IN_CLUSTER,
+  IN_CLUSTER_FILES,
   type KubeEndpoint,
   readEndpoint,
   SERVICE_ACCOUNT_DIR,
@@ -17,4 +18,5 @@ export {
 export { pathOf } from "./paths.ts";
 export { requestToken, type TokenRequest } from "./token_request.ts";
 export { reviewAccess, reviewToken } from "./reviews.ts";
+export { type Regress, VersionMark } from "./version_mark.ts";
 export { RemoteStore, type RemoteStoreOptions } from "./remote_store.ts";

@@ -31,6 +31,7 @@ import {
 import type { Impersonation, KubeCall, KubeClient } from "./client.ts";
 import { pathOf } from "./paths.ts";
 import { type InitialPage, RemoteWatch, watchSeconds } from "./remote_watch.ts";
+import type { VersionMark } from "./version_mark.ts";
 import { arrived } from "./watch_event.ts";
 
 /** Options of {@linkcode RemoteStore}. */
@@ -40,12 +41,16 @@ export interface RemoteStoreOptions {
   readonly random: Random;
   /** Who to be in place of the client itself for a read or write of a resource. @default {itself} */
   readonly as?: (access: "read" | "write", resource: ResourceDef) => Impersonation | undefined;
+  /** What is known of the server's versions; one for all stores on it. @default {nothing is kept} */
+  readonly mark?: VersionMark;
 }
 
 /** Whose the fields are that Skerry writes, for server-side apply. */
 const FIELD_MANAGER = "skerry";
 /** Objects in one answer of a list. */
 const PAGE = 500;
+/** Tries of a list whose version the server forgets before its last page. */
+const MAX_LISTS = 3;
 /** Tries of an update that others get ahead of. */
 const MAX_CONFLICTS = 10;
 const CONFLICT_BACKOFF = { base: ms(5), cap: ms(200) };
@@ -64,6 +69,19 @@ export class RemoteStore implements Store {
   }
 
   async list(resource: ResourceDef, options: ListOptions = {}): Promise<ListResult> {
+    const { limit, continue: token } = options;
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.#list(resource, options);
+      } catch (error) {
+        // The server forgot the version in the midst of its pages: all of it anew.
+        const whole = !limit && !token;
+        if (!whole || !isAppError(error, "Expired") || tries >= MAX_LISTS) throw error;
+      }
+    }
+  }
+
+  async #list(resource: ResourceDef, options: ListOptions): Promise<ListResult> {
     const { namespace, limit, continue: token } = options;
     const pages: KubeObject[][] = [];
     let from = token;
@@ -211,13 +229,31 @@ export class RemoteStore implements Store {
 
   async watch(resource: ResourceDef, options: WatchOptions = {}): Promise<Watch> {
     const { resourceVersion, buffer = 1000 } = options;
-    const { clock } = this.#options;
+    const { clock, mark } = this.#options;
     if (resourceVersion !== undefined && !/^\d+$/.test(resourceVersion)) {
       throw new AppError("BadRequest", `${JSON.stringify(resourceVersion)} is no version`);
     }
     const controller = new AbortController();
+    // How often the server had gone back when this watch got its version; absent as long as that is
+    // another's, from nobody knows when.
+    let turns = resourceVersion === undefined ? mark?.now().turns : undefined;
+    const isPresent = (version: string): boolean =>
+      !mark ||
+      (turns === undefined ? mark.isPresent(resource, version) : turns === mark.now().turns);
     const open = async (version: string, signal: AbortSignal) => {
-      await this.#refuseFuture(resource, version, options);
+      const now = await this.#versionNow(resource, options, signal);
+      if (BigInt(version) > BigInt(now) || !isPresent(version)) {
+        // A server restored from an older copy takes a version that it has not reached yet, and says
+        // nothing until it has; of another history, a version means nothing even then.
+        throw new AppError(
+          "Expired",
+          `version ${version} of ${
+            groupResource(resource)
+          } is not of the server's history, which ` +
+            `is at ${now}: it was restored from an older copy`,
+        );
+      }
+      turns = mark?.now().turns;
       return await this.#open(resource, version, options, signal);
     };
     const start = resourceVersion === undefined
@@ -230,6 +266,7 @@ export class RemoteStore implements Store {
       start,
       controller,
       open,
+      saw: (version) => mark?.saw(resource, version),
     });
   }
 
@@ -253,23 +290,13 @@ export class RemoteStore implements Store {
     };
   }
 
-  /**
-   * A server restored from an older copy takes a version that it has not reached yet, and then says
-   * nothing until it has. @throws {AppError} Expired
-   */
-  async #refuseFuture(
+  async #versionNow(
     resource: ResourceDef,
-    version: string,
     selection: Selection,
-  ): Promise<void> {
-    const { metadata } = await this.#listPage(resource, { ...selection, limit: 1 });
-    const now = metadata.resourceVersion;
-    if (BigInt(version) <= BigInt(now)) return;
-    throw new AppError(
-      "Expired",
-      `version ${version} of ${groupResource(resource)} is newer than the server's own, ${now}: ` +
-        "it was restored from an older copy",
-    );
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { metadata } = await this.#listPage(resource, { ...selection, limit: 1 }, signal);
+    return metadata.resourceVersion;
   }
 
   async #open(
@@ -295,16 +322,32 @@ export class RemoteStore implements Store {
     });
   }
 
-  async #listPage(resource: ResourceDef, options: ListOptions): Promise<KubeList> {
-    const { namespace, limit, continue: token } = options;
-    const list: KubeList = await this.#call(resource, {
-      method: "GET",
-      path: pathOf(resource, namespace ? { namespace } : {}),
-      query: { ...selectors(options), limit, continue: token },
-    });
-    const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-    // Items of a list do not say what they are.
-    return { ...list, items: (list.items ?? []).map((item) => arrived({ ...kind, ...item })) };
+  /** A page of at most `limit` objects; of fewer when those are too large for one answer. */
+  async #listPage(
+    resource: ResourceDef,
+    options: ListOptions & { readonly limit: number },
+    signal?: AbortSignal,
+  ): Promise<KubeList> {
+    const { namespace, continue: token } = options;
+    const { mark } = this.#options;
+    for (let limit = options.limit;; limit = Math.max(1, Math.floor(limit / 10))) {
+      const before = mark?.now();
+      try {
+        const list: KubeList = await this.#call(resource, {
+          method: "GET",
+          path: pathOf(resource, namespace ? { namespace } : {}),
+          query: { ...selectors(options), limit, continue: token },
+          ...(signal ? { signal } : {}),
+        });
+        // Later pages show the version of the first.
+        if (!token && before) mark?.listed(resource, list.metadata.resourceVersion, before);
+        const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+        // Items of a list do not say what they are.
+        return { ...list, items: (list.items ?? []).map((item) => arrived({ ...kind, ...item })) };
+      } catch (error) {
+        if (!isAppError(error, "RequestEntityTooLarge") || limit === 1) throw error;
+      }
+    }
   }
 
   // deno-lint-ignore no-explicit-any -- answers of any kind

@@ -28,6 +28,8 @@ export interface RemoteWatchOptions {
     | InitialPage;
   /** Events that may wait for the reader. */
   readonly buffer: number;
+  /** Told of the version of each event. */
+  readonly saw: (version: string) => void;
   /** Ends the body that `start` brings. */
   readonly controller: AbortController;
 }
@@ -38,6 +40,11 @@ export interface RemoteWatchOptions {
  * nothing.
  */
 const SILENCE = seconds(75);
+/**
+ * A watch that the server ends sooner than this is a failure: opened again at once and again it
+ * would spin. So client-go's reflector.
+ */
+const SHORTEST = seconds(1);
 /** Largest event: Kubernetes keeps objects below 3 MiB. */
 const MAX_LINE = 16 * 2 ** 20;
 
@@ -52,7 +59,7 @@ export class RemoteWatch implements Watch {
   #wake: PromiseWithResolvers<void> | undefined;
   #ended = false;
   #error: unknown;
-  #following = false;
+  #following: Promise<void> | undefined;
 
   constructor(options: RemoteWatchOptions) {
     this.#options = options;
@@ -63,6 +70,11 @@ export class RemoteWatch implements Watch {
 
   abort(): void {
     this.#end(undefined);
+  }
+
+  /** Resolves when it has let go of its connection: a moment after its end. */
+  async closed(): Promise<void> {
+    await this.#following;
   }
 
   [Symbol.dispose](): void {
@@ -116,21 +128,23 @@ export class RemoteWatch implements Watch {
 
   #follow(resourceVersion: string, body?: ReadableStream<Uint8Array>): void {
     if (this.#following || this.#ended) return;
-    this.#following = true;
-    this.#run(resourceVersion, body).then(
+    this.#following = this.#run(resourceVersion, body).then(
       () => this.#end(undefined),
       (error) => this.#end(error),
     );
   }
 
   async #run(from: string, opened?: ReadableStream<Uint8Array>): Promise<void> {
-    const { open, controller: { signal } } = this.#options;
+    const { what, clock, open, controller: { signal } } = this.#options;
     let version = from;
     let body = opened;
     while (!signal.aborted) {
+      const since = clock.monotonic();
       body ??= await open(version, signal);
       version = await this.#readBody(body, version);
       body = undefined;
+      if (signal.aborted || clock.monotonic() - since >= SHORTEST) continue;
+      throw new AppError("ServiceUnavailable", `${what}: the server ended it at once`);
     }
   }
 
@@ -150,6 +164,7 @@ export class RemoteWatch implements Watch {
         silence = heard();
         if (line === "") continue;
         const event = readWatchLine(line, what);
+        this.#options.saw(event.resourceVersion);
         version = event.resourceVersion;
         if (this.#ended) break;
         if (this.#ready.length >= buffer) {

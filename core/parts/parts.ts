@@ -20,6 +20,19 @@ export const HUB_OPTIONS = {
     path: true,
     fallback: "",
   },
+  "impersonation": {
+    help: "how this hub is its nodes at that cluster: constrained, or legacy for Kubernetes " +
+      "before 1.36 (default: by its version)",
+    value: "MODE",
+    fallback: "",
+  },
+  "applications": {
+    help:
+      "on, or off to leave EdgeApplications of that cluster alone: acting on them takes rights " +
+      "to all that they may hold",
+    value: "on|off",
+    fallback: "on",
+  },
   "kubelet-address": {
     help: "address or name of this hub at which the cluster's API server calls kubelets",
     value: "HOST",
@@ -54,11 +67,8 @@ export const HUB_OPTIONS = {
     value: "PORT",
     fallback: 10250,
   },
-  "metrics-port": {
-    help: "port of metrics and health on 127.0.0.1",
-    value: "PORT",
-    fallback: 9091,
-  },
+  "metrics-address": { help: "address of metrics and health", value: "IP", fallback: "127.0.0.1" },
+  "metrics-port": { help: "port of metrics and health", value: "PORT", fallback: 9091 },
   "advertise": {
     help: "name or address that nodes and clients use for this hub; may be repeated",
     value: "HOST",

@@ -59,7 +59,7 @@ export function hubPermissions(options: HubOptions, cluster?: ClusterAccess): Pe
         // A port for each node.
         options["api-address"],
         ...(options["peer-cidr"] === "" ? [] : [options["peer-cidr"]]),
-        `127.0.0.1:${options["metrics-port"]}`,
+        `${options["metrics-address"]}:${options["metrics-port"]}`,
       ],
     };
   }
@@ -72,7 +72,7 @@ export function hubPermissions(options: HubOptions, cluster?: ClusterAccess): Pe
       `127.0.0.1:${options["node-port"]}`,
       `${options["api-address"]}:${options["api-port"]}`,
       `${options["api-address"]}:${options["kubelet-port"]}`,
-      `127.0.0.1:${options["metrics-port"]}`,
+      `${options["metrics-address"]}:${options["metrics-port"]}`,
     ],
   };
 }

@@ -29,6 +29,10 @@ export const Hello = z.object({
   epoch: Name.optional(),
   /** Of the replica, see `digestOf`. */
   digest: Name.optional(),
+  /** The newest `resourceVersion` of that history that the node has seen. */
+  seen: Name.optional(),
+  /** Objects that the node keeps of older histories. */
+  kept: Seq.optional(),
   features: z.array(Name).max(100).default([]),
 });
 /** @see {@linkcode Hello} */
@@ -128,13 +132,27 @@ export const Report = z.object({ t: z.literal("report") });
 /** @see {@linkcode Report} */
 export type Report = z.infer<typeof Report>;
 
+/** A person has said that what the node keeps of older histories may go, if the hub lacks it. */
+export const Prune = z.object({ t: z.literal("prune") });
+/** @see {@linkcode Prune} */
+export type Prune = z.infer<typeof Prune>;
+
 /** What a node may send. */
 export const FromNode = z.discriminatedUnion("t", [Hello, Have, Ack, Intent]);
 /** @see {@linkcode FromNode} */
 export type FromNode = z.infer<typeof FromNode>;
 
 /** What a hub may send. */
-export const FromHub = z.discriminatedUnion("t", [Welcome, Snap, Put, Del, Result, Open, Report]);
+export const FromHub = z.discriminatedUnion("t", [
+  Welcome,
+  Snap,
+  Put,
+  Del,
+  Result,
+  Open,
+  Report,
+  Prune,
+]);
 /** @see {@linkcode FromHub} */
 export type FromHub = z.infer<typeof FromHub>;
 

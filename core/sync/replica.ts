@@ -37,6 +37,10 @@ export type OnRemoved = (removed: Removed) => void;
 export interface ReplicaState {
   readonly epoch?: string;
   readonly digest?: string;
+  /** The newest version of that epoch that was seen. */
+  readonly seen?: string;
+  /** Objects of older epochs that are kept. */
+  readonly kept?: number;
 }
 
 /** The replicated objects, of all epochs. */
@@ -48,7 +52,16 @@ export function replicaRows(tx: Tx): ReplicaRow[] {
 export function replicaState(tx: Tx): ReplicaState {
   const epoch = tx.row(SYNC_SPACE, "epoch")?.value;
   if (epoch === undefined) return {};
-  return { epoch, digest: digestOf(replicaRows(tx).filter((row) => row.epoch === epoch)) };
+  const all = replicaRows(tx);
+  const own = all.filter((row) => row.epoch === epoch);
+  const seen = own.map(({ originRv }) => originRv)
+    .reduce((newest, one) => isOlder(newest, one) || newest === "" ? one : newest, "");
+  return {
+    epoch,
+    digest: digestOf(own),
+    ...(seen === "" ? {} : { seen }),
+    kept: all.length - own.length,
+  };
 }
 
 /** The items of `have`: what came from the present epoch, and nothing of an older one (4.6). */

@@ -165,7 +165,11 @@ Deno.test("adoptEpoch() forgets nothing, and only allowPrune() lets a complete r
   assert.equal(store.transact((tx) => adoptEpoch(tx, "e1")), false);
   assert.equal(store.transact((tx) => adoptEpoch(tx, "e2")), true);
   assert.deepEqual(store.transact(replicaItems), []);
-  assert.deepEqual(store.transact(replicaState), { epoch: "e2", digest: digestOf([]) });
+  assert.deepEqual(store.transact(replicaState), {
+    epoch: "e2",
+    digest: digestOf([]),
+    kept: 2,
+  });
   apply(store, put(pod("u2", 1)));
   store.transact(completeReplica);
   assert.deepEqual(store.transact(replicaRows).map(({ uid }) => uid).sort(), ["u1", "u2"]);

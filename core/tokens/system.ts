@@ -10,8 +10,15 @@ export function systemSecret(name: string): ObjectRef {
   return { resource: RESOURCES.secrets, namespace: SYSTEM_NAMESPACE, name };
 }
 
-/** Makes sure that {@linkcode SYSTEM_NAMESPACE} exists. */
+/** Makes sure that {@linkcode SYSTEM_NAMESPACE} exists, as far as the store allows that. */
 export async function ensureSystemNamespace(store: Store): Promise<void> {
+  try {
+    return void await store.get({ resource: RESOURCES.namespaces, name: SYSTEM_NAMESPACE });
+  } catch (error) {
+    // Whoever may write its Secrets need not be allowed to look at it.
+    if (isAppError(error, "Forbidden")) return;
+    if (!isAppError(error, "NotFound")) throw error;
+  }
   const object: KubeObject = {
     apiVersion: "v1",
     kind: "Namespace",
@@ -21,7 +28,7 @@ export async function ensureSystemNamespace(store: Store): Promise<void> {
   try {
     await store.create(RESOURCES.namespaces, object);
   } catch (error) {
-    // On a cluster the hub may make none, and whoever gave it its rights has made this one.
+    // On a cluster the hub may make none: who gives it its rights makes the namespace too.
     if (!isAppError(error, "AlreadyExists", "Forbidden")) throw error;
   }
 }

@@ -13,6 +13,8 @@ export function partCommand(part: string, flags: readonly string[]): string[] {
   return [
     Deno.execPath(),
     ...["run", "--quiet", "--no-prompt", "-P=launcher", `--allow-run=${Deno.execPath()}`],
+    // It reads the kubeconfig, to start the hub with the right to reach that server and no other.
+    ...(part === "hub" ? ["--allow-read"] : []),
     ...["cli/node.ts", part, ...flags],
   ];
 }

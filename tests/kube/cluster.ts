@@ -2,7 +2,7 @@ import { ms, sleep, systemClock, systemRandom } from "../../core/base/mod.ts";
 import { RESOURCES } from "../../core/api/mod.ts";
 import { KubeClient, readEndpoint, RemoteStore } from "../../core/kube/mod.ts";
 import { mustRun } from "../../tools/containerd/mod.ts";
-import { buildKube, KubeCluster } from "../../tools/kube/mod.ts";
+import { buildKube, KubeCluster, type KubeClusterOptions } from "../../tools/kube/mod.ts";
 
 /** A control plane for one test file, and a store on it with all rights. */
 export class TestCluster implements AsyncDisposable {
@@ -17,8 +17,9 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** Starts it in a folder of its own. */
-  static async start(): Promise<TestCluster> {
-    const parts = await KubeCluster.start(await buildKube(), await Deno.makeTempDir());
+  static async start(options: KubeClusterOptions = {}): Promise<TestCluster> {
+    const dir = await Deno.makeTempDir();
+    const parts = await KubeCluster.start(await buildKube(), dir, options);
     const endpoint = await readEndpoint(parts.kubeconfig);
     const client = new KubeClient({ endpoint, clock: systemClock, random: systemRandom });
     return new TestCluster(parts, client);
@@ -32,6 +33,30 @@ export class TestCluster implements AsyncDisposable {
       `--kubeconfig=${this.parts.kubeconfig}`,
       ...["apply", "--server-side", "-f", folder],
     ]);
+  }
+
+  /** Path of the CA that signed the API server and signs kubelets. */
+  get ca(): string {
+    return `${this.parts.dir}/pki/ca.crt`;
+  }
+
+  /** Applies an object as administrator. */
+  async apply(object: unknown): Promise<void> {
+    const child = new Deno.Command(this.parts.programs.kubectl, {
+      args: [
+        `--kubeconfig=${this.parts.kubeconfig}`,
+        `--cache-dir=${this.parts.dir}/cache`,
+        ...["apply", "--server-side", "-f", "-"],
+      ],
+      stdin: "piped",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(JSON.stringify(object)));
+    await writer.close();
+    const { success, stderr } = await child.output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
   }
 
   /** Calls a kubelet as the API server does. @throws {Error} with what it answered */

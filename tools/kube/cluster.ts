@@ -1,13 +1,35 @@
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { ms, seconds, sleep, systemClock } from "../../core/base/mod.ts";
 import type { KubePrograms } from "./build.ts";
 import { makeCertificates } from "./certificates.ts";
-import { commandOf, type Component, COMPONENTS, type KubePorts } from "./commands.ts";
+import {
+  commandOf,
+  type CommandPlace,
+  type Component,
+  COMPONENTS,
+  type KubePorts,
+} from "./commands.ts";
 
 /** Longest time until a part answers. */
 const START_LIMIT = seconds(60);
 /** How long a part may take to end by itself; the server waits for its watches for a minute. */
 const STOP_LIMIT = seconds(2);
+
+/** Options of {@linkcode KubeCluster.start}. */
+export interface KubeClusterOptions {
+  /** User whose requests are written down in `audit.log`. @default {nobody's} */
+  readonly auditOf?: string;
+}
+
+/** What is written down of one user's requests: who asked whom for what, and how it ended. */
+function auditPolicy(user: string) {
+  return {
+    apiVersion: "audit.k8s.io/v1",
+    kind: "Policy",
+    omitStages: ["RequestReceived"],
+    rules: [{ level: "Metadata", users: [user] }, { level: "None" }],
+  };
+}
 
 /** A control plane of one's own: etcd, API server, controllers and scheduler on free ports. */
 export class KubeCluster implements AsyncDisposable {
@@ -15,19 +37,29 @@ export class KubeCluster implements AsyncDisposable {
   readonly dir: string;
   readonly programs: KubePrograms;
   readonly #ports: KubePorts;
+  readonly #audit: boolean;
 
-  private constructor(dir: string, programs: KubePrograms, ports: KubePorts) {
-    this.dir = dir;
-    this.programs = programs;
-    this.#ports = ports;
+  private constructor(place: Required<CommandPlace>) {
+    this.dir = place.dir;
+    this.programs = place.programs;
+    this.#ports = place.ports;
+    this.#audit = place.audit;
   }
 
   /** The control plane of a folder, whether it runs or not; a new folder gets keys and ports. */
-  static async at(programs: KubePrograms, dir: string): Promise<KubeCluster> {
+  static async at(
+    programs: KubePrograms,
+    dir: string,
+    options: KubeClusterOptions = {},
+  ): Promise<KubeCluster> {
     await Deno.mkdir(`${dir}/data`, { recursive: true, mode: 0o700 });
     const known = await Deno.readTextFile(`${dir}/ports.json`).catch(() => undefined);
     const ports: KubePorts = known === undefined ? freePorts() : JSON.parse(known);
-    const cluster = new KubeCluster(dir, programs, ports);
+    const { auditOf } = options;
+    const cluster = new KubeCluster({ dir, programs, ports, audit: auditOf !== undefined });
+    if (auditOf !== undefined) {
+      await Deno.writeTextFile(`${dir}/audit.yaml`, stringify(auditPolicy(auditOf)));
+    }
     if (known !== undefined) return cluster;
     await makeCertificates(dir, cluster.server);
     await Deno.writeTextFile(`${dir}/ports.json`, JSON.stringify(ports));
@@ -39,8 +71,12 @@ export class KubeCluster implements AsyncDisposable {
    *
    * @throws {Error} when a part does not answer in time; the message holds the end of its log
    */
-  static async start(programs: KubePrograms, dir: string): Promise<KubeCluster> {
-    const cluster = await KubeCluster.at(programs, dir);
+  static async start(
+    programs: KubePrograms,
+    dir: string,
+    options: KubeClusterOptions = {},
+  ): Promise<KubeCluster> {
+    const cluster = await KubeCluster.at(programs, dir, options);
     try {
       for (const component of COMPONENTS) await cluster.start(component);
       await cluster.#untilPodsCanBeMade();
@@ -117,7 +153,7 @@ export class KubeCluster implements AsyncDisposable {
   }
 
   #place() {
-    return { programs: this.programs, ports: this.#ports, dir: this.dir };
+    return { programs: this.programs, ports: this.#ports, dir: this.dir, audit: this.#audit };
   }
 
   async #spawn(component: Component): Promise<void> {

@@ -20,6 +20,8 @@ export interface CommandPlace {
   readonly ports: KubePorts;
   /** Holds `pki`, `data` and kubeconfigs; see `certificates.ts`. */
   readonly dir: string;
+  /** Whether the API server writes down each request in `audit.log`, by `audit.yaml`. */
+  readonly audit?: boolean;
 }
 
 /** Range of Service addresses; the first is `kubernetes.default`. */
@@ -60,9 +62,12 @@ function etcdFlags({ dir, ports }: CommandPlace): string[] {
   ];
 }
 
-function apiserverFlags({ dir, ports }: CommandPlace): string[] {
+function apiserverFlags({ dir, ports, audit }: CommandPlace): string[] {
   const pki = `${dir}/pki`;
   return [
+    ...(audit
+      ? [`--audit-policy-file=${dir}/audit.yaml`, `--audit-log-path=${dir}/audit.log`]
+      : []),
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
     "--bind-address=127.0.0.1",
     "--advertise-address=127.0.0.1",

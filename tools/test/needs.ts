@@ -4,6 +4,7 @@ export type Need =
   | "containerd"
   | "netns"
   | "kubectl"
+  | "helm"
   | "libwasmtime"
   | "bundle"
   | "device-plugin"

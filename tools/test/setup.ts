@@ -30,6 +30,11 @@ const STEPS: readonly Step[] = [
     gives: "kubectl",
   },
   {
+    title: "helm",
+    args: ["eval", 'console.log(await (await import("./tools/helm.ts")).findHelm())'],
+    gives: "helm",
+  },
+  {
     title: "containerd and what it needs",
     args: ["run", "-A", "tools/containerd/install.ts"],
     gives: "containerd",

@@ -8,8 +8,8 @@ export const AUTONOMY = "autonomy";
 
 /** The taints by which Kubernetes evicts from nodes that it does not hear. */
 const LOST_TAINTS = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
-/** The label by which members of a NodeGroup are selected (KubeEdge's). */
-const GROUP_LABEL = "apps.kubeedge.io/belonging-to";
+/** The label that says to which NodeGroup a node belongs; KubeEdge's own. */
+export const BELONGING_TO = "apps.kubeedge.io/belonging-to";
 
 /** Whether an object carries the autonomy label. */
 export function wantsAutonomy(object: KubeObject | undefined): boolean {
@@ -18,7 +18,7 @@ export function wantsAutonomy(object: KubeObject | undefined): boolean {
 
 /** The NodeGroup that a pod is for, by its node selector. */
 export function groupOfPod(pod: Pod): string | undefined {
-  const group: unknown = pod.spec?.nodeSelector?.[GROUP_LABEL];
+  const group: unknown = pod.spec?.nodeSelector?.[BELONGING_TO];
   return typeof group === "string" && group !== "" ? group : undefined;
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { unzipOne } from "./kubectl.ts";
+import { unzipOne } from "./layer.ts";
 
 /** A zip archive with one entry, as zip tools write it. */
 async function zip(name: string, content: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

@@ -1,0 +1,73 @@
+import type { Node } from "../../core/api/mod.ts";
+import { type Clock, errorText, type Logger } from "../../core/base/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
+import { keyOf, type NodeView, type ObjectKey } from "../../core/sync/mod.ts";
+import { awaitingOf, isAccepted, writeAwaiting } from "./awaiting.ts";
+
+/** Options of {@linkcode HistoryWatch}. */
+export interface HistoryWatchOptions {
+  readonly node: string;
+  readonly epoch: string;
+  /** Whether the node keeps what came from another history. */
+  readonly awaiting: boolean;
+  readonly view: NodeView;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Lets the node remove it. */
+  readonly prune: () => Promise<unknown> | undefined;
+}
+
+/** Of one session: shows that its node keeps what the cluster lacks, and passes on a person's word. */
+export class HistoryWatch {
+  readonly #options: HistoryWatchOptions;
+  readonly #key: ObjectKey;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #pruned = false;
+
+  constructor(options: HistoryWatchOptions) {
+    this.#options = options;
+    this.#key = keyOf("nodes", undefined, options.node);
+  }
+
+  /** Objects of the node's view have changed. */
+  changed(keys: readonly ObjectKey[]): void {
+    if (keys.includes(this.#key)) this.look();
+  }
+
+  /** Makes the Node say what is so. Never throws. */
+  look(): void {
+    this.#again = true;
+    this.#running ??= this.#run().finally(() => this.#running = undefined);
+  }
+
+  async #run(): Promise<void> {
+    const { node, log } = this.#options;
+    while (this.#again) {
+      this.#again = false;
+      try {
+        await this.#step();
+      } catch (error) {
+        // The next report of the node brings it here again.
+        log.warn("the node's history is not told", { node, error: errorText(error) });
+      }
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { node: name, view, store, epoch, awaiting, clock, log, prune } = this.#options;
+    const node = view.object(this.#key) as Node | undefined;
+    // One that has not registered yet.
+    if (!node) return;
+    if (awaiting && isAccepted(node, epoch) && !this.#pruned) {
+      this.#pruned = true;
+      log.info("the node goes over to the present history, as a person has said", { node: name });
+      await prune();
+      return;
+    }
+    const told = awaitingOf(node)?.status === "True";
+    if (told === awaiting) return;
+    await writeAwaiting(store, name, { awaiting, epoch, now: clock.now() });
+  }
+}

@@ -1,0 +1,206 @@
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import { AppError, type Clock, errorText, type Logger, type Ms, seconds } from "../base/mod.ts";
+import { toRequest, writeResponse } from "./adapter.ts";
+import { peerOf } from "./peer.ts";
+import { errorResponse } from "./status.ts";
+import type { ConnectionInfo, Handler } from "./types.ts";
+import { SocketUpgrade } from "./upgrade.ts";
+
+type Server = HttpServer | HttpsServer;
+
+/** How a server treats its connections. */
+export interface ConnectionsOptions {
+  /** PEM certificates that sign clients. Without it no client is asked for a certificate. */
+  readonly clientCa?: string;
+  readonly handler: Handler;
+  /**
+   * Takes over a connection that asks for another protocol, and must end the socket itself. Without
+   * it such requests go to `handler`, with `info.upgrade`.
+   */
+  readonly onUpgrade?: (
+    message: IncomingMessage,
+    socket: Duplex,
+    head: Uint8Array,
+    info: ConnectionInfo,
+  ) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Stops the server: no new connections, requests under way are aborted. */
+  readonly signal: AbortSignal;
+  /** Longest time for TLS, for the head of a request, and between two requests. @default {10 s, 10 s, 75 s} */
+  readonly timeouts?: { readonly handshake?: Ms; readonly head?: Ms; readonly idle?: Ms };
+  /** Connections at once. @default {4096} */
+  readonly maxConnections?: number;
+}
+
+/** What was under way gets this long to see its abort and write its last bytes. */
+const STOP_GRACE = seconds(1);
+
+/** The limits that node's servers are made with. */
+export function limitsOf({ timeouts }: Pick<ConnectionsOptions, "timeouts">): {
+  readonly headersTimeout: Ms;
+  readonly requestTimeout: Ms;
+  readonly keepAliveTimeout: Ms;
+  readonly connectionsCheckingInterval: number;
+  readonly maxHeaderSize: number;
+} {
+  return {
+    headersTimeout: timeouts?.head ?? seconds(10),
+    // Large bodies over slow links are fine; `bodyBytes` caps them and a stalled client is cut by this.
+    requestTimeout: seconds(120),
+    keepAliveTimeout: timeouts?.idle ?? seconds(75),
+    connectionsCheckingInterval: 1000,
+    maxHeaderSize: 16 * 1024,
+  };
+}
+
+/**
+ * Listens. Returns the port.
+ *
+ * @throws {AppError} AlreadyExists when the port is taken, ServiceUnavailable when the address is
+ * not there, naming it
+ */
+export function listen(server: Server, hostname: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: Error & { code?: string }): void => {
+      server.removeListener("error", onError);
+      const why = cause.code === "EADDRINUSE"
+        ? "the port is taken: stop what listens there or choose another port"
+        : errorText(cause);
+      const code = cause.code === "EADDRINUSE" ? "AlreadyExists" : "ServiceUnavailable";
+      reject(new AppError(code, `Cannot listen on ${hostname}:${port}: ${why}`, { cause }));
+    };
+    server.once("error", onError);
+    server.listen(port, hostname, () => {
+      server.removeListener("error", onError);
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}
+
+/** The connections of one server and what runs on them. */
+export class Connections {
+  readonly #server: Server;
+  readonly #options: ConnectionsOptions;
+  readonly #sockets = new Set<Socket>();
+  readonly #requests = new Set<AbortController>();
+
+  constructor(server: Server, options: ConnectionsOptions) {
+    this.#server = server;
+    this.#options = options;
+    server.maxConnections = options.maxConnections ?? 4096;
+    server.on("connection", (socket: Socket) => this.#track(socket));
+    server.on("secureConnection", (socket: TLSSocket) => this.#track(socket));
+    server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
+    server.on("clientError", (error: Error, socket: Socket) => this.#badClient(error, socket));
+    server.on(
+      "request",
+      (message: IncomingMessage, out: ServerResponse) => void this.#request(message, out),
+    );
+    server.on(
+      "upgrade",
+      (message: IncomingMessage, socket: Duplex, head: Uint8Array) =>
+        this.#upgrade(message, socket, head),
+    );
+    server.on("error", (error: Error) => options.log.error("server failed", { error }));
+  }
+
+  /** Resolves when the server was told to stop and every connection is closed. */
+  async untilStopped(): Promise<void> {
+    const { signal, clock } = this.#options;
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) =>
+        signal.addEventListener("abort", () => resolve(), { once: true })
+      );
+    }
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const request of this.#requests) request.abort(signal.reason);
+    this.#server.closeIdleConnections();
+    const cut = (): void => this.#sockets.forEach((socket) => void socket.destroy());
+    using _grace = clock.timer(this.#requests.size > 0 ? STOP_GRACE : (0 as Ms), cut);
+    await closed;
+    cut();
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    // A connection reset is everyday; without a listener it would end the process.
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  #badClient(error: Error & { code?: string }, socket: Socket): void {
+    if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+    const [code, text] = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+      ? [408, "Request Timeout"]
+      : error.code === "HPE_HEADER_OVERFLOW"
+      ? [431, "Request Header Fields Too Large"]
+      : [400, "Bad Request"];
+    socket.end(`HTTP/1.1 ${code} ${text}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    socket.destroySoon();
+  }
+
+  #info(socket: TLSSocket, signal: AbortSignal): ConnectionInfo {
+    const { clientCa, clock } = this.#options;
+    const peer = clientCa === undefined ? undefined : peerOf(socket, clientCa, clock.now());
+    const remote = socket.remoteAddress;
+    return {
+      signal,
+      ...(peer ? { peer } : {}),
+      ...(remote === undefined ? {} : { remote }),
+    };
+  }
+
+  async #request(message: IncomingMessage, out: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    this.#requests.add(gone);
+    out.once("close", () => {
+      this.#requests.delete(gone);
+      if (!out.writableFinished) gone.abort(new Error("the client went away"));
+    });
+    out.on("error", () => out.destroy());
+    message.on("error", () => {});
+    try {
+      const info = this.#info(message.socket as TLSSocket, gone.signal);
+      const response = await this.#answer(message, info);
+      await writeResponse(response, out, message.method === "HEAD");
+    } catch (error) {
+      this.#options.log.error("answer failed", { error: errorText(error), url: message.url });
+      out.destroy();
+    }
+  }
+
+  async #answer(message: IncomingMessage, info: ConnectionInfo): Promise<Response> {
+    try {
+      return await this.#options.handler(toRequest(message, info.signal), info);
+    } catch (error) {
+      return errorResponse(error);
+    }
+  }
+
+  #upgrade(message: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    const gone = new AbortController();
+    this.#requests.add(gone);
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => {
+      this.#requests.delete(gone);
+      gone.abort(new Error("the client went away"));
+    });
+    const info = this.#info(socket as TLSSocket, gone.signal);
+    const { onUpgrade } = this.#options;
+    const serve = async (): Promise<void> => {
+      if (onUpgrade) return onUpgrade(message, socket, head, info);
+      const upgrade = new SocketUpgrade(socket, head);
+      await upgrade.refuse(await this.#answer(message, { ...info, upgrade }));
+    };
+    serve().catch((error) => {
+      this.#options.log.error("upgrade failed", { error: errorText(error), url: message.url });
+      socket.destroy();
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import { AppError } from "../base/mod.ts";
+import { heeding } from "./body.ts";
+import { errorOfAnswer } from "./errors.ts";
+
+const MAX_ERROR = 64 * 2 ** 10;
+
+/** How an answer is read. */
+export interface ReadOptions {
+  /** The request, for messages. */
+  readonly what: string;
+  /** Most bytes that are read. */
+  readonly most: number;
+  readonly signal: AbortSignal;
+}
+
+/** The error that an answer tells of. @throws the reason of `signal` */
+export async function readFailure(
+  response: Response,
+  { what, signal }: Omit<ReadOptions, "most">,
+): Promise<AppError> {
+  let body: unknown;
+  try {
+    body = JSON.parse(await readText(response, { what, most: MAX_ERROR, signal }));
+  } catch {
+    signal.throwIfAborted();
+    // No Status: a proxy's page, or it broke off. The code says enough.
+  }
+  return errorOfAnswer(what, response.status, body, response.headers.get("retry-after"));
+}
+
+/**
+ * The JSON of an answer; `undefined` for an empty one.
+ *
+ * @throws {AppError} RequestEntityTooLarge when it is over `most` bytes, ServiceUnavailable when it
+ * is no JSON
+ * @throws the reason of `signal`
+ */
+export async function readJson(response: Response, options: ReadOptions): Promise<unknown> {
+  const { what } = options;
+  const text = await readText(response, options);
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError(
+      "ServiceUnavailable",
+      `the answer to ${what} is no JSON: is a proxy in front of the API server?`,
+      { cause },
+    );
+  }
+}
+
+async function readText(
+  { body }: Response,
+  { what, most, signal }: ReadOptions,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of body ? heeding(body, signal) : []) {
+    size += chunk.byteLength;
+    if (size > most) {
+      throw new AppError("RequestEntityTooLarge", `the answer to ${what} is over ${most} bytes`);
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,334 @@
+import assert from "node:assert/strict";
+import { type ErrorCode, isAppError, ms, seconds, systemClock, VirtualClock } from "../base/mod.ts";
+import { until } from "../http/testing.ts";
+import { KubeClient, type KubeClientOptions } from "./client.ts";
+import { FakeApiServer, json, status } from "./testing.ts";
+
+const PATH = "/api/v1/pods";
+const never = new AbortController().signal;
+
+function clientOf(server: FakeApiServer, more: Partial<KubeClientOptions> = {}): KubeClient {
+  return new KubeClient({
+    endpoint: server.endpoint,
+    clock: systemClock,
+    random: () => 0,
+    ...more,
+  });
+}
+
+async function rejects(promise: Promise<unknown>, code: ErrorCode, text = /./): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert.ok(isAppError(error, code), String(error));
+    assert.match(error.message, text);
+    return true;
+  });
+}
+
+Deno.test("call() sends path, query, body, type and whom it is for, and gives the answer", async () => {
+  await using server = await FakeApiServer.start(async (request, { peer }) => {
+    const { pathname, search } = new URL(request.url);
+    const headers = ["content-type", "impersonate-user", "impersonate-group", "accept"];
+    return json({
+      peer: peer?.commonName,
+      seen: `${request.method} ${pathname}${search}`,
+      headers: headers.map((name) => request.headers.get(name)),
+      body: await request.json(),
+    });
+  });
+  using client = clientOf(server);
+  const answer = await client.call({
+    method: "PATCH",
+    path: "/api/v1/nodes/a%20b",
+    query: { limit: 5, watch: false, continue: undefined, labelSelector: "a=b,c in (d)" },
+    body: { spec: 1 },
+    type: "application/merge-patch+json",
+    as: { user: "system:node:x", groups: ["g", "h"] },
+  });
+  assert.deepEqual(answer, {
+    peer: "admin",
+    seen: "PATCH /api/v1/nodes/a%20b?limit=5&watch=false&labelSelector=a%3Db%2Cc+in+%28d%29",
+    headers: ["application/merge-patch+json", "system:node:x", "g, h", "application/json"],
+    body: { spec: 1 },
+  });
+});
+
+Deno.test("64 calls run at once; those after them wait for their turn, and may give up", async () => {
+  let now = 0;
+  let most = 0;
+  const gate = Promise.withResolvers<void>();
+  await using server = await FakeApiServer.start(async () => {
+    most = Math.max(most, ++now);
+    await gate.promise;
+    now--;
+    return json({});
+  });
+  using client = clientOf(server);
+  const stop = new AbortController();
+  const calls = Array.from({ length: 80 }, () => client.call({ method: "GET", path: PATH }));
+  await until("64 are under way", () => now === 64 || undefined);
+  const given = client.call({ method: "GET", path: PATH, signal: stop.signal });
+  const reason = new Error("enough");
+  stop.abort(reason);
+  await assert.rejects(given, reason);
+  gate.resolve();
+  await Promise.all(calls);
+  assert.equal(most, 64);
+});
+
+Deno.test("an answer 429 is waited out as it asks, and its slot is free meanwhile", async () => {
+  const clock = new VirtualClock();
+  let asked = 0;
+  await using server = await FakeApiServer.start((request) => {
+    if (request.url.endsWith("/other")) return Promise.resolve(json("other"));
+    return Promise.resolve(
+      ++asked <= 64 ? status(429, "TooManyRequests", { "retry-after": "4" }) : json("there"),
+    );
+  });
+  using client = clientOf(server, { clock });
+  const busy = Array.from({ length: 64 }, () => client.call({ method: "GET", path: PATH }));
+  // Each has one timer for its end and one for its pause.
+  await until("all wait", () => clock.size === 128 || undefined);
+  assert.equal(await client.call({ method: "GET", path: "/other" }), "other");
+  const before = asked;
+  await clock.advance(ms(3999));
+  assert.equal(asked, before, "none came too early");
+  await clock.advance(ms(1));
+  assert.deepEqual(await Promise.all(busy), busy.map(() => "there"));
+});
+
+Deno.test("a call that is told to come later five times gives up with what it was told", async () => {
+  const clock = new VirtualClock();
+  let asked = 0;
+  await using server = await FakeApiServer.start(() => {
+    asked++;
+    return Promise.resolve(status(429, "TooManyRequests", { "retry-after": "1" }));
+  });
+  using client = clientOf(server, { clock });
+  const call = rejects(client.call({ method: "GET", path: PATH }), "TooManyRequests");
+  for (let tries = 1; tries < 5; tries++) {
+    await until(`try ${tries}`, () => asked === tries || undefined);
+    // The pause begins when its answer has been read.
+    await until("it waits", async () => {
+      await clock.advance(ms(500));
+      return asked > tries || undefined;
+    });
+  }
+  await call;
+  assert.equal(asked, 5);
+});
+
+Deno.test("a 429 that asks for more time than the call has is thrown at once", async () => {
+  await using server = await FakeApiServer.start(() =>
+    Promise.resolve(status(429, "TooManyRequests", { "retry-after": "60" }))
+  );
+  using client = clientOf(server, { timeout: seconds(5) });
+  await rejects(client.call({ method: "GET", path: PATH }), "TooManyRequests");
+});
+
+Deno.test("a call without an answer ends in its time, and the next one has a new connection", async () => {
+  const remotes: (string | undefined)[] = [];
+  const gate = Promise.withResolvers<void>();
+  let frozen = true;
+  await using server = await FakeApiServer.start(async (_, { remote }) => {
+    remotes.push(remote);
+    if (frozen) await gate.promise;
+    return json({});
+  });
+  const timeout = ms(300);
+  using client = clientOf(server, { timeout });
+  await rejects(
+    client.call({ method: "GET", path: PATH }),
+    "Timeout",
+    /https:\/\/127.*did not answer GET \/api\/v1\/pods in 0.3 s/,
+  );
+  frozen = false;
+  await client.call({ method: "GET", path: PATH });
+  gate.resolve();
+  assert.equal(remotes.length, 2);
+});
+
+Deno.test("open() ends in its time when no answer begins; its body may be quiet for longer", async () => {
+  const clock = new VirtualClock();
+  const gate = Promise.withResolvers<void>();
+  let asked = 0;
+  await using server = await FakeApiServer.start(async (request) => {
+    asked++;
+    if (request.url.endsWith("/frozen")) await gate.promise;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("first")),
+    });
+    return new Response(body);
+  });
+  using client = clientOf(server, { clock });
+  const frozen = client.open({ path: "/frozen", signal: never });
+  const end = rejects(frozen, "Timeout", /did not answer GET \/frozen in 30 s/);
+  await until("it is asked", () => asked > 0 || undefined);
+  await clock.advance(seconds(30));
+  await end;
+  gate.resolve();
+
+  const stop = new AbortController();
+  const body = await client.open({ path: PATH, signal: stop.signal });
+  const reader = body.getReader();
+  await clock.advance(seconds(3600));
+  assert.equal(new TextDecoder().decode((await reader.read()).value), "first");
+  const reason = new Error("enough");
+  stop.abort(reason);
+  await assert.rejects(reader.read(), reason);
+});
+
+Deno.test("the caller's own end of a call is told as the caller put it", async () => {
+  let asked = 0;
+  const gate = Promise.withResolvers<void>();
+  await using server = await FakeApiServer.start(async () => {
+    asked++;
+    await gate.promise;
+    return json({});
+  });
+  using client = clientOf(server);
+  for (const begin of ["call", "open"] as const) {
+    const stop = new AbortController();
+    const reason = new Error(`no more ${begin}`);
+    const options = { method: "GET", path: PATH, signal: stop.signal } as const;
+    const before = asked;
+    const end = assert.rejects(client[begin](options), reason);
+    await until("it is asked", () => asked > before || undefined);
+    stop.abort(reason);
+    await end;
+    await assert.rejects(client[begin](options), reason);
+  }
+  gate.resolve();
+});
+
+Deno.test("a token is read again once a minute, kept when it cannot be, and at once when refused", async () => {
+  const clock = new VirtualClock();
+  const file = { text: "one", fails: false };
+  let good = "Bearer one";
+  await using server = await FakeApiServer.start((request) =>
+    Promise.resolve(
+      request.headers.get("authorization") === good ? json("in") : status(401, "Unauthorized"),
+    )
+  );
+  const { credential: _, ...endpoint } = server.endpoint;
+  const token = (): Promise<string> =>
+    file.fails ? Promise.reject(new Deno.errors.NotFound("gone")) : Promise.resolve(file.text);
+  using client = clientOf(server, { clock, endpoint: { ...endpoint, token } });
+  const call = () => client.call({ method: "GET", path: PATH });
+  assert.equal(await call(), "in");
+  file.text = "two";
+  assert.equal(await call(), "in", "it is used for a minute");
+  await clock.advance(seconds(60));
+  good = "Bearer two";
+  assert.equal(await call(), "in", "then it is read again");
+  file.fails = true;
+  await clock.advance(seconds(60));
+  assert.equal(await call(), "in", "one that cannot be read is kept");
+  [file.text, file.fails, good] = ["three", false, "Bearer three"];
+  await clock.advance(seconds(5));
+  assert.equal(await call(), "in", "and looked for soon");
+  [file.text, good] = ["four", "Bearer four"];
+  await rejects(call(), "Unauthorized");
+  assert.equal(await call(), "in", "a refused one is looked for at once");
+});
+
+Deno.test("a token that is not there is never NotFound, which would be about an object", async () => {
+  await using server = await FakeApiServer.start(() => Promise.resolve(json("in")));
+  const { credential: _, ...endpoint } = server.endpoint;
+  for (
+    const token of [
+      () => Promise.resolve(""),
+      () => Promise.reject(new Deno.errors.NotFound("no file")),
+    ]
+  ) {
+    using client = clientOf(server, { endpoint: { ...endpoint, token } });
+    await rejects(
+      client.call({ method: "GET", path: PATH }),
+      "Unauthorized",
+      /the token for https:.* (is empty|cannot be read: no file)/,
+    );
+  }
+});
+
+Deno.test("an empty credential is refused, as the client would be anonymous", () => {
+  const server = "https://127.0.0.1:1";
+  for (
+    const more of [
+      {},
+      { credential: { certificate: "", key: "k" } },
+      { credential: { certificate: "c", key: "" } },
+    ]
+  ) {
+    assert.throws(
+      () =>
+        new KubeClient({ endpoint: { server, ...more }, clock: systemClock, random: Math.random }),
+      (error) => isAppError(error, "Invalid") && /The credential for https/.test(error.message),
+    );
+  }
+});
+
+Deno.test("an answer that is too large is not read to its end", async () => {
+  const chunk = new Uint8Array(2 ** 20).fill(32);
+  let sent = 0;
+  await using server = await FakeApiServer.start(() => {
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent++;
+        controller.enqueue(chunk);
+        if (sent > 200) controller.close();
+      },
+    });
+    return Promise.resolve(new Response(body));
+  });
+  using client = clientOf(server);
+  await rejects(
+    client.call({ method: "GET", path: PATH }),
+    "RequestEntityTooLarge",
+    /answer to GET \/api\/v1\/pods is over 67108864 bytes/,
+  );
+  assert.ok(sent < 150, `${sent} MiB were sent`);
+});
+
+Deno.test("a redirect is not followed", async () => {
+  const seen: string[] = [];
+  await using server = await FakeApiServer.start((request) => {
+    seen.push(new URL(request.url).pathname);
+    return Promise.resolve(new Response(null, { status: 302, headers: { location: "/else" } }));
+  });
+  using client = clientOf(server);
+  await rejects(client.call({ method: "GET", path: PATH }), "ServiceUnavailable", /answered 302/);
+  await rejects(client.open({ path: PATH, signal: never }), "ServiceUnavailable", /answered 302/);
+  assert.deepEqual(seen, [PATH, PATH]);
+});
+
+Deno.test("what a proxy answers in the server's place is no word about an object", async () => {
+  await using server = await FakeApiServer.start((request) =>
+    Promise.resolve(
+      request.url.endsWith("/ok")
+        ? new Response("<html>log in</html>")
+        : new Response("<html>404</html>", { status: 404 }),
+    )
+  );
+  using client = clientOf(server);
+  const call = (path: string) => client.call({ method: "GET", path });
+  await rejects(call("/api/v1/pods/x"), "ServiceUnavailable", /answered 404.*proxy/);
+  await rejects(call("/ok"), "ServiceUnavailable", /GET \/ok is no JSON.*proxy/);
+});
+
+Deno.test("a server that is not there or is not the right one is ServiceUnavailable, and says why", async () => {
+  await using server = await FakeApiServer.start(() => Promise.resolve(json({})));
+  const other = await FakeApiServer.start(() => Promise.resolve(json({})));
+  await other[Symbol.asyncDispose]();
+  const { endpoint } = server;
+  const wrong = [
+    [{ ...endpoint, server: other.endpoint.server }, /at https.*cannot be asked.*refused/i],
+    [
+      { ...endpoint, ca: other.pki.ca.certificate },
+      /cannot be asked.*(certificate|UnknownIssuer)/i,
+    ],
+  ] as const;
+  for (const [endpoint, text] of wrong) {
+    using client = clientOf(server, { endpoint });
+    await rejects(client.call({ method: "GET", path: PATH }), "ServiceUnavailable", text);
+    await rejects(client.open({ path: PATH, signal: never }), "ServiceUnavailable", text);
+  }
+});

@@ -1,0 +1,81 @@
+/** The chart as helm renders and installs it, and the hub's service account, for tests. */
+import { parseAllDocuments } from "yaml";
+import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+import { mustRun } from "../../tools/containerd/mod.ts";
+import { findHelm } from "../../tools/helm.ts";
+import type { TestCluster } from "./cluster.ts";
+
+/** The chart's folder. */
+export const CHART = new URL("../../charts/skerry", import.meta.url).pathname;
+/** The hub's service account. */
+export const ACCOUNT = "skerry-hub";
+/** The user that a service account of that name is. */
+export const HUB_USER = `system:serviceaccount:${SYSTEM_NAMESPACE}:${ACCOUNT}`;
+
+/** An object that the chart renders. */
+export interface Rendered {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  // deno-lint-ignore no-explicit-any -- members by kind
+  readonly [member: string]: any;
+}
+
+/** What the chart renders, or one of its templates. @throws {Error} with helm's own words */
+export async function renderChart(args: readonly string[] = []): Promise<Rendered[]> {
+  const text = await mustRun(await findHelm(), [
+    ...["template", "skerry", CHART, `--namespace=${SYSTEM_NAMESPACE}`],
+    ...args,
+  ]);
+  return parseAllDocuments(text).map((document) => document.toJS()).filter((one) => one !== null);
+}
+
+/**
+ * Lets a cluster have the hub's namespace, its service account and the rights of that, and its
+ * webhook, which nobody reaches. Returns what gives the rights.
+ */
+export async function applyRights(
+  cluster: TestCluster,
+  args: readonly string[] = [],
+): Promise<Rendered[]> {
+  const rights = await renderChart(["--show-only=templates/rbac.yaml", ...args]);
+  const webhook = await renderChart(["--show-only=templates/webhook.yaml"]);
+  const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: SYSTEM_NAMESPACE } };
+  for (const object of [namespace, ...rights, ...webhook]) await cluster.apply(object);
+  return rights;
+}
+
+/** Has the cluster make a token of a service account. */
+export async function tokenOf(
+  { client }: TestCluster,
+  account: string,
+  namespace: string = SYSTEM_NAMESPACE,
+): Promise<string> {
+  const { status } = await client.call({
+    method: "POST",
+    path: `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
+    body: {
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenRequest",
+      spec: { expirationSeconds: 3600 },
+    },
+  });
+  return status.token;
+}
+
+/** Writes a kubeconfig that is the hub's service account into `folder`. Returns its path. */
+export async function accountKubeconfig(cluster: TestCluster, folder: string): Promise<string> {
+  const path = `${folder}/hub.kubeconfig`;
+  await Deno.writeTextFile(`${folder}/hub.token`, await tokenOf(cluster, ACCOUNT));
+  const config = {
+    "current-context": "hub",
+    contexts: [{ name: "hub", context: { cluster: "hub", user: "hub" } }],
+    clusters: [{
+      name: "hub",
+      cluster: { server: cluster.client.server, "certificate-authority": cluster.ca },
+    }],
+    users: [{ name: "hub", user: { tokenFile: "hub.token" } }],
+  };
+  // JSON is YAML.
+  await Deno.writeTextFile(path, JSON.stringify(config));
+  return path;
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { type Node, RESOURCES } from "../../core/api/mod.ts";
+import { lacks } from "../../tools/test/needs.ts";
+import { COMPONENTS } from "../../tools/kube/mod.ts";
+import { Site, stepsOf } from "../e2e/gateway_lib.ts";
+import { until } from "../e2e/gateway_process_lib.ts";
+import { HollowNode, joinHollow } from "./hollow_node.ts";
+import { stageOf } from "./stage.ts";
+
+const missing = lacks("kube", "helm", "kubectl");
+const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
+
+Deno.test({
+  name: `a cluster restored from an older copy takes nothing from its nodes${skipped}`,
+  ignore: missing !== undefined,
+  fn: (t) =>
+    Site.run(async (site) => {
+      const step = stepsOf(t);
+      // With the rights of the chart: they are enough for it.
+      const stage = await stageOf(site, [], ["--applications=off"]);
+      const { cluster } = stage;
+      await cluster.untilPodsCanBeMade("default");
+      const { kubeconfig, dir } = cluster.parts;
+      const hub = await stage.hub();
+      const address = `127.0.0.1:${hub.nodePort}`;
+      const token = await site.token(hub, "n1");
+      const folder = `${site.folder}/n1`;
+      const identity = await joinHollow({ name: "n1", hub: address, token, folder });
+      const node = site.hold(HollowNode.start({ name: "n1", hub: address, identity }));
+      const nodeObject = async (): Promise<Node> =>
+        await (await site.client(kubeconfig)).request("GET", "/api/v1/nodes/n1");
+      const awaiting = async () =>
+        (await nodeObject()).status?.conditions?.find(({ type }) => type === "AwaitingReconnect");
+      const stopAll = async (): Promise<void> => {
+        for (const component of COMPONENTS.toReversed()) await cluster.parts.stop(component);
+      };
+      const startAll = async (): Promise<void> => {
+        for (const component of COMPONENTS) await cluster.parts.start(component);
+      };
+      const makePod = async (name: string): Promise<string> => {
+        const api = await site.client(kubeconfig);
+        const pod = await api.request("POST", "/api/v1/namespaces/default/pods", {
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { name },
+          spec: {
+            nodeName: "n1",
+            automountServiceAccountToken: false,
+            // So that the node's going away for a moment evicts nothing.
+            tolerations: [{ operator: "Exists" }],
+            containers: [{ name: "main", image: "none" }],
+          },
+        });
+        await until(`the node has pod ${name}`, () => node.pods().has(pod.metadata.uid));
+        return pod.metadata.uid;
+      };
+
+      await until("the Node is there", async () => (await nodeObject().catch(() => undefined)));
+      const old = await makePod("old");
+      await stopAll();
+      await new Deno.Command("cp", { args: ["-a", `${dir}/data`, `${dir}/copy`] }).output();
+      await startAll();
+      const young = await makePod("young");
+      // A copy is older than what a cluster writes in the seconds after its return.
+      for (let i = 0; i < 300; i++) {
+        await cluster.store.create(RESOURCES.configmaps, {
+          apiVersion: "v1",
+          kind: "ConfigMap",
+          metadata: { name: `filler-${i}`, namespace: "default" },
+        });
+      }
+      const last = await makePod("last");
+
+      await step("a restore is noticed: the node keeps all, and its Node says so", async () => {
+        await stopAll();
+        await Deno.remove(`${dir}/data`, { recursive: true });
+        await Deno.rename(`${dir}/copy`, `${dir}/data`);
+        await startAll();
+        const condition = await until("the Node waits", async () => {
+          const found = await awaiting();
+          return found?.status === "True" && found;
+        }, 60);
+        assert.match(condition.message ?? "", /kubectl annotate node n1 --overwrite skerry\.dev/);
+        assert.deepEqual(node.pods(), new Set([old, young, last]));
+      });
+
+      await step("what is new since reaches the node all the same", async () => {
+        const pod = await makePod("later");
+        assert.deepEqual(node.pods(), new Set([old, young, last, pod]));
+      });
+
+      await step("a person's word lets go what the cluster lacks, and nothing else", async () => {
+        const command = /kubectl (annotate .*)$/.exec((await awaiting())?.message ?? "")?.[1] ?? "";
+        await site.kubectl(kubeconfig, command.split(" "));
+        await until("it has gone", () => !node.pods().has(young));
+        assert.ok(node.pods().has(old));
+        await until("the Node waits no more", async () => (await awaiting())?.status === "False");
+      });
+    }),
+});

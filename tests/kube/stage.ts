@@ -1,0 +1,51 @@
+/** A hub on a real cluster with the rights that the chart gives it, and what it was denied. */
+import assert from "node:assert/strict";
+import type { HubAt, Site } from "../e2e/gateway_lib.ts";
+import { accountKubeconfig, applyRights, HUB_USER, type Rendered } from "./chart.ts";
+import { TestCluster } from "./cluster.ts";
+import { type Audited, auditText, readAudit } from "./rights.ts";
+
+/** A cluster whose audit log has what the hub asks for. */
+export interface Stage {
+  readonly cluster: TestCluster;
+  readonly rights: readonly Rendered[];
+  /** Starts the hub as its service account. */
+  hub(): Promise<HubAt>;
+  kubectl(...args: readonly string[]): Promise<string>;
+}
+
+/**
+ * Starts one.
+ *
+ * @param args of helm, e.g. `--set=impersonation=legacy`
+ * @param flags of the hub that go with these
+ */
+export async function stageOf(
+  site: Site,
+  args: readonly string[],
+  flags: readonly string[],
+): Promise<Stage> {
+  const cluster = site.hold(await TestCluster.start({ auditOf: HUB_USER }));
+  await cluster.applyCrds();
+  const rights = await applyRights(cluster, args);
+  const kubeconfig = await accountKubeconfig(cluster, site.folder);
+  return {
+    cluster,
+    rights,
+    // The site's own clients are the administrator.
+    hub: async () => ({
+      ...await site.hubOn(kubeconfig, flags),
+      kubeconfig: cluster.parts.kubeconfig,
+    }),
+    kubectl: (...args) => site.kubectl(cluster.parts.kubeconfig, args),
+  };
+}
+
+/** Returns all that the hub has asked for. @throws {AssertionError} with what it was denied */
+export async function assertNothingDenied({ cluster }: Stage): Promise<readonly Audited[]> {
+  const audited = await readAudit(`${cluster.parts.dir}/audit.log`);
+  assert.ok(audited.length > 0);
+  const denied = audited.filter(({ responseStatus }) => responseStatus?.code === 403);
+  assert.deepEqual([...new Set(denied.map(auditText))], []);
+  return audited;
+}

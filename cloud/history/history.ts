@@ -18,8 +18,8 @@ export interface HistoryOptions {
   readonly store: () => Store;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told of the epoch that holds from now on: every session has to begin again. */
-  readonly onEpoch: (epoch: string) => void;
+  /** Told in the turn in which another epoch is found to hold: all that was read may be wrong. */
+  readonly onEpoch: () => void;
 }
 
 /** The ConfigMap that holds the epoch; it is restored with everything else. */
@@ -138,7 +138,7 @@ export class History {
 
   #adopt(epoch: string): void {
     this.#epoch = epoch;
-    this.#options.onEpoch(epoch);
+    this.#options.onEpoch();
   }
 
   /** The server's version now; {@linkcode mark} is told of it. */

@@ -29,6 +29,7 @@ class HubLinks implements Hub, SessionHost {
   readonly #ends = new Map<NodeSession, Promise<void>>();
   #view: HubView;
   #ready = Promise.withResolvers<void>();
+  #anew = Promise.withResolvers<void>();
   #stopping = false;
 
   constructor(options: HubOptions) {
@@ -52,6 +53,7 @@ class HubLinks implements Hub, SessionHost {
       this.#view = new HubView(this.options);
       this.#ready = Promise.withResolvers();
       this.#ready.promise.catch(() => {});
+      this.#anew = Promise.withResolvers();
     }
     const view = this.#view;
     // The view ends with this, whatever ends it: what fails here must not wait for it for ever.
@@ -67,7 +69,7 @@ class HubLinks implements Hub, SessionHost {
         this.#ready.resolve();
         ready();
       }
-      await running;
+      await Promise.race([running, this.#anew.promise.then(throwAnew)]);
     } finally {
       this.#stopping = true;
       this.#ready.reject(new AppError("ServiceUnavailable", "the hub is stopping"));
@@ -113,10 +115,12 @@ class HubLinks implements Hub, SessionHost {
     return this.#streams.size;
   }
 
-  setEpoch(epoch: string): void {
-    if (epoch === this.epoch) return;
-    this.epoch = epoch;
+  beginAnew(): void {
+    // From this turn on: what the view shows may be of the history that is no more, and a node that is
+    // given it would lose it when the view learns better.
+    this.#stopping = true;
     for (const session of this.#ends.keys()) session.link.close(CLOSE.stopping, "a new history");
+    this.#anew.resolve();
   }
 
   get unacked(): number {
@@ -206,6 +210,10 @@ class HubLinks implements Hub, SessionHost {
     this.#up.delete(session.node);
     this.options.onLink?.(session.node);
   }
+}
+
+function throwAnew(): never {
+  throw new AppError("ServiceUnavailable", "the history has changed: all is read anew");
 }
 
 function randomId(): string {

@@ -106,8 +106,11 @@ export interface Hub {
   /** The nodes that are connected now. */
   nodes(): NodeLink[];
   node(name: string): NodeLink | undefined;
-  /** From now on another epoch holds: all sessions begin again. */
-  setEpoch(epoch: string): void;
+  /**
+   * Another epoch holds from now on: all sessions end at once, and {@linkcode run} ends with an error.
+   * Its next life reads everything anew before it takes a node.
+   */
+  beginAnew(): void;
   /** The identity of this node may have changed: its session ends with 4403 when it is shut out. */
   recheck(node: string): Promise<void>;
   /**

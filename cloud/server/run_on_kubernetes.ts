@@ -57,7 +57,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const history: History = new History({
     ...{ clock, log },
     store: () => store,
-    onEpoch: (epoch) => base.hub.setEpoch(epoch),
+    onEpoch: () => base.hub.beginAnew(),
   });
   const { mark } = history;
   const store: Store = new RemoteStore({ client, clock, random, mark });

@@ -1,5 +1,5 @@
 import { parse, stringify } from "yaml";
-import { ms, seconds, sleep, systemClock } from "../../core/base/mod.ts";
+import { ms, seconds, sleep, systemClock, systemRandom } from "../../core/base/mod.ts";
 import type { KubePrograms } from "./build.ts";
 import { makeCertificates } from "./certificates.ts";
 import {
@@ -244,12 +244,25 @@ async function accepts(port: number): Promise<boolean> {
 
 /** Ports that were free a moment ago. */
 function freePorts(): KubePorts {
-  const listeners = Array.from(
+  const [apiserver = 0, etcd = 0, etcdPeer = 0, controllerManager = 0, scheduler = 0] = Array.from(
     { length: 5 },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+    freePort,
   );
-  const [apiserver = 0, etcd = 0, etcdPeer = 0, controllerManager = 0, scheduler = 0] = listeners
-    .map(({ addr }) => addr.port);
-  for (const listener of listeners) listener.close();
   return { apiserver, etcd, etcdPeer, controllerManager, scheduler };
+}
+
+/**
+ * Below the ports that the system gives to outgoing connections: a part that is stopped and started
+ * again could find its port taken by one of those.
+ */
+function freePort(): number {
+  for (;;) {
+    const port = 26_000 + Math.floor(systemRandom() * 6_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }

@@ -13,6 +13,7 @@ import {
   type Bytes,
   type Deadline,
   deadline,
+  errorText,
   isAppError,
   mib,
   ms,
@@ -201,13 +202,25 @@ class Pod implements AsyncDisposable {
     }
   }
 
+  /** containerd may not have heard yet that a container has ended which it has just stopped. */
+  async #remove(id: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await this.runtime.removeContainer(id, signal);
+      } catch (error) {
+        if (!/is still running/.test(errorText(error))) throw error;
+      }
+      await sleep(systemClock, ms(20), signal);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#limit[Symbol.dispose]();
     using limit = timeLimit();
     const { containers, sandboxes } = await this.runtime.observe(limit.signal, this.uid);
     for (const { id } of containers) {
       await this.runtime.stopContainer(id, ms(0), limit.signal);
-      await this.runtime.removeContainer(id, limit.signal);
+      await this.#remove(id, limit.signal);
     }
     for (const { id } of sandboxes) {
       await this.runtime.stopSandbox(id, limit.signal);

@@ -1,6 +1,7 @@
 import { parseAllDocuments } from "yaml";
 import { type KubeObject, resourceOfKind } from "../core/api/mod.ts";
 import { AppError, isAppError, ms, seconds, sleep, systemClock } from "../core/base/mod.ts";
+import { pathOf } from "../core/kube/mod.ts";
 import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
 import { type ApiClient, KUBECONFIG_OPTION, openClient } from "./client.ts";
 import { say } from "./say.ts";
@@ -30,19 +31,21 @@ export async function runApply(args: readonly string[]): Promise<void> {
   }
 }
 
-function pathOf(object: KubeObject): { collection: string; item: string } {
+function pathsOf(object: KubeObject): { collection: string; item: string } {
   const resource = resourceOfKind(object.apiVersion, object.kind);
   if (!resource) {
     throw new AppError("BadRequest", `the hub does not serve ${object.apiVersion} ${object.kind}`);
   }
-  const root = resource.group === "" ? "/api/v1" : `/apis/${resource.group}/${resource.version}`;
-  const space = resource.namespaced ? `/namespaces/${object.metadata.namespace ?? "default"}` : "";
-  const collection = `${root}${space}/${resource.plural}`;
-  return { collection, item: `${collection}/${object.metadata.name}` };
+  const namespace = resource.namespaced ? object.metadata.namespace ?? "default" : undefined;
+  const at = namespace === undefined ? {} : { namespace };
+  return {
+    collection: pathOf(resource, at),
+    item: pathOf(resource, { ...at, name: object.metadata.name }),
+  };
 }
 
 async function applyOne(client: ApiClient, object: KubeObject): Promise<void> {
-  const { collection, item } = pathOf(object);
+  const { collection, item } = pathsOf(object);
   const label = `${object.kind.toLowerCase()}/${object.metadata.name}`;
   try {
     await client.request("POST", collection, object);
@@ -58,7 +61,7 @@ async function waitReady(client: ApiClient, object: KubeObject, limit: number): 
   if (resourceOfKind(object.apiVersion, object.kind)?.hasStatus !== true) return;
   const end = systemClock.monotonic() + seconds(limit);
   for (;;) {
-    const current = await client.request("GET", pathOf(object).item) as KubeObject;
+    const current = await client.request("GET", pathsOf(object).item) as KubeObject;
     const conditions: { type: string; status: string; message?: string }[] =
       current.status?.conditions ?? [];
     const ready = conditions.find((condition) => condition.type === "Ready");

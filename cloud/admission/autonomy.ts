@@ -6,22 +6,14 @@ import {
   wantsAutonomy,
   withAutonomy,
 } from "../../core/api/mod.ts";
-import { isAppError } from "../../core/base/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { findObject, type Store } from "../../core/store/mod.ts";
 
 /** Finds a NodeGroup by its name. */
 export type FindGroup = (name: string) => Promise<KubeObject | undefined>;
 
 /** Finds NodeGroups in a store. */
 export function groupsIn(store: Pick<Store, "get">): FindGroup {
-  return async (name) => {
-    try {
-      return await store.get({ resource: RESOURCES.nodegroups, name });
-    } catch (error) {
-      if (isAppError(error, "NotFound")) return undefined;
-      throw error;
-    }
-  };
+  return (name) => findObject(store, { resource: RESOURCES.nodegroups, name });
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   type Service,
 } from "../../core/base/mod.ts";
 import { createController, jsonEqual, keyOf, trigger, Views } from "../../core/control/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { findObject, type Store } from "../../core/store/mod.ts";
 
 /** Options of {@linkcode createFunctions}. */
 export interface FunctionsOptions {
@@ -53,7 +53,8 @@ export function createFunctions(options: FunctionsOptions): Service[] {
       for (const name of wasmStatusNodes(fn)) {
         if (wanted.has(name)) continue;
         // The view may be behind a node that has just registered: the store itself says.
-        const node = await findNode(store, name);
+        const ref = { resource: RESOURCES.nodes, name };
+        const node = await findObject(store, ref) as Node | undefined;
         if (node && concerns(placeOf(node))) wanted.add(name);
         else drop.add(name);
       }
@@ -90,15 +91,6 @@ export function createFunctions(options: FunctionsOptions): Service[] {
 
 function placeOf({ metadata }: Node) {
   return { name: metadata.name, labels: metadata.labels ?? {} };
-}
-
-async function findNode(store: Store, name: string): Promise<Node | undefined> {
-  try {
-    return await store.get({ resource: RESOURCES.nodes, name }) as Node;
-  } catch (error) {
-    if (isAppError(error, "NotFound")) return undefined;
-    throw error;
-  }
 }
 
 /** Tells the changes of nodes that matter to a placement from the many others, as heartbeats. */

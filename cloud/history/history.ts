@@ -9,7 +9,7 @@ import {
   sleep,
 } from "../../core/base/mod.ts";
 import { type Regress, VersionMark } from "../../core/kube/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { findObject, type Store } from "../../core/store/mod.ts";
 import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode History}. */
@@ -148,13 +148,8 @@ export class History {
   }
 
   async #stored(): Promise<string | undefined> {
-    try {
-      const { data } = await this.#options.store().get(REF);
-      return typeof data?.epoch === "string" && data.epoch !== "" ? data.epoch : undefined;
-    } catch (error) {
-      if (isAppError(error, "NotFound")) return undefined;
-      throw error;
-    }
+    const epoch: unknown = (await findObject(this.#options.store(), REF))?.["data"]?.epoch;
+    return typeof epoch === "string" && epoch !== "" ? epoch : undefined;
   }
 
   async #make(): Promise<string> {

@@ -1,8 +1,15 @@
-import { AppError, errorText, type Logger, type Ms, ms, sleep } from "../../core/base/mod.ts";
+import {
+  AppError,
+  errorText,
+  linkSignals,
+  type Logger,
+  type Ms,
+  ms,
+  sleep,
+} from "../../core/base/mod.ts";
 import { CLOSE, type Connection } from "../../core/link/mod.ts";
 import { HubView } from "../../core/sync/mod.ts";
 import { EventRate } from "./event_rate.ts";
-import { linkSignals } from "./link_signals.ts";
 import { NodeSession, type SessionHost } from "./node_session.ts";
 import type { Hub, HubOptions, NodeLink, OpenedStream, StreamHeader } from "./options.ts";
 import { Streams } from "./streams.ts";

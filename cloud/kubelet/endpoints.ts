@@ -3,7 +3,6 @@ import { type Node, RESOURCES } from "../../core/api/mod.ts";
 import {
   type Clock,
   errorText,
-  isAppError,
   type Logger,
   ms,
   type NodeName,
@@ -12,7 +11,7 @@ import {
   type Service,
   WorkQueue,
 } from "../../core/base/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { findObject, type Store } from "../../core/store/mod.ts";
 import { ADDRESSES_ANNOTATION, atHub, type KubeletEndpoint } from "../../core/sync/mod.ts";
 import type { KubeletPorts } from "./ports.ts";
 
@@ -78,12 +77,7 @@ export class KubeletEndpoints {
   async #reconcile(name: NodeName, signal: AbortSignal): Promise<void> {
     const { store, storeOf, ports, connected } = this.#options;
     const ref = { resource: RESOURCES.nodes, name };
-    let node: Node | undefined;
-    try {
-      node = await store.get(ref) as Node;
-    } catch (error) {
-      if (!isAppError(error, "NotFound")) throw error;
-    }
+    const node = await findObject(store, ref) as Node | undefined;
     await ports.open(name, node?.status?.daemonEndpoints?.kubeletEndpoint?.Port, signal);
     const endpoint = this.of(name);
     // One that registers only now is written with it; one that is at another hub is that one's.

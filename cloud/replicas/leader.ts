@@ -3,6 +3,7 @@ import {
   type Clock,
   errorText,
   isAppError,
+  linkSignals,
   type Logger,
   type Ms,
   ms,
@@ -68,15 +69,13 @@ async function lead(options: LeaderOptions, claim: Claim, signal: AbortSignal): 
   log.info("leading", { id });
   options.onLeading?.(true);
   const over = new AbortController();
-  const stop = (): void => over.abort(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
-  const running = new Supervisor({ clock, random, log }).run(services, over.signal);
+  using either = linkSignals(signal, over.signal);
+  const running = new Supervisor({ clock, random, log }).run(services, either.signal);
   let renewed = clock.monotonic();
   try {
-    while (!over.signal.aborted) {
-      await sleep(clock, RETRY, over.signal).catch(() => {});
-      if (over.signal.aborted) break;
+    while (!either.signal.aborted) {
+      await sleep(clock, RETRY, either.signal).catch(() => {});
+      if (either.signal.aborted) break;
       const held = await claim.try();
       const now = clock.monotonic();
       if (held) renewed = now;
@@ -87,7 +86,6 @@ async function lead(options: LeaderOptions, claim: Claim, signal: AbortSignal): 
     }
     await running;
   } finally {
-    signal.removeEventListener("abort", stop);
     over.abort(new Error("this replica leads no more"));
     await running.catch(() => {});
     options.onLeading?.(false);

@@ -5,7 +5,6 @@ import {
   deadline,
   errorText,
   hours,
-  isAppError,
   type Logger,
   type NodeName,
 } from "../../core/base/mod.ts";
@@ -26,7 +25,7 @@ import {
   loadKeyPair,
   renewAt,
 } from "../../core/pki/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { findObject, type Store } from "../../core/store/mod.ts";
 import type { HubCa } from "../../core/tokens/mod.ts";
 import { type Hub, type OpenedStream, readStreamHead, type StreamHeader } from "../hub/mod.ts";
 import type { Presence } from "./presence.ts";
@@ -117,16 +116,9 @@ export class Peers {
 
   /** Where the Node says that its kubelet is. */
   async #addressOf(node: NodeName): Promise<string | undefined> {
-    try {
-      const { status } = await this.#options.store.get({
-        resource: RESOURCES.nodes,
-        name: node,
-      }) as Node;
-      return status?.addresses?.[0]?.address;
-    } catch (error) {
-      if (isAppError(error, "NotFound")) return undefined;
-      throw error;
-    }
+    const ref = { resource: RESOURCES.nodes, name: node };
+    const found = await findObject(this.#options.store, ref) as Node | undefined;
+    return found?.status?.addresses?.[0]?.address;
   }
 
   async #pass(connection: Connection, node: NodeName, id: string): Promise<void> {

@@ -2,6 +2,7 @@
 export * from "./clock.ts";
 export * from "./errors.ts";
 export * from "./lifecycle.ts";
+export * from "./link_signals.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./process_metrics.ts";

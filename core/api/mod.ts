@@ -2,6 +2,7 @@
 export { dropNulls } from "./nulls.ts";
 export * from "./apps.ts";
 export * from "./classes.ts";
+export * from "./conditions.ts";
 export * from "./core.ts";
 export * from "./field_labels.ts";
 export * from "./field_selectors.ts";

@@ -82,6 +82,14 @@ export function groupResource(resource: Pick<ResourceDef, "group" | "plural">): 
   return resource.group === "" ? resource.plural : `${resource.plural}.${resource.group}`;
 }
 
+/** An `apiVersion` in its two parts; the group of the core is empty. */
+export function splitApiVersion(
+  apiVersion: string,
+): { readonly group: string; readonly version: string } {
+  const slash = apiVersion.indexOf("/");
+  return { group: apiVersion.slice(0, Math.max(slash, 0)), version: apiVersion.slice(slash + 1) };
+}
+
 /** `v1`, `apps/v1`: the `apiVersion` of a resource's objects. */
 export function apiVersionOf(resource: Pick<ResourceDef, "group" | "version">): string {
   return resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;

@@ -120,6 +120,9 @@ export interface Volume {
   hostPath?: { path: string; type?: string };
   configMap?: { name: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean };
   secret?: { secretName: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean };
+  persistentVolumeClaim?: { claimName: string; readOnly?: boolean };
+  /** Its claim is `<pod>-<volume>`. */
+  ephemeral?: Record<string, unknown>;
   // deno-lint-ignore no-explicit-any -- kinds of volume that are refused by name
   [kind: string]: any;
 }

@@ -1,4 +1,4 @@
-import { groupResource, type ResourceDef } from "./object.ts";
+import { groupResource, type ResourceDef, splitApiVersion } from "./object.ts";
 
 type Extra = Partial<
   Pick<ResourceDef, "shortNames" | "categories" | "namespaced" | "hasStatus" | "scale">
@@ -134,21 +134,47 @@ export const RESOURCES = {
   ...KUBEEDGE,
 } as const satisfies Record<string, ResourceDef>;
 
-/** The kinds as a list. */
+/**
+ * What the claims of a pod lead to, on a cluster; the embedded hub does not serve them. Kubernetes lets
+ * a node `get` those that concern it, and neither list nor watch them.
+ */
+export const VOLUME_RESOURCES = {
+  persistentvolumeclaims: define("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", {
+    hasStatus: true,
+    shortNames: ["pvc"],
+  }),
+  persistentvolumes: define("", "v1", "persistentvolumes", "PersistentVolume", {
+    ...OF_CLUSTER,
+    shortNames: ["pv"],
+  }),
+  volumeattachments: define(
+    "storage.k8s.io",
+    "v1",
+    "volumeattachments",
+    "VolumeAttachment",
+    OF_CLUSTER,
+  ),
+} as const satisfies Record<string, ResourceDef>;
+
+/** Those kinds as a list, each found by the one before it. */
+export const VOLUME_LIST: readonly ResourceDef[] = Object.values(VOLUME_RESOURCES);
+
+/** The kinds that the embedded hub serves, as a list. */
 export const RESOURCE_LIST: readonly ResourceDef[] = Object.values(RESOURCES);
 
-const BY_KEY = new Map(RESOURCE_LIST.map((resource) => [groupResource(resource), resource]));
+const BY_KEY = new Map(
+  [...RESOURCE_LIST, ...VOLUME_LIST].map((resource) => [groupResource(resource), resource]),
+);
 const BY_KIND = new Map(
   RESOURCE_LIST.map((resource) => [`${resource.group}/${resource.kind}`, resource]),
 );
 
-/** Finds a resource by `pods` or `deployments.apps`. */
+/** Finds a resource, of volumes too, by `pods` or `deployments.apps`. */
 export function findResource(key: string): ResourceDef | undefined {
   return BY_KEY.get(key);
 }
 
-/** Finds the resource of an object by its `apiVersion` (any version of the group) and `kind`. */
+/** Finds the resource of an object that is served by its `apiVersion` (any version of the group) and `kind`. */
 export function resourceOfKind(apiVersion: string, kind: string): ResourceDef | undefined {
-  const slash = apiVersion.indexOf("/");
-  return BY_KIND.get(`${slash < 0 ? "" : apiVersion.slice(0, slash)}/${kind}`);
+  return BY_KIND.get(`${splitApiVersion(apiVersion).group}/${kind}`);
 }

@@ -1,22 +1,6 @@
-import { AppError } from "../base/mod.ts";
+import { AppError, isLabelKey, isLabelValue } from "../base/mod.ts";
 import { lexLabelSelector, type SelectorToken } from "./selector_lexer.ts";
 import { LABEL_INTEGER, type LabelOperator, type LabelRequirement } from "./selectors.ts";
-
-const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-
-/** Whether `key` is a label key: an optional DNS prefix and a name of at most 63 characters. */
-export function isLabelKey(key: string): boolean {
-  const slash = key.indexOf("/");
-  if (slash < 0) return NAME.test(key);
-  const prefix = key.slice(0, slash);
-  return prefix.length <= 253 && PREFIX.test(prefix) && NAME.test(key.slice(slash + 1));
-}
-
-/** Whether `value` is a label value: empty, or at most 63 characters of the label alphabet. */
-export function isLabelValue(value: string): boolean {
-  return value === "" || NAME.test(value);
-}
 
 /**
  * Reads Kubernetes' text form, e.g. `app=web,tier in (a,b),!old,cores>4`. Empty text has no

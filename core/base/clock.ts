@@ -56,6 +56,8 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
 /** A signal that aborts when `delay` has passed or when `parent` aborts. Dispose it when done. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
+  /** Begins anew, with `delay` from now. */
+  restart(delay: Ms): void;
 }
 
 /**
@@ -72,9 +74,14 @@ export function deadline(
   const onParent = (): void => controller.abort(parent?.reason);
   if (parent?.aborted) controller.abort(parent.reason);
   parent?.addEventListener("abort", onParent, { once: true });
-  const timer = clock.timer(delay, () => controller.abort(reason()));
+  const start = (delay: Ms): Disposable => clock.timer(delay, () => controller.abort(reason()));
+  let timer = start(delay);
   return {
     signal: controller.signal,
+    restart(delay) {
+      timer[Symbol.dispose]();
+      timer = start(delay);
+    },
     [Symbol.dispose]() {
       timer[Symbol.dispose]();
       parent?.removeEventListener("abort", onParent);

@@ -44,6 +44,9 @@ export const SECONDS_BUCKETS: readonly number[] = [
   ...[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
 ];
 
+/** The content type of Prometheus' text format. */
+export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
 /**
  * Metrics of one process in Prometheus' text format. Names are API: `skerry_<part>_<what>_<unit>`.
  * Counters and histograms show from the start with zero, so that a rate can be taken of the first

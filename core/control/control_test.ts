@@ -9,9 +9,11 @@ import {
   silentLogger,
   VirtualClock,
 } from "../base/mod.ts";
+import { Informer } from "../cache/mod.ts";
 import { openSqliteStore, type Store, type Watch } from "../store/mod.ts";
 import {
   Actor,
+  canonicalJson,
   type Change,
   createController,
   isRemoved,
@@ -84,10 +86,8 @@ Deno.test("View follows a store, finds by index, and tells of changes with the s
   const all = parts();
   using _ = all.store;
   await all.store.create(RESOURCES.configmaps, config("a"));
-  const view = new View({
-    ...all,
-    resource: RESOURCES.configmaps,
-    indexes: { color: (object) => object["data"]?.color ? [object["data"].color] : [] },
+  const view = new View(new Informer({ ...all, resource: RESOURCES.configmaps }), {
+    color: (object) => object["data"]?.color ? [object["data"].color] : [],
   });
   const told: string[] = [];
   using _listener = view.subscribe(({ key, object, before }: Change<KubeObject>) => {
@@ -120,7 +120,7 @@ Deno.test("View takes its watch up again after it was cut, and drops what went m
   for (const name of ["a", "b", "c"]) {
     await all.store.create(RESOURCES.configmaps, config(name));
   }
-  const view = new View({ ...all, store, resource: RESOURCES.configmaps });
+  const view = new View(new Informer({ ...all, store, resource: RESOURCES.configmaps }));
   const stop = new AbortController();
   const running = view.run(stop.signal);
   await view.synced;
@@ -141,7 +141,7 @@ Deno.test("View takes its watch up again after it was cut, and drops what went m
 Deno.test("View shows this process's own writes at once, and late echoes do not undo what came after", async () => {
   const all = parts();
   using _ = all.store;
-  const view = new View({ ...all, resource: RESOURCES.configmaps });
+  const view = new View(new Informer({ ...all, resource: RESOURCES.configmaps }));
   const stop = new AbortController();
   const running = view.run(stop.signal);
   await view.synced;
@@ -215,7 +215,7 @@ Deno.test("createController() waits for its views, works each key, retries failu
 Deno.test("createController() ends although its views never sync", async () => {
   const all = parts();
   using _ = all.store;
-  const view = new View({ ...all, resource: RESOURCES.configmaps });
+  const view = new View(new Informer({ ...all, resource: RESOURCES.configmaps }));
   const controller = createController({
     ...all,
     name: "test",
@@ -260,6 +260,7 @@ Deno.test("keys, equality and removal follow their rules", () => {
   assert.equal(jsonEqual([1, [2]], [1, [2]]), true);
   assert.equal(jsonEqual([], {}), false);
   assert.equal(jsonEqual(null, {}), false);
+  assert.equal(canonicalJson({ b: [{ d: 1, c: null }], a: undefined }), '{"b":[{"c":null,"d":1}]}');
   const object = (
     metadata: object,
     spec = {},

@@ -3,6 +3,7 @@ import {
   type Backoff,
   type Clock,
   errorText,
+  failureLevel,
   isAppError,
   type Logger,
   minutes,
@@ -13,11 +14,18 @@ import {
   type Service,
   WorkQueue,
 } from "../base/mod.ts";
-import type { View } from "./view.ts";
+import type { Change, View } from "./view.ts";
+
+/** What tells of objects: a {@linkcode View}, or several in one. */
+export interface Watched {
+  readonly synced: Promise<unknown>;
+  all(): readonly KubeObject[];
+  subscribe(listener: (change: Change<KubeObject>) => void): Disposable;
+}
 
 /** A kind whose changes make keys due. */
 export interface Trigger {
-  readonly view: View;
+  readonly view: Watched;
   /**
    * The keys that a change of `object` concerns. Called for the state before and after; `gone` when
    * there is no state after. Must not throw.
@@ -89,7 +97,7 @@ export function createController(options: ControllerOptions): Service {
 
 function logFailure({ log, name }: ControllerOptions, key: string, error: unknown): void {
   // A conflict says only that somebody was faster; the next try sees their work.
-  const level = isAppError(error, "Conflict") ? "debug" : "warn";
+  const level = isAppError(error, "Conflict") ? "debug" : failureLevel(error);
   log[level]("reconcile failed, trying again", { controller: name, key, error: errorText(error) });
 }
 
@@ -106,7 +114,7 @@ function resync(options: ControllerOptions, queue: WorkQueue): Disposable {
 }
 
 /** Waits until all of `views` are synced. Returns whether that came before `signal` aborted. */
-async function synced(views: readonly View[], signal: AbortSignal): Promise<boolean> {
+async function synced(views: readonly Watched[], signal: AbortSignal): Promise<boolean> {
   const stopped = Promise.withResolvers<void>();
   const onAbort = (): void => stopped.resolve();
   signal.addEventListener("abort", onAbort, { once: true });

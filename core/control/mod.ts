@@ -4,6 +4,7 @@
  * this room has the effects.
  */
 export * from "./actions.ts";
+export * from "./canonical_json.ts";
 export * from "./controller.ts";
 export * from "./json_equal.ts";
 export * from "./keys.ts";

@@ -1,11 +1,11 @@
 import type { ResourceDef } from "../api/mod.ts";
-import { AppError, type Clock, errorText, isAppError, type Logger } from "../base/mod.ts";
+import { AppError, type Clock, errorText, isAppError, type Logger, Places } from "../base/mod.ts";
 import { kubernetesVersion } from "../parts/mod.ts";
 import type { Store } from "../store/mod.ts";
+import { atEnd } from "./at_end.ts";
 import { refuseImpersonation, unauthorized } from "./authn.ts";
 import { ANONYMOUS, forbidden } from "./authz.ts";
 import { Discovery } from "./discovery.ts";
-import { Limiter } from "./limiter.ts";
 import { discoveryRoutes } from "./paths.ts";
 import {
   attributesOf,
@@ -93,7 +93,8 @@ export function createApi(options: ApiOptions): Api {
 class ApiServer {
   readonly #parts: ApiParts;
   readonly #authenticate: Authenticate;
-  readonly #limiter: Limiter;
+  /** So that one client cannot take the whole server. */
+  readonly #places = new Places();
   readonly #resourceRoutes: ReadonlyMap<string, ResourceRoute>;
   readonly #pathRoutes: readonly ExtraRoute[];
   readonly #resources: ReadonlyMap<string, ResourceDef>;
@@ -103,7 +104,6 @@ class ApiServer {
     const version = kubernetesVersion(options.version);
     this.#parts = { ...parts, version, limits: { ...DEFAULT_LIMITS, ...limits }, extensions };
     this.#authenticate = authenticate;
-    this.#limiter = new Limiter(this.#parts.limits);
     const routes = resourceRoutes(options.resources, extensions);
     this.#resourceRoutes = new Map(routes.map((route) => [routeKey(route), route]));
     this.#resources = new Map(
@@ -249,13 +249,19 @@ class ApiServer {
     const identity = context.user === ANONYMOUS
       ? `${context.user.name} ${context.info.remote ?? ""}`
       : context.user.name;
-    const leave = this.#limiter.enter(identity, longRunning ? "watch" : "request");
+    const { watchesPerUser, requestsPerUser } = this.#parts.limits;
+    const what = longRunning ? "watches" : "requests";
+    const leave = this.#places.enter(`${what} ${identity}`, {
+      most: longRunning ? watchesPerUser : requestsPerUser,
+      who: `user "${identity}"`,
+      what,
+    });
     try {
       const response = await handle();
       for (const text of context.warnings.slice(0, 20)) {
         response.headers.append("warning", `299 - ${JSON.stringify(text.slice(0, 512))}`);
       }
-      if (longRunning && response.body !== null) return leaveAtEnd(response, leave);
+      if (longRunning) return atEnd(response, leave);
       leave();
       return response;
     } catch (error) {
@@ -285,29 +291,4 @@ function scopeFits(resource: ResourceDef, path: RequestPath, verb: string): bool
 function pathFits(pattern: string, pathname: string): boolean {
   if (!pattern.endsWith("/*")) return pattern === pathname || `${pattern}/` === pathname;
   return pathname.startsWith(pattern.slice(0, -1));
-}
-
-/** Calls `leave` when the body has been read to its end, failed or been given up. */
-function leaveAtEnd(response: Response, leave: () => void): Response {
-  const reader = response.body?.getReader();
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const part = await reader?.read();
-        if (part === undefined || part.done) {
-          leave();
-          controller.close();
-        } else controller.enqueue(part.value);
-      } catch (error) {
-        leave();
-        controller.error(error);
-      }
-    },
-    async cancel(reason) {
-      leave();
-      await reader?.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
-  const { status, headers } = response;
-  return new Response(body, { status, headers });
 }

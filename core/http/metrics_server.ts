@@ -1,4 +1,11 @@
-import type { Clock, Logger, Metrics, Ms, Service } from "../base/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  type Metrics,
+  METRICS_TYPE,
+  type Ms,
+  type Service,
+} from "../base/mod.ts";
 import { servePlain } from "./server_plain.ts";
 
 /** Options of {@linkcode metricsService}. */
@@ -51,9 +58,7 @@ function answer(request: Request, options: MetricsServerOptions): Response {
   }
   switch (pathOf(request)) {
     case "/metrics":
-      return new Response(options.metrics.text(), {
-        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-      });
+      return new Response(options.metrics.text(), { headers: { "content-type": METRICS_TYPE } });
     case "/healthz":
     case "/livez":
       return new Response("ok\n");

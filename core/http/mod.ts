@@ -6,7 +6,14 @@ export {
   DEFAULT_LIMITS,
   type InventoryEntry,
 } from "./api.ts";
-export { type AuthenticateOptions, createAuthenticate, unauthorized } from "./authn.ts";
+export { atEnd } from "./at_end.ts";
+export {
+  type AuthenticateOptions,
+  bearerToken,
+  createAuthenticate,
+  refuseImpersonation,
+  unauthorized,
+} from "./authn.ts";
 export {
   ADMIN_GROUP,
   ANONYMOUS,
@@ -21,7 +28,8 @@ export {
 export { type JsonObject, parseJson, readBody, readJson } from "./body.ts";
 export { type MetricsServerOptions, metricsService } from "./metrics_server.ts";
 export { jsonResponse } from "./render.ts";
-export { errorResponse, type Status, statusOf, type Subject } from "./status.ts";
+export { isRead, isTrue } from "./request_info.ts";
+export { errorResponse, logErrorResponse, type Status, statusOf, type Subject } from "./status.ts";
 export {
   assertRefusesBareClients,
   type HttpsServer,

@@ -57,9 +57,14 @@ const WRITE_VERBS: Readonly<Record<string, string>> = {
   PATCH: "patch",
 };
 
+/** Whether a request of that method changes nothing. */
+export function isRead({ method }: Pick<Request, "method">): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
 /** The verb of a request to a resource, after Kubernetes' `RequestInfoFactory`. */
 export function verbOf(method: string, named: boolean, query: URLSearchParams): string {
-  if (method === "GET" || method === "HEAD") {
+  if (isRead({ method })) {
     if (isTrue(query.get("watch"))) return "watch";
     return named ? "get" : "list";
   }

@@ -1,5 +1,5 @@
 import { createServer, request as httpsRequest } from "node:https";
-import { AppError, seconds } from "../base/mod.ts";
+import { AppError, ownAddress, seconds } from "../base/mod.ts";
 import { pemBlocks } from "./peer.ts";
 import { Connections, type ConnectionsOptions, limitsOf, listen } from "./server_connections.ts";
 
@@ -69,7 +69,7 @@ export async function assertRefusesBareClients(
   path = "/api/v1/namespaces",
 ): Promise<void> {
   const { hostname, port } = server;
-  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  const host = ownAddress(hostname);
   const code = await new Promise<number>((resolve, reject) => {
     // The server's own certificate does not matter here, only whether it lets us in.
     const request = httpsRequest({

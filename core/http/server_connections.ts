@@ -35,6 +35,13 @@ export interface ConnectionsOptions {
   readonly timeouts?: { readonly handshake?: Ms; readonly head?: Ms; readonly idle?: Ms };
   /** Connections at once. @default {4096} */
   readonly maxConnections?: number;
+  /** Connections at once from one address. @default {as many as there may be} */
+  readonly maxPerAddress?: number;
+  /**
+   * Whether a connection from `remote` to `local` (IPv4 as such) is taken. Asked before TLS and
+   * before a byte is read; the others are closed without a word. @default {all of them}
+   */
+  readonly admits?: (remote: string, local: string) => boolean;
 }
 
 /** What was under way gets this long to see its abort and write its last bytes. */
@@ -88,13 +95,15 @@ export class Connections {
   readonly #server: Server;
   readonly #options: ConnectionsOptions;
   readonly #sockets = new Set<Socket>();
+  readonly #byAddress = new Map<string, number>();
   readonly #requests = new Set<AbortController>();
 
   constructor(server: Server, options: ConnectionsOptions) {
     this.#server = server;
     this.#options = options;
     server.maxConnections = options.maxConnections ?? 4096;
-    server.on("connection", (socket: Socket) => this.#track(socket));
+    // Before the server's own listener, which begins TLS.
+    server.prependListener("connection", (socket: Socket) => this.#arrive(socket));
     server.on("secureConnection", (socket: TLSSocket) => this.#track(socket));
     server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
     server.on("clientError", (error: Error, socket: Socket) => this.#badClient(error, socket));
@@ -127,6 +136,22 @@ export class Connections {
     cut();
   }
 
+  #arrive(socket: Socket): void {
+    this.#track(socket);
+    const { admits, maxPerAddress = Infinity } = this.#options;
+    const remote = plainAddress(socket.remoteAddress);
+    const count = this.#byAddress.get(remote) ?? 0;
+    if (count >= maxPerAddress || admits?.(remote, plainAddress(socket.localAddress)) === false) {
+      return void socket.destroy();
+    }
+    this.#byAddress.set(remote, count + 1);
+    socket.once("close", () => {
+      const left = (this.#byAddress.get(remote) ?? 1) - 1;
+      if (left > 0) this.#byAddress.set(remote, left);
+      else this.#byAddress.delete(remote);
+    });
+  }
+
   #track(socket: Socket): void {
     this.#sockets.add(socket);
     // A connection reset is everyday; without a listener it would end the process.
@@ -148,11 +173,11 @@ export class Connections {
   #info(socket: TLSSocket, signal: AbortSignal): ConnectionInfo {
     const { clientCa, clock } = this.#options;
     const peer = clientCa === undefined ? undefined : peerOf(socket, clientCa, clock.now());
-    const remote = socket.remoteAddress;
+    const remote = plainAddress(socket.remoteAddress);
     return {
       signal,
       ...(peer ? { peer } : {}),
-      ...(remote === undefined ? {} : { remote }),
+      ...(remote === "" ? {} : { remote }),
     };
   }
 
@@ -203,4 +228,9 @@ export class Connections {
       socket.destroy();
     });
   }
+}
+
+/** IPv4 as such, also where the listener has it inside IPv6; `""` for a socket that has gone. */
+function plainAddress(address: string | undefined): string {
+  return (address ?? "").replace(/^::ffff:(?=\d+\.)/, "");
 }

@@ -349,3 +349,37 @@ Deno.test("onUpgrade gets the socket and the peer", async () => {
   assert.match(text, /101 Switching[\s\S]*raw$/);
   assert.equal(seen, "/exec system:node:n1");
 });
+
+Deno.test("serveHttps() closes a connection that is not admitted before TLS, and those over an address's share", async () => {
+  const asked: string[] = [];
+  let admitted = true;
+  await using running = await start(whoami, {
+    admits: (remote, local) => {
+      asked.push(`${remote} ${local}`);
+      return admitted;
+    },
+    maxPerAddress: 2,
+  });
+  assert.equal((await ask(running)).code, 401);
+  assert.deepEqual(asked, ["127.0.0.1 127.0.0.1"]);
+  admitted = false;
+  await assert.rejects(ask(running));
+  admitted = true;
+  /** Whether the server ends a bare connection of itself. */
+  const open = async (): Promise<
+    { readonly socket: ReturnType<typeof connectTcp>; over: boolean }
+  > => {
+    const one = { socket: connectTcp(running.server.port, "127.0.0.1"), over: false };
+    one.socket.on("error", () => {});
+    one.socket.resume();
+    one.socket.on("close", () => one.over = true);
+    await new Promise<void>((resolve) => one.socket.once("connect", () => resolve()));
+    return one;
+  };
+  const held = [await open(), await open()];
+  const third = await open();
+  await until("the third is closed", () => third.over || undefined);
+  assert.ok(held.every(({ over }) => !over));
+  for (const { socket } of held) socket.destroy();
+  await until("there is room again", () => ask(running).then(() => true, () => undefined));
+});

@@ -100,6 +100,17 @@ export function errorResponse(error: unknown, subject: Subject = {}): Response {
   return new Response(JSON.stringify(status), { status: status.code, headers });
 }
 
+/**
+ * An error of a container's log, as kubelets tell it: by plain text, as an API server shows the whole
+ * body to who asked. Of an answer 503 or 504 it shows its own words alone, not which node is away;
+ * of 500 it shows what is said here.
+ */
+export function logErrorResponse(error: unknown): Response {
+  const { code } = statusOf(error);
+  const text = isAppError(error) ? error.message : "whoever asked has left";
+  return new Response(text, { status: code === 429 || code > 500 ? 500 : code });
+}
+
 /** The Status of a finished deletion. */
 export function deletedStatus(resource: ResourceDef, name: string, uid?: string): Status {
   return {

@@ -9,6 +9,8 @@ export interface User {
   readonly uid?: string;
   /** Always contains `system:authenticated` once the API has accepted the user. */
   readonly groups: readonly string[];
+  /** What else is known, e.g. the pod that a service account's token is bound to. */
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
 /**

@@ -1,5 +1,12 @@
 import { connect } from "node:tls";
-import { AppError, type Clock, deadline, seconds } from "../base/mod.ts";
+import {
+  AppError,
+  type Clock,
+  deadline,
+  type HostPort,
+  seconds,
+  splitHostPort,
+} from "../base/mod.ts";
 import { toPem } from "../pki/mod.ts";
 
 /**
@@ -41,12 +48,9 @@ export async function fetchHubCa(
   }
 }
 
-/** Splits `host:port`; IPv6 addresses stand in brackets. */
-export function splitHub(hub: string): { hostname: string; port: number } {
-  const match = /^(\[[0-9a-fA-F:]+\]|[^:\s/]+):(\d{1,5})$/.exec(hub);
-  const port = Number(match?.[2]);
-  if (!match?.[1] || port < 1 || port > 65535) {
-    throw new AppError("BadRequest", `${JSON.stringify(hub)} is no hub address: say HOST:PORT`);
-  }
-  return { hostname: match[1].replace(/^\[|\]$/g, ""), port };
+/** Where a hub is. @throws {AppError} BadRequest when it is no `host:port` */
+export function splitHub(hub: string): HostPort {
+  const found = splitHostPort(hub);
+  if (found) return found;
+  throw new AppError("BadRequest", `${JSON.stringify(hub)} is no hub address: say HOST:PORT`);
 }

@@ -28,7 +28,11 @@ export function loadIdentity(folder: string): Identity | undefined {
   try {
     node = nodeNameOf(readCertificate(certificate).subject);
   } catch (cause) {
-    throw new AppError("Invalid", `Cannot use ${folder}/${FILES.certificate}: ${errorText(cause)}`);
+    throw new AppError(
+      "Invalid",
+      `Cannot use ${folder}/${FILES.certificate} (${errorText(cause)}): restore it from a copy, ` +
+        `or remove ${folder} and join again with a token`,
+    );
   }
   if (node === undefined) {
     throw new AppError(

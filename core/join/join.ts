@@ -1,9 +1,8 @@
-import { AppError, type Clock, errorText } from "../base/mod.ts";
+import { AppError, type Clock, errorText, isNodeName } from "../base/mod.ts";
 import {
   createCsr,
   createKey,
   fingerprintOf,
-  isNodeName,
   nodeNameOf,
   nodeSubject,
   readCertificate,
@@ -38,7 +37,7 @@ export async function joinHub(options: JoinOptions): Promise<Identity> {
       "BadRequest",
       `${
         JSON.stringify(options.name)
-      } cannot name a node: use small letters, digits, '-' and '.', at most 63`,
+      } cannot name a node: use small letters, digits, '-' and '.', at most 63 (--name NAME)`,
     );
   }
   const token = parseToken(options.token);

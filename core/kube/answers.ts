@@ -28,6 +28,11 @@ export async function readFailure(
   return errorOfAnswer(what, response.status, body, response.headers.get("retry-after"));
 }
 
+/** For an answer whose code says it all. */
+export async function leaveUnread({ body }: Response): Promise<void> {
+  await body?.cancel();
+}
+
 /**
  * The JSON of an answer; `undefined` for an empty one.
  *

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { type ResourceDef, RESOURCES } from "../api/mod.ts";
-import { isAppError } from "../base/mod.ts";
+import { type ResourceDef, RESOURCES, VOLUME_LIST } from "../api/mod.ts";
+import { AppError, isAppError } from "../base/mod.ts";
+import type { KubeCall } from "./client.ts";
 import { asNode, impersonationMode } from "./as_node.ts";
 
 const { secrets, configmaps, pods, nodes } = RESOURCES;
@@ -12,7 +13,7 @@ Deno.test("asNode() writes as the node, and reads as it what only its pods name"
     assert.deepEqual(be("write", resource), user);
   }
   const reads: [ResourceDef, unknown][] = [
-    [secrets, user],
+    ...[secrets, ...VOLUME_LIST].map((one): [ResourceDef, unknown] => [one, user]),
     [configmaps, undefined],
     [pods, undefined],
     [nodes, undefined],
@@ -27,8 +28,12 @@ Deno.test("asNode() names the nodes' group where the server does not know it by 
   });
 });
 
-function server(version: Record<string, string>) {
-  return { server: "https://api.test", call: () => Promise.resolve(version) };
+function server(version: Record<string, string>, answer = new AppError("NotFound", "no node")) {
+  return {
+    server: "https://api.test",
+    call: ({ path }: KubeCall) =>
+      path === "/version" ? Promise.resolve(version) : Promise.reject(answer),
+  };
 }
 
 Deno.test.each([
@@ -54,5 +59,21 @@ Deno.test("impersonationMode() is what it is told, but for what the server canno
   await assert.rejects(
     impersonationMode(present, "both"),
     (error) => isAppError(error, "BadRequest"),
+  );
+});
+
+Deno.test("impersonationMode() is legacy where the server knows but does not let be nodes", async () => {
+  const version = { major: "1", minor: "36", gitVersion: "v1.36.0" };
+  const off = server(version, new AppError("Forbidden", "cannot impersonate"));
+  assert.equal(await impersonationMode(off, ""), "legacy");
+  assert.equal(await impersonationMode(off, "legacy"), "legacy");
+  await assert.rejects(
+    impersonationMode(off, "constrained"),
+    (error: Error) =>
+      isAppError(error, "Forbidden") && /cannot impersonate.*legacy/.test(error.message),
+  );
+  await assert.rejects(
+    impersonationMode(server(version, new AppError("ServiceUnavailable", "away")), ""),
+    (error) => isAppError(error, "ServiceUnavailable"),
   );
 });

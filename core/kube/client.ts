@@ -14,9 +14,12 @@ import {
   Slots,
 } from "../base/mod.ts";
 import { heeding } from "./body.ts";
-import { readFailure, readJson } from "./answers.ts";
+import { isAway, isUnreachable } from "./errors.ts";
+import { leaveUnread, readFailure, readJson, type ReadOptions } from "./answers.ts";
 import { Bearer } from "./bearer.ts";
 import type { KubeEndpoint } from "./config.ts";
+import { Connection } from "./connection.ts";
+import { ServerOutage } from "./server_outage.ts";
 
 /** Options of {@linkcode KubeClient}. */
 export interface KubeClientOptions {
@@ -53,6 +56,9 @@ export interface KubeCall {
   readonly signal?: AbortSignal;
 }
 
+/** What came of {@linkcode KubeClient.probe}: what was asked for, an error of any kind, or nothing. */
+export type Probed = "ok" | "refused" | "silent";
+
 /** Who a call is made as. */
 export interface Impersonation {
   readonly user: string;
@@ -66,6 +72,8 @@ const MAX_CALLS = 64;
 const MAX_ANSWER = 64 * 2 ** 20;
 /** Tries of a call that is told to come later, as client-go. */
 const MAX_TRIES = 5;
+/** How long {@linkcode KubeClient.probe} waits. */
+const ANSWERS_WITHIN = seconds(2);
 /** Longest wait that an answer 429 may ask for between two tries. */
 const MAX_PAUSE = seconds(10);
 
@@ -83,6 +91,7 @@ export class KubeClient implements Disposable {
   /** Watches that are open. */
   #open = 0;
   #calls: Connection;
+  readonly #outage: ServerOutage;
 
   /** @throws {AppError} Invalid when certificate or key is empty: the client would be anonymous */
   constructor(options: KubeClientOptions) {
@@ -94,6 +103,7 @@ export class KubeClient implements Disposable {
     this.#options = options;
     this.#log = options.log ?? silentLogger;
     const { clock } = options;
+    this.#outage = new ServerOutage({ clock, log: this.#log, server });
     this.#token = token && new Bearer({ server, read: token, clock, log: this.#log });
     this.#watches = Deno.createHttpClient({ ...this.#tls(), http2: false });
     this.#calls = this.#connect();
@@ -145,9 +155,47 @@ export class KubeClient implements Disposable {
     }
   }
 
+  /**
+   * Monotonic; when the server gave its last answer to any call, a refusal or an error of its own
+   * included. Not one that says that it, or what is behind it, is away: 502, 503, 504.
+   */
+  get heard(): Ms {
+    return this.#outage.heard;
+  }
+
+  /**
+   * What the server says within 2 s to a GET of `path`, asked before all calls that wait for their
+   * turn; what is at the path is not read. When it is silent, the next call goes over a new connection.
+   *
+   * @throws the reason of `signal`
+   */
+  async probe(path: string, signal: AbortSignal): Promise<Probed> {
+    using limit = deadline(
+      this.#options.clock,
+      ANSWERS_WITHIN,
+      () => new AppError("Timeout", `${this.server} is silent`),
+      signal,
+    );
+    try {
+      await this.#callOnce(
+        { method: "GET", path, signal },
+        `GET ${path}`,
+        limit.signal,
+        leaveUnread,
+      );
+      return "ok";
+    } catch (error) {
+      signal.throwIfAborted();
+      return isUnreachable(error) ? "silent" : "refused";
+    }
+  }
+
   /** Waits for its turn; others have theirs while this one pauses. */
   async #callInTurn(call: KubeCall, what: string, signal: AbortSignal): Promise<unknown> {
-    using _slot = await this.#slots.take(signal);
+    using _slot = await this.#slots.take(signal).catch((error) => {
+      if (isAppError(error, "Timeout")) this.#outage.leave(error);
+      throw error;
+    });
     return await this.#callOnce(call, what, signal);
   }
 
@@ -177,7 +225,7 @@ export class KubeClient implements Disposable {
       this.#open++;
       return heeding(response.body ?? new Blob().stream(), call.signal, () => void this.#open--);
     } catch (error) {
-      throw this.#unreachable(what, error, headers.signal);
+      throw this.#unreachable(what, error, headers.signal, call.signal);
     } finally {
       call.signal.removeEventListener("abort", stop);
       timer[Symbol.dispose]();
@@ -190,16 +238,21 @@ export class KubeClient implements Disposable {
     this.#watches.close();
   }
 
-  async #callOnce(call: KubeCall, what: string, signal: AbortSignal): Promise<unknown> {
+  async #callOnce(
+    call: KubeCall,
+    what: string,
+    signal: AbortSignal,
+    read: (response: Response, options: ReadOptions) => Promise<unknown> = readJson,
+  ): Promise<unknown> {
     const connection = this.#calls;
     using _use = connection.use();
     try {
       const response = await this.#fetch(connection.client, call, signal);
       if (!response.ok) throw await this.#failure(what, response, signal);
-      return await readJson(response, { what, most: MAX_ANSWER, signal });
+      return await read(response, { what, most: MAX_ANSWER, signal });
     } catch (error) {
       if (signal.aborted && !call.signal?.aborted) this.#reconnect(connection);
-      throw this.#unreachable(what, error, signal);
+      throw this.#unreachable(what, error, signal, call.signal);
     }
   }
 
@@ -221,7 +274,7 @@ export class KubeClient implements Disposable {
       headers.set("impersonate-user", as.user);
       for (const group of as.groups ?? []) headers.append("impersonate-group", group);
     }
-    return await this.#observed({ method, query }, () =>
+    const response = await this.#observed({ method, query }, () =>
       fetch(url, {
         method,
         client,
@@ -230,6 +283,8 @@ export class KubeClient implements Disposable {
         redirect: "manual",
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }));
+    if (response.status < 500) this.#outage.answered();
+    return response;
   }
 
   async #observed(
@@ -255,7 +310,10 @@ export class KubeClient implements Disposable {
     signal: AbortSignal,
   ): Promise<AppError> {
     if (response.status === 401) this.#token?.refused();
-    return await readFailure(response, { what, signal });
+    const error = await readFailure(response, { what, signal });
+    if (isAway(error)) this.#outage.failed(error);
+    else this.#outage.answered();
+    return error;
   }
 
   #tls() {
@@ -273,43 +331,24 @@ export class KubeClient implements Disposable {
   /** A connection that lost its other end is used for ever otherwise: nobody pings it. */
   #reconnect(from: Connection): void {
     if (this.#calls !== from) return;
-    this.#log.warn("the API server does not answer: connecting anew", { server: this.server });
+    this.#log.debug("the API server does not answer: connecting anew", { server: this.server });
     this.#calls = this.#connect();
     from.close();
   }
 
-  #unreachable(what: string, error: unknown, signal: AbortSignal): unknown {
-    if (signal.aborted) return signal.reason;
+  /** @param caller aborts when whoever called wants no answer any more */
+  #unreachable(what: string, error: unknown, signal: AbortSignal, caller?: AbortSignal): unknown {
+    if (signal.aborted) {
+      if (!caller?.aborted) this.#outage.failed(signal.reason);
+      return signal.reason;
+    }
     if (isAppError(error)) return error;
-    return new AppError(
+    const unreachable = new AppError(
       "ServiceUnavailable",
       `the API server at ${this.server} cannot be asked now (${what}): ${errorText(error)}`,
       { cause: error },
     );
-  }
-}
-
-/** An HTTP client that closes when its last call has ended. */
-class Connection {
-  readonly client: Deno.HttpClient;
-  #uses = 0;
-  #closing = false;
-
-  constructor(client: Deno.HttpClient) {
-    this.client = client;
-  }
-
-  use(): Disposable {
-    this.#uses++;
-    return {
-      [Symbol.dispose]: () => {
-        if (--this.#uses === 0 && this.#closing) this.client.close();
-      },
-    };
-  }
-
-  close(): void {
-    this.#closing = true;
-    if (this.#uses === 0) this.client.close();
+    this.#outage.failed(unreachable);
+    return unreachable;
   }
 }

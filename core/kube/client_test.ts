@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { type ErrorCode, isAppError, ms, seconds, systemClock, VirtualClock } from "../base/mod.ts";
+import {
+  createLogger,
+  type ErrorCode,
+  errorText,
+  failureLevel,
+  isAppError,
+  ms,
+  seconds,
+  systemClock,
+  VirtualClock,
+} from "../base/mod.ts";
 import { until } from "../http/testing.ts";
 import { KubeClient, type KubeClientOptions } from "./client.ts";
 import { FakeApiServer, json, status } from "./testing.ts";
@@ -145,6 +155,46 @@ Deno.test("a call without an answer ends in its time, and the next one has a new
   await client.call({ method: "GET", path: PATH });
   gate.resolve();
   assert.equal(remotes.length, 2);
+});
+
+Deno.test("probe() tells silence from any answer, past the calls that wait, and finds the way back", async () => {
+  const clock = new VirtualClock();
+  const gate = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  let frozen = true;
+  let answer = () => status(403, "Forbidden");
+  await using server = await FakeApiServer.start(async (request) => {
+    asked.push(new URL(request.url).pathname);
+    if (frozen) await gate.promise;
+    return answer();
+  });
+  using client = clientOf(server, { clock });
+  const stop = new AbortController();
+  const calls = Array.from(
+    { length: 100 },
+    () => client.call({ method: "GET", path: PATH, signal: stop.signal }).catch(() => {}),
+  );
+  await until("no more can be under way", () => asked.length === 64 || undefined);
+  const silent = client.probe("/probe", never);
+  await until("it is asked all the same", () => asked.includes("/probe") || undefined);
+  await clock.advance(seconds(2));
+  assert.equal(await silent, "silent");
+  assert.equal(client.heard, ms(0), "nothing was heard yet");
+  frozen = false;
+  assert.equal(await client.probe("/probe", never), "refused");
+  assert.equal(client.heard, seconds(2));
+  await clock.advance(seconds(1));
+  answer = () => status(503, "ServiceUnavailable");
+  assert.equal(await client.probe("/probe", never), "refused");
+  assert.equal(client.heard, seconds(2), "it says that it is away");
+  answer = () => new Response("ok");
+  assert.equal(await client.probe("/probe", never), "ok");
+  assert.equal(client.heard, seconds(3));
+  const reason = new Error("nobody wants to know");
+  await assert.rejects(client.probe("/probe", AbortSignal.abort(reason)), reason);
+  stop.abort();
+  gate.resolve();
+  await Promise.all(calls);
 });
 
 Deno.test("open() ends in its time when no answer begins; its body may be quiet for longer", async () => {
@@ -331,4 +381,91 @@ Deno.test("a server that is not there or is not the right one is ServiceUnavaila
     await rejects(client.call({ method: "GET", path: PATH }), "ServiceUnavailable", text);
     await rejects(client.open({ path: PATH, signal: never }), "ServiceUnavailable", text);
   }
+});
+
+Deno.test("a server that is away is told of once for all who ask it, and when it is back", async () => {
+  const clock = new VirtualClock();
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger({ clock, write: (line) => lines.push(JSON.parse(line)) });
+  const said = () => lines.map(({ level, msg }) => `${level} ${msg}`);
+  let answer = () => json({});
+  await using server = await FakeApiServer.start(() => Promise.resolve(answer()));
+  using client = clientOf(server, { clock, log });
+  const call = () => client.call({ method: "GET", path: PATH });
+  const levelOfFailure = async (): Promise<string> => {
+    const error = await call().then(() => undefined, (problem) => problem);
+    assert.ok(isAppError(error), errorText(error));
+    return failureLevel(error);
+  };
+  await call();
+  answer = () => status(503, "ServiceUnavailable");
+  assert.equal(await levelOfFailure(), "warn", "it may be this one call alone");
+  assert.equal(await levelOfFailure(), "debug");
+  await clock.advance(seconds(2));
+  answer = () => status(403, "Forbidden");
+  assert.equal(await levelOfFailure(), "warn", "that is an answer");
+  assert.deepEqual(said(), [], "it was too short to speak of");
+
+  answer = () => status(503, "ServiceUnavailable");
+  for (let i = 0; i < 100; i++) {
+    await levelOfFailure();
+    await clock.advance(seconds(1));
+  }
+  const away = "warn the API server is away";
+  assert.deepEqual(said(), [away, away]);
+  answer = () => json({});
+  await call();
+  assert.deepEqual(said(), [away, away, "info the API server is back"]);
+  assert.deepEqual([lines[2]?.["lasted"], lines[2]?.["tries"]], ["100 s", 100]);
+});
+
+Deno.test("a server that fails at what is asked is not away, and nobody else tells of it", async () => {
+  const clock = new VirtualClock();
+  const lines: string[] = [];
+  let answer = () => status(500, "InternalError");
+  await using server = await FakeApiServer.start(() => Promise.resolve(answer()));
+  using client = clientOf(server, {
+    clock,
+    log: createLogger({ write: (line) => lines.push(line) }),
+  });
+  const levels = async (calls: number): Promise<string[]> => {
+    const found = [];
+    for (let i = 0; i < calls; i++) {
+      const error = await client.call({ method: "GET", path: PATH }).catch((problem) => problem);
+      found.push(failureLevel(error));
+      await clock.advance(seconds(6));
+    }
+    return found;
+  };
+  assert.deepEqual(await levels(3), ["warn", "warn", "warn"]);
+  assert.deepEqual(lines, []);
+  answer = () => new Response("a proxy's page", { status: 500 });
+  assert.deepEqual(await levels(2), ["warn", "debug"]);
+  assert.match(lines.join(), /the API server is away/);
+  answer = () => status(500, "InternalError");
+  assert.deepEqual(await levels(1), ["warn"]);
+  assert.match(lines.at(-1) ?? "", /the API server is back/);
+});
+
+Deno.test("a server that refuses connections is away, and what a caller gives up is not its fault", async () => {
+  const clock = new VirtualClock();
+  const lines: string[] = [];
+  const server = await FakeApiServer.start(() => new Promise(() => {}));
+  using client = clientOf(server, {
+    clock,
+    log: createLogger({ write: (line) => lines.push(line) }),
+  });
+  const never = client.call({
+    method: "GET",
+    path: PATH,
+    signal: AbortSignal.abort(new Error("not needed")),
+  });
+  await assert.rejects(never, /not needed/);
+  await server[Symbol.asyncDispose]();
+  for (let i = 0; i < 2; i++) {
+    await rejects(client.call({ method: "GET", path: PATH }), "ServiceUnavailable");
+    await clock.advance(seconds(6));
+  }
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? "", /the API server is away.*127\.0\.0\.1.*GET/);
 });

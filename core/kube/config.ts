@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import { AppError, errorText } from "../base/mod.ts";
+import { AppError, errorText, hostAndPort } from "../base/mod.ts";
 
 /** How to reach an API server and who to be there. */
 export interface KubeEndpoint {
@@ -141,6 +141,14 @@ async function readYaml(path: string): Promise<Fields> {
     throw new AppError("Invalid", `kubeconfig ${path} is no YAML: ${errorText(cause)}`);
   }
   if (!isFields(value)) throw new AppError("Invalid", `kubeconfig ${path} holds no configuration`);
+  for (const [field, wanted] of [["apiVersion", "v1"], ["kind", "Config"]] as const) {
+    // kubectl takes one that says neither, too.
+    if (value[field] === undefined || value[field] === wanted) continue;
+    throw new AppError(
+      "Invalid",
+      `kubeconfig ${path}: ${field} is ${JSON.stringify(value[field])}: it must be ${wanted}`,
+    );
+  }
   return value;
 }
 
@@ -182,7 +190,7 @@ async function serviceAccount(): Promise<KubeEndpoint> {
     );
   }
   return {
-    server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    server: `https://${hostAndPort(host, port)}`,
     ca: await readText(`${SERVICE_ACCOUNT_DIR}/ca.crt`),
     token: tokenIn(`${SERVICE_ACCOUNT_DIR}/token`),
   };
@@ -196,7 +204,11 @@ async function readText(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    throw new AppError("NotFound", `Cannot read ${path}: ${errorText(cause)}`, { cause });
+    if (cause instanceof Deno.errors.IsADirectory) {
+      throw new AppError("Invalid", `Cannot read ${path}: it is a folder; name a file in it`);
+    }
+    const code = cause instanceof Deno.errors.NotFound ? "NotFound" : "Invalid";
+    throw new AppError(code, `Cannot read ${path}: ${errorText(cause)}`, { cause });
   }
 }
 

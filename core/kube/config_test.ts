@@ -177,3 +177,28 @@ Deno.test({
     );
   },
 });
+
+Deno.test("readEndpoint() says which file is a folder, or no kubeconfig of this version", () => {
+  const typo = { apiVersion: "v2" };
+  const pod = { apiVersion: "v1", kind: "Pod" };
+  const files = {
+    typo: kubeconfig({ rest: typo }),
+    pod: kubeconfig({ rest: pod }),
+    right: kubeconfig({ rest: { apiVersion: "v1", kind: "Config" } }),
+  };
+  return withFiles(files, async (dir) => {
+    for (
+      const [path, told] of [
+        [dir, `Cannot read ${dir}: it is a folder; name a file in it`],
+        [`${dir}/typo`, `kubeconfig ${dir}/typo: apiVersion is "v2": it must be v1`],
+        [`${dir}/pod`, `kubeconfig ${dir}/pod: kind is "Pod": it must be Config`],
+      ] as const
+    ) {
+      await assert.rejects(
+        readEndpoint(path),
+        (error) => isAppError(error, "Invalid") && error.message === told,
+      );
+    }
+    await readEndpoint(`${dir}/right`);
+  });
+});

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from "../base/mod.ts";
+import { AppError, type ErrorCode, isAppError } from "../base/mod.ts";
 
 /** Kubernetes' reasons. */
 const REASONS: Readonly<Record<string, ErrorCode>> = {
@@ -79,10 +79,37 @@ export function errorOfAnswer(
   const seconds = [status.details?.retryAfterSeconds, retryAfter ? Number(retryAfter) : undefined]
     .find((value) => typeof value === "number" && value >= 0 && value < 3600);
   const help = known === "Unauthorized" ? NOT_KNOWN : "";
-  return new AppError(known, `${said} (${what})${help}`, {
+  const error = new AppError(known, `${said} (${what})${help}`, {
     causes: causesOf(status.details?.causes),
     ...(typeof seconds === "number" ? { retryAfterSeconds: seconds } : {}),
   });
+  answers.add(error);
+  if (AWAY.includes(code) || (code >= 500 && !isStatus)) away.add(error);
+  return error;
+}
+
+/** Codes by which a server, or a proxy in front of it, says that it cannot answer now. */
+const AWAY: readonly number[] = [502, 503, 504];
+/** The errors of answers that come of a server that is away. */
+const away = new WeakSet<Error>();
+
+/**
+ * Whether an error is of an answer that says that the server cannot answer now. A `Status` of another
+ * code is the server's own word on what was asked: e.g. 500 when a webhook fails.
+ */
+export function isAway(error: Error): boolean {
+  return away.has(error);
+}
+
+/** The errors that an API server's answers told of. */
+const answers = new WeakSet<Error>();
+
+/**
+ * Whether an API server refused what was asked, by its rights or by a policy that somebody put
+ * there: not a rule of ours, which stays what it is, so that the same may be let in later.
+ */
+export function isDenied(error: unknown): boolean {
+  return isAppError(error, "Forbidden") && answers.has(error);
 }
 
 const NOT_KNOWN = ": the credential of this process is not accepted: it has expired, or it is of " +
@@ -96,4 +123,14 @@ function causesOf(value: unknown) {
     message: String(one.message ?? ""),
     reason: String(one.reason ?? ""),
   }));
+}
+
+/**
+ * Whether no answer came: no connection did, or the server was silent until the client's time was up.
+ * Nothing is known to be wrong with what was asked, and whatever else is asked may fail the same way.
+ */
+export function isUnreachable(error: unknown): boolean {
+  // A time-out that an answer told of is the server's own.
+  if (isAppError(error, "Timeout")) return !answers.has(error);
+  return isAppError(error, "ServiceUnavailable") && error.cause instanceof TypeError;
 }

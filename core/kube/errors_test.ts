@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { errorOfAnswer } from "./errors.ts";
+import { AppError } from "../base/mod.ts";
+import { errorOfAnswer, isAway, isDenied, isUnreachable } from "./errors.ts";
 
 const what = "GET /api/v1/pods";
 const status = (fields: Record<string, unknown>) => ({
@@ -76,3 +77,35 @@ Deno.test.each([
 ])("errorOfAnswer() reads when to come again: %s", (_, body, header, expected) => {
   assert.equal(errorOfAnswer(what, 429, body, header).retryAfterSeconds, expected);
 });
+
+Deno.test("isDenied() tells what an API server refuses from what a rule of ours does", () => {
+  assert.equal(isDenied(errorOfAnswer(what, 403, status({ reason: "Forbidden" }))), true);
+  assert.equal(isDenied(errorOfAnswer(what, 404, status({ reason: "NotFound" }))), false);
+  assert.equal(isDenied(new AppError("Forbidden", "it is another node's")), false);
+});
+
+Deno.test("isUnreachable() tells silence from an answer, a time-out of the server's own among them", () => {
+  const cause = new TypeError("refused");
+  assert.equal(isUnreachable(new AppError("ServiceUnavailable", "no way", { cause })), true);
+  assert.equal(isUnreachable(new AppError("Timeout", "no answer in 30 s")), true);
+  assert.equal(isUnreachable(errorOfAnswer(what, 504, status({ reason: "Timeout" }))), false);
+  assert.equal(isUnreachable(errorOfAnswer(what, 503, status({}))), false);
+  assert.equal(isUnreachable(new Error("Timeout")), false);
+});
+
+Deno.test.each([
+  [500, status({ reason: "InternalError" }), false],
+  [500, status({}), false],
+  [500, "a proxy's page", true],
+  [599, undefined, true],
+  [502, status({}), true],
+  [503, status({ reason: "ServiceUnavailable" }), true],
+  [504, status({ reason: "Timeout" }), true],
+  [429, undefined, false],
+  [404, undefined, false],
+])(
+  "isAway() tells a server that cannot answer from its word on what was asked: %i %j",
+  (code, body, expected) => {
+    assert.equal(isAway(errorOfAnswer(what, code, body)), expected);
+  },
+);

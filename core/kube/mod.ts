@@ -5,6 +5,7 @@ export {
   type KubeCall,
   KubeClient,
   type KubeClientOptions,
+  type Probed,
   type SeenRequest,
 } from "./client.ts";
 export {
@@ -15,8 +16,11 @@ export {
   readEndpoint,
   SERVICE_ACCOUNT_DIR,
 } from "./config.ts";
+export { isKindGone, kindDiscovery, type KindFinder } from "./discovery.ts";
+export { ANSWERED_BY, API_SERVER, Forwarder, type ForwarderOptions, NOBODY } from "./forward.ts";
 export { pathOf } from "./paths.ts";
 export { requestToken, type TokenRequest } from "./token_request.ts";
 export { reviewAccess, reviewToken } from "./reviews.ts";
 export { type Regress, VersionMark } from "./version_mark.ts";
 export { RemoteStore, type RemoteStoreOptions } from "./remote_store.ts";
+export { isDenied, isUnreachable } from "./errors.ts";

@@ -1,4 +1,12 @@
 import {
+  apiVersionOf,
+  type JsonMap,
+  type KubeObject,
+  type ObjectRef,
+  type ResourceDef,
+  RESOURCES,
+} from "../api/mod.ts";
+import {
   AppError,
   backoffDelay,
   type Clock,
@@ -7,50 +15,34 @@ import {
   type Random,
   sleep,
 } from "../base/mod.ts";
-import {
-  apiVersionOf,
-  groupResource,
-  type JsonMap,
-  jsonMergeDiff,
-  type KubeObject,
-  type ObjectRef,
-  type ResourceDef,
-  RESOURCES,
-} from "../api/mod.ts";
-import {
-  type DeleteOptions,
-  type ListOptions,
-  type ListResult,
-  type Selection,
-  type Store,
-  type UpdateOptions,
-  type Watch,
-  type WatchOptions,
-  type WriteOptions,
+import type {
+  DeleteOptions,
+  ListOptions,
+  ListResult,
+  Store,
+  UpdateOptions,
+  Watch,
+  WatchOptions,
+  WriteOptions,
 } from "../store/mod.ts";
-import type { Impersonation, KubeCall, KubeClient } from "./client.ts";
+import { Lists } from "./lists.ts";
+import { patchOf } from "./patch_of.ts";
 import { pathOf } from "./paths.ts";
-import { type InitialPage, RemoteWatch, watchSeconds } from "./remote_watch.ts";
+import { ResourceClient, type ResourceClientOptions } from "./resource_client.ts";
 import type { VersionMark } from "./version_mark.ts";
 import { arrived } from "./watch_event.ts";
+import { Watches } from "./watches.ts";
 
 /** Options of {@linkcode RemoteStore}. */
-export interface RemoteStoreOptions {
-  readonly client: KubeClient;
+export interface RemoteStoreOptions extends ResourceClientOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Who to be in place of the client itself for a read or write of a resource. @default {itself} */
-  readonly as?: (access: "read" | "write", resource: ResourceDef) => Impersonation | undefined;
   /** What is known of the server's versions; one for all stores on it. @default {nothing is kept} */
   readonly mark?: VersionMark;
 }
 
 /** Whose the fields are that Skerry writes, for server-side apply. */
 const FIELD_MANAGER = "skerry";
-/** Objects in one answer of a list. */
-const PAGE = 500;
-/** Tries of a list whose version the server forgets before its last page. */
-const MAX_LISTS = 3;
 /** Tries of an update that others get ahead of. */
 const MAX_CONFLICTS = 10;
 const CONFLICT_BACKOFF = { base: ms(5), cap: ms(200) };
@@ -58,56 +50,27 @@ const CONFLICT_BACKOFF = { base: ms(5), cap: ms(200) };
 /** The objects of a Kubernetes API server. */
 export class RemoteStore implements Store {
   readonly #options: RemoteStoreOptions;
+  readonly #client: ResourceClient;
+  readonly #lists: Lists;
+  readonly #watches: Watches;
 
   constructor(options: RemoteStoreOptions) {
+    const { clock, random, mark } = options;
     this.#options = options;
+    const client = this.#client = new ResourceClient(options);
+    const lists = this.#lists = new Lists({ client, mark });
+    this.#watches = new Watches({ client, lists, clock, random, mark });
   }
 
   async get(ref: ObjectRef): Promise<KubeObject> {
     const { resource } = ref;
-    return arrived(await this.#call(resource, { method: "GET", path: pathOf(resource, ref) }));
+    return arrived(
+      await this.#client.call(resource, { method: "GET", path: pathOf(resource, ref) }),
+    );
   }
 
-  async list(resource: ResourceDef, options: ListOptions = {}): Promise<ListResult> {
-    const { limit, continue: token } = options;
-    for (let tries = 1;; tries++) {
-      try {
-        return await this.#list(resource, options);
-      } catch (error) {
-        // The server forgot the version in the midst of its pages: all of it anew.
-        const whole = !limit && !token;
-        if (!whole || !isAppError(error, "Expired") || tries >= MAX_LISTS) throw error;
-      }
-    }
-  }
-
-  async #list(resource: ResourceDef, options: ListOptions): Promise<ListResult> {
-    const { namespace, limit, continue: token } = options;
-    const pages: KubeObject[][] = [];
-    let from = token;
-    for (;;) {
-      const list = await this.#listPage(resource, {
-        ...options,
-        limit: limit || PAGE,
-        ...(from ? { continue: from } : {}),
-      });
-      pages.push(list.items);
-      const { resourceVersion, continue: next, remainingItemCount } = list.metadata;
-      // Without a limit all pages are one answer here.
-      if (next && !limit) {
-        from = next;
-        continue;
-      }
-      const items = pages.flat();
-      // The server's order is by key; across namespaces that is the order wanted as well.
-      if (namespace === undefined) items.sort(byName);
-      return {
-        items,
-        resourceVersion,
-        ...(next ? { continue: next } : {}),
-        ...(remainingItemCount ? { remainingItemCount } : {}),
-      };
-    }
+  async list(resource: ResourceDef, options?: ListOptions): Promise<ListResult> {
+    return await this.#lists.list(resource, options);
   }
 
   async create(
@@ -120,7 +83,7 @@ export class RemoteStore implements Store {
       throw new AppError("BadRequest", `a ${resource.kind} needs metadata.name or generateName`);
     }
     return arrived(
-      await this.#call(resource, {
+      await this.#client.call(resource, {
         method: "POST",
         path: pathOf(resource, namespace ? { namespace } : {}),
         query: { ...dryRun(options), fieldManager: FIELD_MANAGER },
@@ -185,7 +148,7 @@ export class RemoteStore implements Store {
       ? { subresource: options.subresource }
       : {};
     return arrived(
-      await this.#call(resource, {
+      await this.#client.call(resource, {
         method: "PATCH",
         type: "application/merge-patch+json",
         path: pathOf(resource, { ...ref, ...subresource }),
@@ -200,7 +163,7 @@ export class RemoteStore implements Store {
     if (gracePeriodSeconds !== undefined && !(gracePeriodSeconds >= 0)) {
       throw new AppError("BadRequest", `gracePeriodSeconds must be 0 or more`);
     }
-    const answer = await this.#call(ref.resource, {
+    const answer = await this.#client.call(ref.resource, {
       method: "DELETE",
       path: pathOf(ref.resource, ref),
       body: {
@@ -227,47 +190,8 @@ export class RemoteStore implements Store {
     });
   }
 
-  async watch(resource: ResourceDef, options: WatchOptions = {}): Promise<Watch> {
-    const { resourceVersion, buffer = 1000 } = options;
-    const { clock, mark } = this.#options;
-    if (resourceVersion !== undefined && !/^\d+$/.test(resourceVersion)) {
-      throw new AppError("BadRequest", `${JSON.stringify(resourceVersion)} is no version`);
-    }
-    const controller = new AbortController();
-    // How often the server had gone back when this watch got its version; absent as long as that is
-    // another's, from nobody knows when.
-    let turns = resourceVersion === undefined ? mark?.now().turns : undefined;
-    const isPresent = (version: string): boolean =>
-      !mark ||
-      (turns === undefined ? mark.isPresent(resource, version) : turns === mark.now().turns);
-    const open = async (version: string, signal: AbortSignal) => {
-      const now = await this.#versionNow(resource, options, signal);
-      if (BigInt(version) > BigInt(now) || !isPresent(version)) {
-        // A server restored from an older copy takes a version that it has not reached yet, and says
-        // nothing until it has; of another history, a version means nothing even then.
-        throw new AppError(
-          "Expired",
-          `version ${version} of ${
-            groupResource(resource)
-          } is not of the server's history, which ` +
-            `is at ${now}: it was restored from an older copy`,
-        );
-      }
-      turns = mark?.now().turns;
-      return await this.#open(resource, version, options, signal);
-    };
-    const start = resourceVersion === undefined
-      ? await this.#firstPage(resource, options)
-      : { resourceVersion, body: await open(resourceVersion, controller.signal) };
-    return new RemoteWatch({
-      what: `watch of ${groupResource(resource)}`,
-      clock,
-      buffer,
-      start,
-      controller,
-      open,
-      saw: (version) => mark?.saw(resource, version),
-    });
+  async watch(resource: ResourceDef, options?: WatchOptions): Promise<Watch> {
+    return await this.#watches.watch(resource, options);
   }
 
   /** The cluster's identity: that of its oldest object. */
@@ -275,173 +199,8 @@ export class RemoteStore implements Store {
     const { metadata } = await this.get({ resource: RESOURCES.namespaces, name: "kube-system" });
     return metadata.uid ?? "";
   }
-
-  async #firstPage(resource: ResourceDef, options: ListOptions): Promise<InitialPage> {
-    const list = await this.#listPage(resource, { ...options, limit: PAGE });
-    const { resourceVersion, continue: next } = list.metadata;
-    return {
-      events: list.items.map((object) => ({
-        type: "ADDED",
-        object,
-        resourceVersion: object.metadata.resourceVersion ?? "",
-      })),
-      resourceVersion,
-      ...(next ? { next: () => this.#firstPage(resource, { ...options, continue: next }) } : {}),
-    };
-  }
-
-  async #versionNow(
-    resource: ResourceDef,
-    selection: Selection,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const { metadata } = await this.#listPage(resource, { ...selection, limit: 1 }, signal);
-    return metadata.resourceVersion;
-  }
-
-  async #open(
-    resource: ResourceDef,
-    resourceVersion: string,
-    selection: Selection,
-    signal: AbortSignal,
-  ) {
-    const { client, random } = this.#options;
-    const as = this.#options.as?.("read", resource);
-    const { namespace } = selection;
-    return await client.open({
-      path: pathOf(resource, namespace ? { namespace } : {}),
-      signal,
-      query: {
-        ...selectors(selection),
-        watch: true,
-        resourceVersion,
-        allowWatchBookmarks: true,
-        timeoutSeconds: watchSeconds(random),
-      },
-      ...(as ? { as } : {}),
-    });
-  }
-
-  /** A page of at most `limit` objects; of fewer when those are too large for one answer. */
-  async #listPage(
-    resource: ResourceDef,
-    options: ListOptions & { readonly limit: number },
-    signal?: AbortSignal,
-  ): Promise<KubeList> {
-    const { namespace, continue: token } = options;
-    const { mark } = this.#options;
-    for (let limit = options.limit;; limit = Math.max(1, Math.floor(limit / 10))) {
-      const before = mark?.now();
-      try {
-        const list: KubeList = await this.#call(resource, {
-          method: "GET",
-          path: pathOf(resource, namespace ? { namespace } : {}),
-          query: { ...selectors(options), limit, continue: token },
-          ...(signal ? { signal } : {}),
-        });
-        // Later pages show the version of the first.
-        if (!token && before) mark?.listed(resource, list.metadata.resourceVersion, before);
-        const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-        // Items of a list do not say what they are.
-        return { ...list, items: (list.items ?? []).map((item) => arrived({ ...kind, ...item })) };
-      } catch (error) {
-        if (!isAppError(error, "RequestEntityTooLarge") || limit === 1) throw error;
-      }
-    }
-  }
-
-  // deno-lint-ignore no-explicit-any -- answers of any kind
-  async #call(resource: ResourceDef, call: KubeCall): Promise<any> {
-    const as = this.#options.as?.(call.method === "GET" ? "read" : "write", resource);
-    return await this.#options.client.call(as ? { ...call, as } : call);
-  }
-}
-
-interface KubeList {
-  readonly metadata: {
-    readonly resourceVersion: string;
-    readonly continue?: string;
-    readonly remainingItemCount?: number;
-  };
-  readonly items: KubeObject[];
-}
-
-function selectors({ labelSelector, fieldSelector }: Selection) {
-  return { labelSelector, fieldSelector };
 }
 
 function dryRun(options: WriteOptions) {
   return options.dryRun ? { dryRun: "All" } : {};
-}
-
-/**
- * What a change does to an object; nothing when it does nothing. The server is not sent the rest: of
- * all else it would ask whether a node may, and a taint that came meanwhile would count as removed.
- *
- * @throws {AppError} Conflict, BadRequest, and what `change` throws
- */
-function patchOf(
-  ref: ObjectRef,
-  current: KubeObject,
-  change: (current: KubeObject) => KubeObject,
-  options: UpdateOptions,
-): JsonMap | undefined {
-  check(ref, current, options);
-  const wanted = next(ref, current, change(structuredClone(current)), options);
-  return jsonMergeDiff(current as JsonMap, wanted as JsonMap);
-}
-
-/** @throws {AppError} Conflict */
-function check(ref: ObjectRef, current: KubeObject, { preconditions }: UpdateOptions): void {
-  for (const field of ["uid", "resourceVersion"] as const) {
-    const wanted = preconditions?.[field];
-    if (wanted === undefined || wanted === current.metadata[field]) continue;
-    throw new AppError(
-      "Conflict",
-      `${groupResource(ref.resource)} "${ref.name}": its ${field} is ` +
-        `${current.metadata[field]}, not ${wanted}`,
-    );
-  }
-}
-
-/** What is to be stored: what cannot be changed here stays. @throws {AppError} Conflict, BadRequest */
-function next(
-  ref: ObjectRef,
-  current: KubeObject,
-  wanted: KubeObject,
-  { subresource }: UpdateOptions,
-): KubeObject {
-  const { resourceVersion: version, name } = wanted.metadata;
-  const { metadata } = current;
-  const what = `${groupResource(ref.resource)} "${ref.name}"`;
-  if (version !== undefined && version !== metadata.resourceVersion) {
-    throw new AppError(
-      "Conflict",
-      `${what}: the change is of version ${version}, the server has ${metadata.resourceVersion}`,
-    );
-  }
-  if (name !== metadata.name || wanted.metadata.namespace !== metadata.namespace) {
-    throw new AppError("BadRequest", `${what}: its name cannot be changed to ${name}`);
-  }
-  if (!ref.resource.hasStatus) return whole(wanted, current);
-  if (subresource === "status") return { ...current, status: wanted["status"] };
-  const { status: _, ...rest } = wanted;
-  return whole(
-    current["status"] === undefined
-      ? rest as KubeObject
-      : { ...rest, status: current["status"] } as KubeObject,
-    current,
-  );
-}
-
-/** Identity is the server's: left out of a change it stays. */
-function whole(wanted: KubeObject, { metadata }: KubeObject): KubeObject {
-  const { uid, creationTimestamp, resourceVersion, generation } = metadata;
-  const fixed = { uid, creationTimestamp, resourceVersion, generation };
-  return JSON.parse(JSON.stringify({ ...wanted, metadata: { ...wanted.metadata, ...fixed } }));
-}
-
-function byName(a: KubeObject, b: KubeObject): number {
-  const [x, y] = [a, b].map(({ metadata }) => `${metadata.namespace ?? ""}\0${metadata.name}`);
-  return (x ?? "") < (y ?? "") ? -1 : 1;
 }

@@ -1,3 +1,4 @@
+import { connect, createServer } from "node:net";
 import { type Clock, silentLogger, systemClock } from "../base/mod.ts";
 import { type Handler, type HttpsServer, serveHttps } from "../http/mod.ts";
 // deno-lint-ignore skerry/doors -- a kit for tests, as this file is
@@ -48,6 +49,33 @@ export class FakeApiServer implements AsyncDisposable {
     this.#stop.abort(new Error("over"));
     await this.#server.finished;
   }
+}
+
+/** A way to a server that counts connections. */
+export interface CountedWay extends AsyncDisposable {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  /** Connections that there have been. */
+  readonly count: () => number;
+}
+
+/** Passes connections on to `server` and counts them. */
+export async function countedWay(server: FakeApiServer): Promise<CountedWay> {
+  let count = 0;
+  const port = Number(new URL(server.endpoint.server).port);
+  const listener = createServer((client) => {
+    count++;
+    const way = connect({ host: "127.0.0.1", port });
+    for (const socket of [client, way]) socket.on("error", () => socket.destroy());
+    client.pipe(way).pipe(client);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", () => resolve()));
+  const at = listener.address();
+  return {
+    port: typeof at === "object" && at ? at.port : 0,
+    count: () => count,
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => listener.close(() => resolve())),
+  };
 }
 
 /** An answer in JSON. */

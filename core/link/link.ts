@@ -39,8 +39,13 @@ export interface Connection {
 
 /** The node's side: dials the hub. */
 export interface Dialer {
-  /** `path` is `/v1/link` or `/v1/stream/<id>`. @throws {AppError} ServiceUnavailable, Unauthorized, Forbidden */
-  dial(path: string, signal: AbortSignal): Promise<Connection>;
+  /**
+   * `path` is `/v1/link` or `/v1/stream/<id>`. `onReached` is told when the hub's machine has taken the
+   * connection, and the hub has said nothing yet.
+   *
+   * @throws {AppError} ServiceUnavailable, Unauthorized, Forbidden
+   */
+  dial(path: string, signal: AbortSignal, onReached?: () => void): Promise<Connection>;
 }
 
 /** The hub's side: hands over connections of verified peers. */
@@ -54,6 +59,8 @@ export const LINK = {
   protocol: 1,
   heartbeat: 3_300 as Ms,
   missedHeartbeats: 3,
+  /** Connections that a hub's port for nodes takes at once: each node holds one, and one a stream. */
+  connections: 65_536,
   /** Bytes of one frame. */
   frameCap: 1024 * 1024,
   /** A message whose JSON is longer (bytes) goes as parts. */
@@ -84,6 +91,11 @@ export const LINK = {
   redialRefusedCap: 3_000 as Ms,
   /** A dial that found nobody in this time is given up; a lost packet costs no more than that. */
   dialTimeout: 4_000 as Ms,
+  /**
+   * A hub whose machine was reached may take so long to answer. All its nodes may have come at once,
+   * and who gives up too soon has cost it the work of a handshake for nothing, again and again.
+   */
+  answerTimeout: 20_000 as Ms,
   /** A dial that fails sooner was refused, not lost. */
   dialRefused: 1_000 as Ms,
   shutOutDelay: 60_000 as Ms,

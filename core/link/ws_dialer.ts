@@ -34,10 +34,10 @@ export function createWsDialer({ hub, credentials, clock }: WsDialerOptions): Di
     return context = createSecureContext(now);
   };
   return {
-    async dial(path, signal) {
+    async dial(path, signal, onReached) {
       signal.throwIfAborted();
       try {
-        const socket = await open(hub, contextFor(credentials()), signal);
+        const socket = await open(hub, contextFor(credentials()), signal, onReached);
         const onAbort = (): void => void socket.destroy();
         signal.addEventListener("abort", onAbort, { once: true });
         try {
@@ -52,7 +52,12 @@ export function createWsDialer({ hub, credentials, clock }: WsDialerOptions): Di
   };
 }
 
-function open(hub: string, secureContext: SecureContext, signal: AbortSignal): Promise<TLSSocket> {
+function open(
+  hub: string,
+  secureContext: SecureContext,
+  signal: AbortSignal,
+  onReached?: () => void,
+): Promise<TLSSocket> {
   const { hostname, port } = new URL(`https://${hub}`);
   const host = hostname.replace(/^\[|\]$/g, "");
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
@@ -62,6 +67,7 @@ function open(hub: string, secureContext: SecureContext, signal: AbortSignal): P
   // Stays: without a listener, an error would end the process.
   socket.on("error", reject);
   socket.once("close", () => reject(new Error("the connection was closed")));
+  if (onReached) socket.once("connect", onReached);
   socket.once("secureConnect", () => resolve(socket));
   return promise.finally(() => signal.removeEventListener("abort", onAbort));
 }

@@ -1,4 +1,5 @@
 /** The parts room: what each process is started with, its options and its permissions. */
+export { type OptionForm, SERVICE_CIDR_BITS } from "./forms.ts";
 export * from "./options.ts";
 export * from "./parts.ts";
 export * from "./permissions.ts";

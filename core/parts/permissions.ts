@@ -1,4 +1,4 @@
-import { AppError } from "../base/mod.ts";
+import { AppError, bracketed, hostAndPort, ownAddress } from "../base/mod.ts";
 import { CDI_FOLDERS, DEVICE_SLOTS, deviceSlot, KUBELET_SOCKET } from "./device_sockets.ts";
 import { CRI_HOST, RUNNER_HOST } from "./socket_hosts.ts";
 import type { AgentOptions, HubOptions, RunnerOptions } from "./parts.ts";
@@ -54,12 +54,11 @@ export function hubPermissions(options: HubOptions, cluster?: ClusterAccess): Pe
       write: state,
       net: [
         cluster.host,
-        `${options["node-address"]}:${options["node-port"]}`,
-        `127.0.0.1:${options["node-port"]}`,
+        ...nodeListener(options),
         // A port for each node.
-        options["api-address"],
+        bracketed(options["api-address"]),
         ...(options["peer-cidr"] === "" ? [] : [options["peer-cidr"]]),
-        `${options["metrics-address"]}:${options["metrics-port"]}`,
+        hostAndPort(options["metrics-address"], options["metrics-port"]),
       ],
     };
   }
@@ -67,14 +66,18 @@ export function hubPermissions(options: HubOptions, cluster?: ClusterAccess): Pe
     read: state,
     write: state,
     net: [
-      `${options["node-address"]}:${options["node-port"]}`,
-      // The hub tests at its start that its node port refuses a client without a certificate.
-      `127.0.0.1:${options["node-port"]}`,
-      `${options["api-address"]}:${options["api-port"]}`,
-      `${options["api-address"]}:${options["kubelet-port"]}`,
-      `${options["metrics-address"]}:${options["metrics-port"]}`,
+      ...nodeListener(options),
+      hostAndPort(options["api-address"], options["api-port"]),
+      hostAndPort(options["api-address"], options["kubelet-port"]),
+      hostAndPort(options["metrics-address"], options["metrics-port"]),
     ],
   };
+}
+
+/** The hub tests at its start that its node port refuses a client without a certificate. */
+function nodeListener(options: HubOptions): string[] {
+  const { "node-address": address, "node-port": port } = options;
+  return [hostAndPort(address, port), hostAndPort(ownAddress(address), port)];
 }
 
 /**
@@ -117,6 +120,7 @@ export function agentPermissions(options: AgentOptions): Permissions {
     net: [
       ...(options.hub === "" ? [] : [options.hub]),
       `127.0.0.1:${options["api-port"]}`,
+      ...podsApiAddresses(options),
       `127.0.0.1:${options["metrics-port"]}`,
       ...sockets.map((path) => `unix:${path}`),
       ...plugins.flatMap((folder) => [
@@ -130,9 +134,18 @@ export function agentPermissions(options: AgentOptions): Permissions {
       "127.0.0.1",
       options["pod-cidr"],
       // Where pods in the host's network are asked how they are.
-      ...(options["node-ip"] === "" ? [] : [options["node-ip"]]),
+      ...(options["node-ip"] === "" ? [] : [bracketed(options["node-ip"])]),
     ],
   };
+}
+
+/**
+ * Where the local API listens for pods: those of a node with a hub and a container runtime. To
+ * connect there is to connect to this machine.
+ */
+function podsApiAddresses(options: AgentOptions): string[] {
+  if (options.hub === "" || options["cri-socket"] === "none") return [];
+  return ["0.0.0.0", "[::]"].map((host) => `${host}:${options["api-port"]}`);
 }
 
 /** What the runner may touch: its cache, the engine's library, the control socket, the gateway. */
@@ -141,7 +154,7 @@ export function runnerPermissions(options: RunnerOptions, library: string): Perm
   return {
     read: [options["state-dir"], socket, library],
     write: [options["state-dir"], socket],
-    net: [`unix:${socket}`, `${options["gateway-address"]}:${options["gateway-port"]}`],
+    net: [`unix:${socket}`, hostAndPort(options["gateway-address"], options["gateway-port"])],
   };
 }
 

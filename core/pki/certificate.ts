@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import type { Ms } from "../base/mod.ts";
 import type { Subject } from "./names.ts";
 import { fromPem } from "./pem.ts";
@@ -75,6 +75,15 @@ export function verifyCertificate(
 /** SHA-256 of the DER form of a PEM certificate, lower-case hex: how tokens pin the CA. */
 export function fingerprintOf(pem: string): string {
   return readCertificate(pem).fingerprint;
+}
+
+/**
+ * SHA-256 of the public key (SPKI) of a PEM certificate, lower-case hex, as a request's `keyId`. It
+ * stays the same when the certificate is issued anew from the same key.
+ */
+export function keyIdOf(pem: string): string {
+  const spki = parse(pem).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(spki).digest("hex");
 }
 
 function parse(source: string | Uint8Array): X509Certificate {

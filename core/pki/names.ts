@@ -1,4 +1,4 @@
-import type { NodeName } from "../base/mod.ts";
+import { isNodeName, type NodeName } from "../base/mod.ts";
 
 /** Whom a certificate speaks for: `O` are Kubernetes' groups, `CN` the user. */
 export interface Subject {
@@ -14,14 +14,6 @@ export const MASTERS_GROUP = "system:masters";
 export const HUB_NAME = "skerry-hub";
 
 const NODE_PREFIX = "system:node:";
-/** Also the longest value of the label `kubernetes.io/hostname`, which carries the name. */
-const NODE_NAME_MAX = 63;
-const DNS_1123_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
-/** Whether `text` may name a node: a DNS-1123 subdomain of at most 63 characters. */
-export function isNodeName(text: string): text is NodeName {
-  return text.length > 0 && text.length <= NODE_NAME_MAX && DNS_1123_SUBDOMAIN.test(text);
-}
 
 /** The subject of a node's certificate (docs/protocol.md 1). */
 export function nodeSubject(node: NodeName): Subject {

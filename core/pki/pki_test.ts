@@ -7,6 +7,7 @@ import {
   fingerprintOf,
   issueCa,
   issueCertificate,
+  keyIdOf,
   loadKeyPair,
   nodeNameOf,
   nodeSubject,
@@ -54,6 +55,16 @@ Deno.test("issueCertificate() signs a node certificate that verifyCertificate() 
   assert.equal(verdict.certificate.notAfter, NOW + 90 * DAY);
   assert.equal(verdict.certificate.isCa, false);
   assert.equal(verdict.certificate.fingerprint, fingerprintOf(node.certificate));
+});
+
+Deno.test("keyIdOf() is of a certificate's key, as readCsr() tells it", async () => {
+  const node = await newNode(await newCa(), "gw-1");
+  const csr = await createCsr({
+    subject: { commonName: "another", organizations: [] },
+    keyPem: node.key,
+  });
+  assert.equal(keyIdOf(node.certificate), (await readCsr(csr)).keyId);
+  assert.notEqual(keyIdOf(node.certificate), keyIdOf((await newCa()).certificate));
 });
 
 Deno.test("verifyCertificate() tells why a certificate is not good", async () => {

@@ -5,9 +5,13 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:
 export const SEALED = "sealed:1:";
 /**
  * The kinds whose objects are sealed, as `groupResource` names them: Secrets, and the service account
- * tokens that a node keeps for its pods.
+ * tokens that a node keeps for its pods, with what those accounts may do.
  */
-export const SEALED_RESOURCES: ReadonlySet<string> = new Set(["secrets", "podtokens.skerry.dev"]);
+export const SEALED_RESOURCES: ReadonlySet<string> = new Set([
+  "secrets",
+  "podtokens.skerry.dev",
+  "podrules.skerry.dev",
+]);
 /** Bytes of a key. */
 export const KEY_SIZE = 32;
 

@@ -35,10 +35,13 @@ export interface EndsRim {
   readonly hangsUp?: boolean;
 }
 
-/** How long a client may take to hang up when everything has been sent to it. */
-const HANG_UP = seconds(5);
-/** The same for one that needs no word of ours to do so; it may sit behind a slow line. */
-const OWN_HANG_UP = seconds(30);
+/**
+ * How long a client may take to read what has been sent to it, and to hang up. It may sit behind a
+ * slow line, or write to a slow disk.
+ */
+const HANG_UP = seconds(30);
+/** How long it may take to notice our end when it had {@linkcode HANG_UP} before that. */
+const LAST_WORD = seconds(5);
 
 /** Carries bytes both ways, as they are, until either end is over; see {@linkcode runEnds}. */
 export function joinChannels(ends: Ends, rim: EndsRim): Promise<void> {
@@ -73,10 +76,11 @@ export async function runEnds(
   try {
     await directions.down(server, client);
     server.close();
-    if (hangsUp) await within(clock, OWN_HANG_UP, up);
+    if (hangsUp) await within(clock, HANG_UP, up);
     await client.end();
-    // Closed with bytes of the client unread, TCP would take back what the client has not read yet.
-    using _patience = clock.timer(HANG_UP, close);
+    // What comes after we have closed, e.g. a client's ping, or is unread by then, makes TCP take back
+    // what the client has not read yet.
+    using _patience = clock.timer(hangsUp ? LAST_WORD : HANG_UP, close);
     await up;
   } catch {
     // Broken: the client must see that it has not had everything.

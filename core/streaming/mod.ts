@@ -4,6 +4,7 @@
  */
 export * from "./channel.ts";
 export * from "./offer.ts";
+export * from "./quiet_pings.ts";
 export * from "./remote_command.ts";
 export * from "./runtime_upgrade.ts";
 export * from "./serve.ts";

@@ -121,10 +121,8 @@ class Session {
     const encoder = new SpdyEncoder();
     const frames = this.#streams().map((id) => encoder.synStream(id, { streamtype: nameOf(id) }));
     await this.#write(server, joinBytes(frames));
-    // As Kubernetes' servers do: an empty message says that the stream is there.
-    const { stdout, stderr } = this.#wants;
-    const first = stdout ? CHANNEL.stdout : stderr ? CHANNEL.stderr : CHANNEL.error;
-    await this.#socket.send(new Uint8Array([first]));
+    // No empty message to begin with, though Kubernetes' servers send one: nothing needs it, and a
+    // kubectl before 1.36 complains of it when it comes before its streams are made.
   }
 
   async #onRuntime(server: ByteChannel, event: SpdyEvent): Promise<void> {

@@ -52,7 +52,10 @@ export class WebSocketSide implements Disposable {
       const event = this.#events.shift();
       if (event?.kind === "data") return event;
       if (event?.kind === "close") return void await this.close();
-      if (event?.kind === "ping") await this.#write(serverFrame(OP.pong, event.bytes));
+      // After our close nothing may follow; a slow client that pings is still to read what came before.
+      if (event?.kind === "ping" && !this.#closed) {
+        await this.#write(serverFrame(OP.pong, event.bytes));
+      }
       if (event) continue;
       const bytes = await this.#channel.read();
       if (!bytes) return undefined;

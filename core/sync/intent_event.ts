@@ -3,7 +3,7 @@ import { AppError, fromTime, isAppError, type Ms, toTime } from "../base/mod.ts"
 import { type Event, groupResource, type Pod, resourceOfKind, RESOURCES } from "../api/mod.ts";
 import { BEST_EFFORT } from "../store/mod.ts";
 import type { IntentContext } from "./intents.ts";
-import { keyOf } from "./interest.ts";
+import { keyOf } from "./object_key.ts";
 import { checkObject, checkTypes } from "./reported.ts";
 
 const { events } = RESOURCES;

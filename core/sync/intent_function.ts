@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AppError, isAppError } from "../base/mod.ts";
+import { AppError } from "../base/mod.ts";
 import {
   mergeWasmStatus,
   RESOURCES,
@@ -7,9 +7,9 @@ import {
   wasmFunctionMatchesNode,
   type WasmFunctionNodeStatus,
 } from "../api/mod.ts";
-import type { Store } from "../store/mod.ts";
+import { findObject, type Store } from "../store/mod.ts";
 import type { IntentContext } from "./intents.ts";
-import { keyOf } from "./interest.ts";
+import { keyOf } from "./object_key.ts";
 import { checkSize, isOnCalendar } from "./reported.ts";
 
 /** Bytes of one node's report; a function's status lists a hundred of them. */
@@ -86,10 +86,6 @@ export async function applyFunctionStatus(
 }
 
 async function labelsOf(store: Store, node: string): Promise<Readonly<Record<string, string>>> {
-  try {
-    return (await store.get({ resource: RESOURCES.nodes, name: node })).metadata.labels ?? {};
-  } catch (error) {
-    if (isAppError(error, "NotFound")) return {};
-    throw error;
-  }
+  const found = await findObject(store, { resource: RESOURCES.nodes, name: node });
+  return found?.metadata.labels ?? {};
 }

@@ -1,16 +1,9 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { AppError, isAppError, type Ms, toTime } from "../base/mod.ts";
-import {
-  type Condition,
-  isLabelKey,
-  isLabelValue,
-  type KubeObject,
-  type Node,
-  RESOURCES,
-} from "../api/mod.ts";
+import { AppError, isAppError, isLabelKey, isLabelValue, type Ms, toTime } from "../base/mod.ts";
+import { type Condition, type KubeObject, type Node, RESOURCES } from "../api/mod.ts";
 import type { IntentContext, KubeletEndpoint } from "./intents.ts";
-import { keyOf } from "./interest.ts";
+import { keyOf } from "./object_key.ts";
 import { checkObject, checkSize, checkTypes } from "./reported.ts";
 
 /** `node`: the Node object as the node sees itself. */
@@ -63,9 +56,21 @@ export async function applyNode(
   }
 }
 
-async function writeNode(
-  { node: name, store, own = store, now, kubelet, seen }: IntentContext,
+async function writeNode(context: IntentContext, node: Node): Promise<void> {
+  const find = (): KubeletEndpoint | undefined => context.kubelet?.();
+  for (let kubelet = find();;) {
+    await writeNodeAt(context, node, kubelet);
+    const later = find();
+    // Its port has opened while this was written, and who opens it may have written before this.
+    if (later?.port === kubelet?.port) return;
+    kubelet = later;
+  }
+}
+
+async function writeNodeAt(
+  { node: name, store, own = store, now, seen }: IntentContext,
   node: Node,
+  kubelet: KubeletEndpoint | undefined,
 ): Promise<void> {
   const ref = { resource: RESOURCES.nodes, name };
   const from = seen?.(keyOf("nodes", undefined, name));

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { AppError, isAppError } from "../base/mod.ts";
+import { findObject } from "../store/mod.ts";
 import {
-  type Condition,
+  conditionsOf,
   type KubeObject,
   MIRROR_ANNOTATION,
   NODE_POD_CONDITIONS,
@@ -12,7 +13,7 @@ import {
   setDefaults,
 } from "../api/mod.ts";
 import type { IntentContext } from "./intents.ts";
-import { keyOf } from "./interest.ts";
+import { keyOf } from "./object_key.ts";
 import { checkObject, checkSize, checkTypes, REPORT_BYTES } from "./reported.ts";
 
 const { pods } = RESOURCES;
@@ -61,7 +62,9 @@ export async function applyPodStatus(
  * readiness gates) stay as they are here. Its own are as it says, and gone when it says nothing.
  */
 export function mergePodStatus(current: PodStatus, theirs: PodStatus): PodStatus {
-  const kept = conditionsOf(current).filter(({ type }) => !NODE_POD_CONDITIONS.has(type));
+  const kept = conditionsOf({ status: current }).filter(({ type }) =>
+    !NODE_POD_CONDITIONS.has(type)
+  );
   const types = new Set(kept.map(({ type }) => type));
   const reported = (theirs.conditions ?? []).filter(({ type }) => !types.has(type));
   const qosClass = theirs.qosClass ?? current.qosClass;
@@ -106,10 +109,7 @@ export async function applyPodMirror(
   const mirror = await mirrorOf(context, pod);
   const { namespace = "", name, annotations } = mirror.metadata;
   const ref = { resource: pods, namespace, name };
-  const current = await store.get(ref).catch((error) => {
-    if (isAppError(error, "NotFound")) return undefined;
-    throw error;
-  });
+  const current = await findObject(store, ref);
   const uid = annotations?.[MIRROR_ANNOTATION];
   if (current) checkMirror(current as Pod, node);
   // Somebody deleted the picture, but the pod runs: only its node could end the deletion.
@@ -181,13 +181,9 @@ async function nodeOwner(
   store: IntentContext["store"],
   name: string,
 ): Promise<OwnerReference[] | undefined> {
-  try {
-    const { metadata } = await store.get({ resource: RESOURCES.nodes, name });
-    return [{ apiVersion: "v1", kind: "Node", name, uid: metadata.uid ?? "", controller: true }];
-  } catch (error) {
-    if (isAppError(error, "NotFound")) return undefined;
-    throw error;
-  }
+  const node = await findObject(store, { resource: RESOURCES.nodes, name });
+  const uid = node?.metadata.uid ?? "";
+  return node && [{ apiVersion: "v1", kind: "Node", name, uid, controller: true }];
 }
 
 function ownedAlike(current: KubeObject, mirror: KubeObject): boolean {
@@ -202,12 +198,6 @@ async function checkMirrorCount({ node, store }: IntentContext): Promise<void> {
   const count = items.filter((one) => one.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined);
   if (count.length < MAX_MIRRORS) return;
   throw new AppError("Invalid", `node ${node} has ${count.length} static pods here: no more fit`);
-}
-
-/** What is stored may be of a time when nobody checked it. */
-function conditionsOf(status: PodStatus): Condition[] {
-  const { conditions } = status ?? {};
-  return Array.isArray(conditions) ? conditions.filter((one) => one !== null) : [];
 }
 
 function checkMirror(pod: Pod, node: string): void {

@@ -13,7 +13,7 @@ import {
   PodMirrorBody,
   PodStatusBody,
 } from "./intent_pod.ts";
-import type { ObjectKey } from "./interest.ts";
+import type { ObjectKey } from "./object_key.ts";
 import type { Intent } from "./messages.ts";
 
 /** Whose intent it is, and what it is applied to. */
@@ -33,8 +33,11 @@ export interface IntentContext {
   readonly checkIdentity: () => Promise<void>;
   /** Whether the node's Events may take so many bytes more now; counts them. @default {always} */
   readonly takeEventBytes?: (bytes: number) => boolean;
-  /** Where an API server finds this node's kubelet. @default {what the node says, and no port} */
-  readonly kubelet?: KubeletEndpoint;
+  /**
+   * Where an API server finds this node's kubelet, asked when it is written: its port may open in the
+   * meantime. @default {what the node says, and no port}
+   */
+  readonly kubelet?: () => KubeletEndpoint | undefined;
 }
 
 /** Where an API server finds the kubelet of a node: at the hub. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AppError, seconds, VirtualClock } from "../base/mod.ts";
-import { type Pod, RESOURCES } from "../api/mod.ts";
+import { type Node, type Pod, RESOURCES } from "../api/mod.ts";
 import { openSqliteStore, type SqliteStore } from "../store/mod.ts";
 import {
   allowedLabels,
@@ -122,6 +122,20 @@ Deno.test("a shut-out node cannot make its Node object again", async () => {
     code: "Forbidden",
   });
   assert.deepEqual((await store.list(nodes)).items, []);
+});
+
+Deno.test("a node whose kubelet port opens while it registers is written with that port", async () => {
+  using store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
+  const addresses = [{ type: "InternalIP", address: "10.0.0.9" }];
+  const node = { metadata: { name: "n1" }, status: { addresses } };
+  let asked = 0;
+  const kubelet = () => ++asked > 1 ? { address: "10.0.0.1", port: 10250 } : undefined;
+  const intent = { key: "node", kind: "node", body: { node } };
+  await applyIntent(context(store, { kubelet }), intent);
+  const { metadata, status } = await store.get({ resource: nodes, name: "n1" }) as Node;
+  assert.deepEqual(status?.addresses, [{ type: "InternalIP", address: "10.0.0.1" }]);
+  assert.equal(status?.daemonEndpoints?.kubeletEndpoint?.Port, 10250);
+  assert.equal(metadata.annotations?.["skerry.dev/addresses"], JSON.stringify(addresses));
 });
 
 Deno.test("mergeNodeStatus() keeps the hub's conditions and port, and moves times with status", () => {

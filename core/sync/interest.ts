@@ -1,5 +1,6 @@
 import {
   type Container,
+  type EndpointSlice,
   groupResource,
   type KubeObject,
   MIRROR_ANNOTATION,
@@ -11,23 +12,27 @@ import {
   type WasmFunction,
   wasmFunctionMatchesNode,
 } from "../api/mod.ts";
-
-/** Names one object of one resource: `pods/default/web`, `nodes//n1`. */
-export type ObjectKey = string;
-
-/** The {@linkcode ObjectKey} of an object. */
-export function keyOf(resource: string, namespace: string | undefined, name: string): ObjectKey {
-  return `${resource}/${namespace ?? ""}/${name}`;
-}
+import { type ClaimIndex, claimInterest, claimKeysOf } from "./claims.ts";
+import { isName, keyOf, type ObjectKey } from "./object_key.ts";
 
 /** What interest needs to know of the cluster. */
-export interface InterestIndex {
+export interface InterestIndex extends ClaimIndex {
   node(name: string): Node | undefined;
   podsOf(node: string): readonly Pod[];
   functions(): readonly WasmFunction[];
   servicesOf(namespace: string): readonly Service[];
+  /** Those with {@linkcode ENDPOINTS_LABEL}. */
+  slicesOf(namespace: string): readonly EndpointSlice[];
 }
 
+/**
+ * On a Service: nodes with pods in its namespace are told of its endpoints. Kubernetes writes a
+ * Service's labels on its EndpointSlices.
+ */
+export const ENDPOINTS_LABEL = "skerry.dev/endpoints";
+
+const FUNCTIONS = groupResource(RESOURCES.wasmfunctions);
+const SLICES = groupResource(RESOURCES.endpointslices);
 const RUNTIME_CLASSES = groupResource(RESOURCES.runtimeclasses);
 
 /** Whose address every pod is told, whatever its namespace: Kubernetes' own. */
@@ -35,8 +40,9 @@ const MASTER_SERVICE = keyOf("services", "default", "kubernetes");
 
 /**
  * What a node may see: its Node object, its pods and what they mount or take their environment and
- * pull secrets from, the Services that their environment tells of, the functions placed on it and
- * what they name. Pure. The same set filters
+ * pull secrets from, the claims of their volumes with the volumes that these are bound to and their
+ * attachments to this node, the Services that their environment tells of, endpoints where a Service
+ * asks for that, the functions placed on it and what they name. Pure. The same set filters
  * replication and authorises the node's reads and writes, so a node never sees another's secrets.
  * What a pod needs stands before it, so that it is there when the pod comes.
  *
@@ -52,8 +58,14 @@ export function interestOf(node: string, index: InterestIndex): Set<ObjectKey> {
     for (const service of index.servicesOf(namespace)) {
       if (hasClusterIP(service)) keys.add(keyOf("services", namespace, service.metadata.name));
     }
+    for (const { metadata: { name } } of index.slicesOf(namespace)) {
+      keys.add(keyOf(SLICES, namespace, name));
+    }
   }
-  for (const key of named) keys.add(key);
+  for (const key of named) {
+    for (const one of claimInterest(key, node, index)) keys.add(one);
+    keys.add(key);
+  }
   const labels = index.node(node)?.metadata.labels ?? {};
   for (const fn of index.functions()) {
     if (!isRecord(fn.spec) || !wasmFunctionMatchesNode(fn, { name: node, labels })) continue;
@@ -75,7 +87,7 @@ export function serviceNamespaces(pods: readonly Pod[]): Set<string> {
 /** Whether a Service has an address of its own, which is what environments tell. */
 export function hasClusterIP(service: KubeObject): boolean {
   const ip: unknown = isRecord(service.spec) ? service.spec["clusterIP"] : undefined;
-  return isName(ip) && ip !== "None";
+  return typeof ip === "string" && ip !== "" && ip !== "None";
 }
 
 /** What a pod names, and the pod. What is malformed names nothing: one bad object must not stop a hub. */
@@ -95,6 +107,7 @@ export function podInterest(pod: Pod): ObjectKey[] {
     ...[runtimeClassName].filter(isName).map((ref) => keyOf(RUNTIME_CLASSES, undefined, ref)),
     ...refs.configMaps.filter(isName).map((ref) => keyOf("configmaps", namespace, ref)),
     ...refs.secrets.filter(isName).map((ref) => keyOf("secrets", namespace, ref)),
+    ...claimKeysOf(pod),
     keyOf("pods", namespace, name),
   ];
 }
@@ -131,15 +144,19 @@ function containerInterest(container: Partial<Container>, refs: Refs): void {
 /** A function and what it names. */
 export function functionInterest(fn: WasmFunction): ObjectKey[] {
   const { namespace, name } = fn.metadata;
-  const source: unknown = fn.spec.source?.configMapRef?.name;
+  const source: unknown = fn.spec?.source?.configMapRef?.name;
   return [
-    keyOf("wasmfunctions.skerry.dev", namespace, name),
+    keyOf(FUNCTIONS, namespace, name),
     ...(isName(source) ? [keyOf("configmaps", namespace, source)] : []),
   ];
 }
 
-function isName(value: unknown): value is string {
-  return typeof value === "string" && value !== "";
+/** What an object of the interest must not come without, and the object itself. */
+export function needsOf(key: ObjectKey, object: KubeObject | undefined): ObjectKey[] {
+  const [resource] = key.split("/");
+  if (object && resource === "pods") return podInterest(object as Pod);
+  if (object && resource === FUNCTIONS) return functionInterest(object as WasmFunction);
+  return [key];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -38,6 +38,23 @@ const SERVICES = [
   service("other", "b", "10.96.0.3"),
 ];
 
+const CLAIM = {
+  apiVersion: "v1",
+  kind: "PersistentVolumeClaim",
+  metadata: { name: "data", namespace: "a", uid: "u" },
+  spec: { volumeName: "pv" },
+  status: { phase: "Bound" },
+};
+const VOLUME = {
+  apiVersion: "v1",
+  kind: "PersistentVolume",
+  metadata: { name: "pv" },
+  spec: {
+    csi: { driver: "csi.example.com", volumeHandle: "vol-0" },
+    claimRef: { namespace: "a", name: "data", uid: "u" },
+  },
+};
+
 function index(pods: Pod[], functions: WasmFunction[] = [], labels = {}): InterestIndex {
   const node: Node = { apiVersion: "v1", kind: "Node", metadata: { name: "n1", labels } };
   return {
@@ -45,6 +62,9 @@ function index(pods: Pod[], functions: WasmFunction[] = [], labels = {}): Intere
     podsOf: (name) => pods.filter(({ spec }) => spec.nodeName === name),
     functions: () => functions,
     servicesOf: (namespace) => SERVICES.filter(({ metadata }) => metadata.namespace === namespace),
+    slicesOf: () => [],
+    claim: (_, name) => name === "data" ? CLAIM : undefined,
+    volume: (name) => name === "pv" ? VOLUME : undefined,
   };
 }
 
@@ -117,6 +137,14 @@ Deno.test("interestOf() takes the Services with an address of pods that want lin
   ]);
 });
 
+Deno.test("interestOf() takes what a pod's claim leads to on this node, before the pod", () => {
+  const volumes = [{ name: "v", persistentVolumeClaim: { claimName: "data" } }];
+  const keys = [...interestOf("n1", index([pod("p", "n1", { volumes })]))];
+  const [attachment, ...rest] = keys.slice(-4);
+  assert.match(attachment ?? "", /^volumeattachments\.storage\.k8s\.io\/\/csi-[0-9a-f]{64}$/);
+  assert.deepEqual(rest, ["persistentvolumes//pv", "persistentvolumeclaims/a/data", "pods/a/p"]);
+});
+
 Deno.test("interestOf() leaves mirror pods out with all that they name", () => {
   const mirror = pod("m", "n1", { volumes: [{ name: "v", secret: { secretName: "stolen" } }] });
   mirror.metadata.annotations = { [MIRROR_ANNOTATION]: "u" };
@@ -135,6 +163,15 @@ Deno.test("interestOf() takes functions by node name and label, with their code"
     .filter((key) => key.startsWith("wasm")).map((key) => key.split("/")[2]);
   assert.deepEqual(names, ["all", "named", "zone"]);
   assert.ok(keys(index([], functions)).includes("configmaps/a/named-code"));
+});
+
+Deno.test("interestOf() takes nothing by a text that is no name: it could be another object's key", () => {
+  const volumes = [
+    { name: "s", secret: { secretName: "key/x" } },
+    { name: "c", configMap: { name: ".." } },
+  ];
+  const keys = [...interestOf("n1", index([pod("p", "n1", { volumes })]))];
+  assert.deepEqual(keys.filter((key) => /^(secrets|configmaps)/.test(key)), []);
 });
 
 Deno.test("interestOf() takes any object without throwing, and gives only names", () => {
@@ -160,7 +197,10 @@ Deno.test("interestOf() takes any object without throwing, and gives only names"
       podsOf: () => [odd],
       functions: () => [oddFunction],
       servicesOf: () => [{ ...service("s", "a"), spec: spec as never }],
+      slicesOf: () => [],
+      claim: () => ({ ...CLAIM, spec: spec as never }),
+      volume: () => ({ ...VOLUME, spec: spec as never }),
     });
-    for (const key of keys) assert.match(key, /^[a-z0-9.]+\/(a|default)?\/.+/s);
+    for (const key of keys) assert.match(key, /^[a-z0-9.]+\/(a|default)?\/[^/]+$/);
   }));
 });

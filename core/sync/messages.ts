@@ -50,6 +50,8 @@ export const Welcome = z.object({
   sync: z.enum(["same", "have"]),
   /** Milliseconds since 1970, for nodes without a clock of their own. */
   serverTime: z.number(),
+  /** See {@linkcode Server}. */
+  serverAway: z.boolean().optional(),
 });
 /** @see {@linkcode Welcome} */
 export type Welcome = z.infer<typeof Welcome>;
@@ -137,6 +139,11 @@ export const Prune = z.object({ t: z.literal("prune") });
 /** @see {@linkcode Prune} */
 export type Prune = z.infer<typeof Prune>;
 
+/** The hub's API server has gone away, or is back. */
+export const Server = z.object({ t: z.literal("server"), away: z.boolean() });
+/** @see {@linkcode Server} */
+export type Server = z.infer<typeof Server>;
+
 /** What a node may send. */
 export const FromNode = z.discriminatedUnion("t", [Hello, Have, Ack, Intent]);
 /** @see {@linkcode FromNode} */
@@ -152,6 +159,7 @@ export const FromHub = z.discriminatedUnion("t", [
   Open,
   Report,
   Prune,
+  Server,
 ]);
 /** @see {@linkcode FromHub} */
 export type FromHub = z.infer<typeof FromHub>;

@@ -31,6 +31,8 @@ export interface OutboxOptions {
   readonly random: Random;
   /** Told of an intent that the hub refused for good; its row is gone. */
   readonly onRefused?: (intent: NewIntent, error: NonNullable<Result["error"]>) => void;
+  /** Told of the key of an intent that the hub has written. */
+  readonly onApplied?: (key: string) => void;
 }
 
 /** Wait before an intent that the hub could not write is sent again. */
@@ -153,7 +155,8 @@ export class Outbox {
       return () => {
         this.#failures.delete(sent.key);
         this.#settled(result.seq);
-        if (!result.ok && result.error && row?.seq === result.seq) {
+        if (result.ok) this.#options.onApplied?.(sent.key);
+        else if (result.error && row?.seq === result.seq) {
           this.#options.onRefused?.({ key: sent.key, ...readRow(row) }, result.error);
         }
       };

@@ -1,5 +1,6 @@
 import {
   type Condition,
+  conditionOf,
   groupResource,
   type KubeObject,
   MIRROR_ANNOTATION,
@@ -46,14 +47,9 @@ function isLostMirror(object: KubeObject | undefined, previous: KubeObject | und
 function isMarkedNotReady(pod: KubeObject | undefined): boolean {
   const own = ready(pod);
   return own?.status === "False" && !own.reason &&
-    condition(pod, "ContainersReady")?.status === "True";
+    conditionOf(pod, "ContainersReady")?.status === "True";
 }
 
 function ready(object: KubeObject | undefined): Condition | undefined {
-  return condition(object, "Ready");
-}
-
-function condition(object: KubeObject | undefined, type: string): Condition | undefined {
-  const all: unknown = object?.["status"]?.conditions;
-  return Array.isArray(all) ? all.find((one) => one?.type === type) : undefined;
+  return conditionOf(object, "Ready");
 }

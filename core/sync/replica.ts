@@ -12,7 +12,7 @@ import { digestOf, type ReplicaEntry } from "./version.ts";
 
 /** Side rows: one per replicated object, by uid. */
 export const REPLICA_SPACE = "replica";
-/** Side rows: `epoch` and `prune`. */
+/** Side rows: `epoch`, `prune` and `strays`. */
 export const SYNC_SPACE = "sync";
 /** Side rows: uids that were deleted in the present epoch; they never come back. */
 export const GONE_SPACE = "replica-gone";
@@ -92,6 +92,20 @@ export function adoptEpoch(tx: Tx, epoch: string): boolean {
  */
 export function allowPrune(tx: Tx): void {
   tx.putRow(SYNC_SPACE, "prune", "next-snapshot");
+}
+
+/**
+ * Whether what runs on this node and is not in its store may be ended, if the hub has it no more: the
+ * node was joined anew, and has had a complete snapshot since. It stays so until
+ * {@linkcode straysSettled}, whatever becomes of the process.
+ */
+export function mayEndStrays(tx: Tx): boolean {
+  return tx.row(SYNC_SPACE, "strays") !== undefined;
+}
+
+/** Says that the end of all that {@linkcode mayEndStrays} is about is written down. */
+export function straysSettled(tx: Tx): void {
+  tx.deleteRow(SYNC_SPACE, "strays");
 }
 
 /**
@@ -207,7 +221,8 @@ function applyDel(tx: Tx, del: Del): void {
 
 /**
  * The replica is complete (`snap`, or equal digests): when {@linkcode allowPrune} was called, what
- * came from older epochs and was not named again goes now. `onRemoved` is told of each.
+ * came from older epochs and was not named again goes now, and {@linkcode mayEndStrays} begins to
+ * hold. `onRemoved` is told of each.
  */
 export function completeReplica(tx: Tx, onRemoved?: OnRemoved): void {
   if (!tx.row(SYNC_SPACE, "prune")) return;
@@ -221,6 +236,7 @@ export function completeReplica(tx: Tx, onRemoved?: OnRemoved): void {
     tx.deleteRow(REPLICA_SPACE, row.uid);
   }
   tx.deleteRow(SYNC_SPACE, "prune");
+  tx.putRow(SYNC_SPACE, "strays", "joined-anew");
 }
 
 function refOf(resource: ResourceDef, namespace: string | undefined, name: string) {

@@ -10,10 +10,12 @@ import {
   completeReplica,
   type Del,
   digestOf,
+  mayEndStrays,
   type Put,
   replicaItems,
   replicaRows,
   replicaState,
+  straysSettled,
   versionOf,
 } from "./mod.ts";
 
@@ -178,6 +180,22 @@ Deno.test("adoptEpoch() forgets nothing, and only allowPrune() lets a complete r
   assert.deepEqual(store.transact(replicaRows).map(({ uid }) => uid), ["u2"]);
   assert.equal(read(store, "p-u1"), undefined);
   assert.ok(read(store, "p-u2"));
+});
+
+Deno.test("mayEndStrays() holds from the complete snapshot after a new join until they are settled", () => {
+  using store = open();
+  const may = (): boolean => store.transact(mayEndStrays);
+  store.transact((tx) => adoptEpoch(tx, "e1"));
+  store.transact(completeReplica);
+  assert.equal(may(), false, "nobody has joined it anew");
+  store.transact(allowPrune);
+  assert.equal(may(), false, "what the hub wants is not known yet");
+  store.transact(completeReplica);
+  store.transact(completeReplica);
+  assert.equal(may(), true);
+  store.transact(straysSettled);
+  store.transact(completeReplica);
+  assert.equal(may(), false);
 });
 
 Deno.test("applyMessage() tells of every object that a del or the end of a snapshot removes", () => {

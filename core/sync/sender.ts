@@ -2,9 +2,9 @@ import { type Clock, errorText, isAppError, type Logger, ms } from "../base/mod.
 import { findResource, type KubeObject } from "../api/mod.ts";
 import { LINK, type Message } from "../link/mod.ts";
 import type { Store } from "../store/mod.ts";
-import type { ObjectKey } from "./interest.ts";
-import { keyOf } from "./interest.ts";
+import { leadsToVolume } from "./claims.ts";
 import type { Del, Have } from "./messages.ts";
+import { keyOf, type ObjectKey } from "./object_key.ts";
 import { digestOf, versionOf } from "./version.ts";
 import type { NodeView } from "./view.ts";
 
@@ -12,7 +12,7 @@ import type { NodeView } from "./view.ts";
 export interface SenderOptions {
   readonly view: NodeView;
   /** Asked before a `del`: a view may be behind, and absence from it is no evidence. */
-  readonly store: Pick<Store, "get">;
+  readonly store: Pick<Store, "list">;
   /** Sends one message; resolves with its size when there is room for more. */
   readonly send: (message: Message) => Promise<number>;
   readonly clock: Clock;
@@ -45,6 +45,10 @@ export class Sender {
   #pumping = false;
   /** Keys whose object could not be read in the store just now. */
   readonly #later = new Set<ObjectKey>();
+  /** Keys that wait for what the view is still looking up. */
+  readonly #awaiting = new Set<ObjectKey>();
+  /** Keys of what the node has and keeps, as it is not known yet whether it is to go. */
+  readonly #keeping = new Set<ObjectKey>();
   #timer: Disposable | undefined;
   #stopped = false;
 
@@ -52,11 +56,16 @@ export class Sender {
     this.#options = options;
   }
 
-  /** Digest of the node's view now (docs/protocol.md 4.2). */
-  digest(): string {
+  /**
+   * Digest of the node's view now (docs/protocol.md 4.2); `undefined` while something of it is being
+   * looked up.
+   */
+  digest(): string | undefined {
     const { view } = this.#options;
+    const keys = [...view.keys()];
+    if (keys.some((key) => view.awaits(key))) return undefined;
     return digestOf(
-      view.existing().flatMap((key) => {
+      keys.flatMap((key) => {
         const object = view.object(key);
         const [resource = "", namespace = "", name = ""] = key.split("/");
         const uid = object?.metadata.uid;
@@ -69,7 +78,7 @@ export class Sender {
   /** The node has exactly the view: only changes follow. Call in the turn of {@linkcode digest}. */
   startSame(): void {
     const { view } = this.#options;
-    for (const key of view.existing()) {
+    for (const key of [...view.keys()]) {
       const object = view.object(key);
       if (object) this.#hold(key, object);
     }
@@ -82,7 +91,7 @@ export class Sender {
     for (const [uid, resource, namespace, name, version] of items) {
       this.#held.set(keyOf(resource, namespace, name), { uid, version });
     }
-    this.#snapshot = new Set([...this.#options.view.existing(), ...this.#held.keys()]);
+    this.#snapshot = new Set([...this.#options.view.keys(), ...this.#held.keys()]);
     for (const key of this.#snapshot) this.#dirty.add(key);
     this.#started = true;
     this.#kick();
@@ -92,6 +101,11 @@ export class Sender {
   changed(keys: readonly ObjectKey[]): void {
     // Before the start everything is looked at anyway (`have`) or is the view of that turn (`same`).
     for (const key of keys) this.#dirty.add(key);
+    // After them: what a pod waits for is sent before it.
+    for (const waiting of [this.#awaiting, this.#keeping]) {
+      for (const key of waiting) this.#dirty.add(key);
+      waiting.clear();
+    }
     this.#kick();
   }
 
@@ -107,11 +121,6 @@ export class Sender {
     if (done > 0) this.#unacked.splice(0, done);
     this.#kick();
     return true;
-  }
-
-  /** Whether all has been sent and acknowledged. */
-  get idle(): boolean {
-    return this.#dirty.size === 0 && this.#unacked.length === 0;
   }
 
   /** How many messages the node has not acknowledged. */
@@ -137,15 +146,16 @@ export class Sender {
       while (!this.#stopped && !this.#windowFull()) {
         const key = this.#dirty.values().next().value;
         if (key === undefined) {
-          if (!this.#snapshot || this.#later.size > 0) break;
+          if (!this.#snapshot || this.#later.size + this.#awaiting.size > 0) break;
           await this.#endSnapshot();
           continue;
         }
         this.#dirty.delete(key);
-        if (!await this.#bring(key)) {
-          this.#againLater(key);
-          continue;
-        }
+        const outcome = await this.#bring(key);
+        if (outcome === "unread") this.#againLater(key);
+        // Also what has entered since the snapshot began: it ends after all look-ups.
+        if (outcome === "awaits") this.#snapshot?.add(key);
+        if (outcome !== "done") continue;
         this.#snapshot?.delete(key);
         if (this.#snapshot?.size === 0) await this.#endSnapshot();
       }
@@ -170,24 +180,43 @@ export class Sender {
     await this.#send({ t: "snap", count: this.#held.size });
   }
 
-  /** Returns false when the store could not be asked. */
-  async #bring(key: ObjectKey): Promise<boolean> {
+  /**
+   * A pod without its Secret fails at the node, and absence of a Secret from the view is no evidence
+   * while it is being looked up. What the node has already must hear of its changes, and its end.
+   */
+  #mustWait(key: ObjectKey): boolean {
+    const { view } = this.#options;
+    if (this.#held.has(key) || !view.awaits(key)) return false;
+    return view.object(key)?.metadata.deletionTimestamp === undefined;
+  }
+
+  /** `unread` when the store could not be asked. */
+  async #bring(key: ObjectKey): Promise<"done" | "unread" | "awaits"> {
     const { view } = this.#options;
     const held = this.#held.get(key);
     if (held && held.uid !== view.object(key)?.metadata.uid) {
+      if (!view.knows(key)) {
+        this.#keeping.add(key);
+        return "done";
+      }
       const reason = await this.#reasonToDelete(key, held.uid);
-      if (reason === "unknown") return false;
-      if (reason === "lives") return true;
+      if (reason === "unknown") return "unread";
+      if (reason === "lives") return "done";
       const [resource = "", namespace = "", name = ""] = key.split("/");
       this.#held.delete(key);
       const where = namespace ? { namespace } : {};
       await this.#send({ t: "del", resource, uid: held.uid, ...where, name, reason });
     }
+    if (this.#mustWait(key)) {
+      // In this turn: the end of the wait is told once.
+      this.#awaiting.add(key);
+      return "awaits";
+    }
     const object = view.object(key);
-    if (!object) return true;
+    if (!object) return "done";
     const [resource = ""] = key.split("/");
     const version = versionOf(resource, object);
-    if (this.#held.get(key)?.version === version) return true;
+    if (this.#held.get(key)?.version === version) return "done";
     this.#hold(key, object);
     try {
       await this.#send({ t: "put", resource, version, object: trim(object) });
@@ -199,7 +228,7 @@ export class Sender {
         error: errorText(error),
       });
     }
-    return true;
+    return "done";
   }
 
   /** `lives`: the view is behind, what the store has will come as a change. */
@@ -208,19 +237,25 @@ export class Sender {
     uid: string,
   ): Promise<Del["reason"] | "lives" | "unknown"> {
     const { store, view } = this.#options;
+    // A node may not list these. The view has read them, and knows; and may have been refused only.
+    if (leadsToVolume(key)) return "out-of-interest";
     const [resourceName = "", namespace = "", name = ""] = key.split("/");
     const resource = findResource(resourceName);
     if (!resource) return "lives";
-    let live: KubeObject;
+    let live: KubeObject | undefined;
     try {
-      live = await store.get({ resource, ...(namespace ? { namespace } : {}), name });
+      // Who may watch an object by name may list it so; to get it is another right.
+      const { items } = await store.list(resource, {
+        ...(namespace ? { namespace } : {}),
+        fieldSelector: `metadata.name=${name}`,
+      });
+      live = items[0];
     } catch (error) {
-      if (isAppError(error, "NotFound")) return "deleted";
       // Read as the node: what it may not read any more is no interest of its either.
       const out = isAppError(error, "Forbidden") && !view.has(key);
       return out ? "out-of-interest" : "unknown";
     }
-    if (live.metadata.uid !== uid) return "deleted";
+    if (live?.metadata.uid !== uid) return "deleted";
     if (view.object(key)?.metadata.uid === uid) return "lives";
     if (resourceName === "pods") {
       return live["spec"]?.nodeName === view.node ? "lives" : "out-of-interest";

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from "../base/mod.ts";
 import {
+  type EndpointSlice,
   groupResource,
   type KubeObject,
   type Node,
@@ -7,27 +8,27 @@ import {
   type ResourceDef,
   RESOURCES,
   type Service,
+  VOLUME_RESOURCES,
   type WasmFunction,
 } from "../api/mod.ts";
-import { Informer } from "../cache/mod.ts";
+import type { View, Views } from "../control/mod.ts";
 import type { Store } from "../store/mod.ts";
+import { absenceCounts } from "./claims.ts";
+import { type Audience, concernedBy } from "./concerned.ts";
+import { interestOf, needsOf, serviceNamespaces } from "./interest.ts";
+import { isFollowed, isInteresting, NAMED, WATCHED } from "./kinds.ts";
 import { NamedObjects } from "./named_objects.ts";
+import { keyOf, type ObjectKey } from "./object_key.ts";
 import { overruledNode } from "./overruled.ts";
-import {
-  hasClusterIP,
-  interestOf,
-  keyOf,
-  type ObjectKey,
-  podInterest,
-  serviceNamespaces,
-} from "./interest.ts";
 
 /** Options of {@linkcode HubView}. */
 export interface HubViewOptions {
-  readonly store: Store;
+  /** Whoever makes them runs them. */
+  readonly views: Views;
   /**
-   * What a node may read. Given, the view follows Secrets and ConfigMaps by name with it, and the
-   * hub needs no right to them. @default {all of them are watched in `store`}
+   * What a node may read. Given, the view follows Secrets, ConfigMaps and what claims lead to by name
+   * with it, and the hub needs no right to them.
+   * @default {Secrets and ConfigMaps are among `views`, and there are no claims}
    */
   readonly storeOf?: ((node: string) => Store) | undefined;
   readonly clock: Clock;
@@ -42,8 +43,15 @@ export interface NodeView extends Disposable {
   has(key: ObjectKey): boolean;
   /** The object, when the node may see it and it exists. */
   object(key: ObjectKey): KubeObject | undefined;
-  /** The keys of all objects that the node may see and that exist. */
-  existing(): ObjectKey[];
+  /** The keys of all that the node may see, whether it exists or not. */
+  keys(): Iterable<ObjectKey>;
+  /** Whether it, or what it names, is still being looked up: nobody knows what of it exists. */
+  awaits(key: ObjectKey): boolean;
+  /**
+   * Whether it is evidence when the view lacks it: it has been looked for, and so has been all that
+   * could lead to it. Of kinds that are not on the way to a volume the store is to be asked.
+   */
+  knows(key: ObjectKey): boolean;
 }
 
 /** Who hears of changes; told synchronously. */
@@ -54,79 +62,72 @@ export interface ViewListener {
   overruled(): void;
 }
 
-/** Pods that are on no node yet concern nobody here. */
-const BOUND = { fieldSelector: "spec.nodeName!=" };
-const KINDS = [
-  RESOURCES.pods,
-  RESOURCES.nodes,
-  RESOURCES.wasmfunctions,
-  RESOURCES.services,
-  RESOURCES.runtimeclasses,
-] as const;
-/** What pods and functions name. */
-const NAMED = [RESOURCES.configmaps, RESOURCES.secrets] as const;
-const NAMED_PREFIXES = NAMED.map((resource) => `${groupResource(resource)}/`);
+const { persistentvolumeclaims: CLAIMS, persistentvolumes: VOLUMES } = VOLUME_RESOURCES;
 
 /**
- * The hub's view of the cluster for all its nodes: one watch per kind, and an index from objects to
- * the nodes that see them, so that a change costs only the nodes that it concerns.
+ * What each node may see of the cluster: an index from objects to the nodes that see them, so that
+ * a change costs only the nodes that it concerns. Dispose it when it is not needed any more.
  */
-export class HubView {
-  readonly #informers = new Map<string, Informer>();
+export class HubView implements Disposable {
+  readonly #views = new Map<string, View>();
+  readonly #subscriptions = new DisposableStack();
   readonly #named: NamedObjects | undefined;
-  readonly #podsByNode;
   readonly #attached = new Map<string, Set<AttachedNode>>();
   readonly #watchers = new Map<ObjectKey, Set<AttachedNode>>();
   /** Nodes by the namespaces whose Services their pods are told of. */
   readonly #byNamespace = new Map<string, Set<AttachedNode>>();
-  readonly #servicesByNamespace;
   readonly #stale = new Set<AttachedNode>();
+  readonly #audience: Audience = {
+    all: () => this.#attached.keys(),
+    watching: (key) => namesOf(this.#watchers.get(key)),
+    ofNamespace: (namespace) => namesOf(this.#byNamespace.get(namespace)),
+  };
 
   constructor(options: HubViewOptions) {
-    const { storeOf } = options;
+    const { storeOf, views } = options;
     this.#named = storeOf && new NamedObjects({
       ...options,
       storeOf,
-      wantedBy: (key) => [...this.#watchers.get(key) ?? []].map(({ node }) => node),
+      wantedBy: (key) => namesOf(this.#watchers.get(key)),
       changed: (resource, object, previous) => this.#changed(resource, object, previous),
+      settled: (key) => this.#tell(key),
     });
-    for (const resource of [...KINDS, ...(storeOf ? [] : NAMED)]) {
-      const selection = resource === RESOURCES.pods ? BOUND : {};
-      const informer = new Informer({ ...options, resource, selection });
-      this.#informers.set(groupResource(resource), informer);
-      informer.handle({
-        added: (object) => this.#changed(resource, object, undefined),
-        updated: (object, previous) => this.#changed(resource, object, previous),
-        deleted: (object) => this.#changed(resource, undefined, object),
-      });
-    }
-    this.#podsByNode = this.#informer<Pod>("pods").index(({ spec }) =>
-      typeof spec?.nodeName === "string" ? [spec.nodeName] : []
-    );
-    this.#servicesByNamespace = this.#informer<Service>("services").index(({ metadata }) => [
-      metadata.namespace ?? "",
-    ]);
-  }
-
-  /** Keeps the view up to date until `signal` aborts. @throws what cannot be healed by trying again */
-  async run(signal: AbortSignal): Promise<void> {
-    try {
-      await Promise.all([...this.#informers.values()].map((informer) => informer.run(signal)));
-    } finally {
-      this.#named?.stop();
+    for (const resource of [...WATCHED, ...(storeOf ? [] : NAMED)]) {
+      const view = views.of(resource);
+      this.#views.set(groupResource(resource), view);
+      this.#subscriptions.use(
+        view.subscribe(({ object, before }) => this.#changed(resource, object, before)),
+      );
     }
   }
 
-  /** Resolves when all of it has been complete once: before that no absence means anything. */
+  [Symbol.dispose](): void {
+    this.#subscriptions[Symbol.dispose]();
+    this.#named?.stop();
+  }
+
+  /** Resolves when all of it is complete: before that no absence means anything. */
   get synced(): Promise<void> {
-    return Promise.all([...this.#informers.values()].map(({ synced }) => synced)).then(() => {});
+    return Promise.all([...this.#views.values()].map(({ synced }) => synced)).then(() => {});
   }
 
   /** The object, whoever may see it. */
   get(key: ObjectKey): KubeObject | undefined {
-    if (this.#named && isNamed(key)) return this.#named.get(key);
+    if (this.#named && isFollowed(key)) return this.#named.get(key);
     const [resource = "", namespace, name = ""] = key.split("/");
-    return this.#informers.get(resource)?.view.get(namespace ? `${namespace}/${name}` : name);
+    return this.#views.get(resource)?.get(namespace ? `${namespace}/${name}` : name);
+  }
+
+  /** Whether an object, or what it names, is still being looked up. @internal */
+  awaits(key: ObjectKey): boolean {
+    const named = this.#named;
+    return named !== undefined && needsOf(key, this.get(key)).some((one) => named.awaits(one));
+  }
+
+  /** Whether it is evidence that a node that sees `interest` lacks an object. @internal */
+  knows(key: ObjectKey, interest: ReadonlySet<ObjectKey>): boolean {
+    const named = this.#named;
+    return !named || absenceCounts(key, interest, (one) => named.knows(one));
   }
 
   /** How many objects are followed by name. */
@@ -159,15 +160,18 @@ export class HubView {
     this.#stale.delete(attached);
     const before = attached.interest;
     const after = interestOf(attached.node, {
-      node: (name) => this.#informer<Node>("nodes").view.get(name),
-      podsOf: (name) => this.#podsByNode.get(name),
-      functions: () => this.#informer<WasmFunction>("wasmfunctions.skerry.dev").view.list(),
-      servicesOf: (namespace) => this.#servicesByNamespace.get(namespace),
+      node: (name) => this.#view<Node>(RESOURCES.nodes).get(name),
+      podsOf: (name) => this.#podsOf(name),
+      functions: () => this.#view<WasmFunction>(RESOURCES.wasmfunctions).all(),
+      servicesOf: (namespace) => this.#view<Service>(RESOURCES.services).by("namespace", namespace),
+      slicesOf: (namespace) => this.#slicesOf(namespace),
+      claim: (namespace, name) => this.get(keyOf(groupResource(CLAIMS), namespace, name)),
+      volume: (name) => this.get(keyOf(groupResource(VOLUMES), undefined, name)),
     });
     attached.interest = after;
     const different = move(this.#watchers, attached, { before, after });
     this.#lookAt(different);
-    const namespaces = serviceNamespaces(this.#podsByNode.get(attached.node));
+    const namespaces = serviceNamespaces(this.#podsOf(attached.node));
     move(this.#byNamespace, attached, { before: attached.namespaces, after: namespaces });
     attached.namespaces = namespaces;
     if (different.length > 0) attached.listener.changed(different);
@@ -180,11 +184,20 @@ export class HubView {
 
   #lookAt(keys: Iterable<ObjectKey>): void {
     if (!this.#named) return;
-    for (const key of keys) if (isNamed(key)) this.#named.look(key);
+    for (const key of keys) if (isFollowed(key)) this.#named.look(key);
   }
 
-  #informer<T extends KubeObject>(resource: string): Informer<T> {
-    return this.#informers.get(resource) as unknown as Informer<T>;
+  #podsOf(node: string): readonly Pod[] {
+    return this.#view<Pod>(RESOURCES.pods).by("node", node);
+  }
+
+  #slicesOf(namespace: string): EndpointSlice[] {
+    return this.#view<EndpointSlice>(RESOURCES.endpointslices).by("namespace", namespace)
+      .filter(isInteresting);
+  }
+
+  #view<T extends KubeObject>(resource: ResourceDef): View<T> {
+    return this.#views.get(groupResource(resource)) as unknown as View<T>;
   }
 
   #changed(
@@ -192,40 +205,16 @@ export class HubView {
     object: KubeObject | undefined,
     previous: KubeObject | undefined,
   ): void {
-    for (const node of this.#concerned(resource, object, previous)) this.#markStale(node);
+    const concerned = concernedBy({ resource, object, previous }, this.#audience);
+    for (const node of concerned) this.#markStale(node);
     const { namespace, name } = (object ?? previous)?.metadata ?? { name: "" };
-    const key = keyOf(groupResource(resource), namespace, name);
-    for (const attached of this.#watchers.get(key) ?? []) attached.listener.changed([key]);
+    this.#tell(keyOf(groupResource(resource), namespace, name));
     const overruled = overruledNode(resource, object, previous);
     for (const attached of this.#attached.get(overruled ?? "") ?? []) attached.listener.overruled();
   }
 
-  /** The nodes whose interest this change may alter. */
-  #concerned(
-    resource: ResourceDef,
-    object: KubeObject | undefined,
-    previous: KubeObject | undefined,
-  ): Iterable<string> {
-    const change = [previous, object].filter((side) => side !== undefined);
-    if (resource === RESOURCES.pods) {
-      const [before, after] = [previous, object] as (Pod | undefined)[];
-      if (before && after && samePod(before, after)) return [];
-      return change.map(({ spec }) => spec?.nodeName).filter((name) => typeof name === "string");
-    }
-    if (resource === RESOURCES.nodes) {
-      const [before, after] = [previous, object].map((side) => same(side?.metadata.labels));
-      return before === after ? [] : change.slice(0, 1).map(({ metadata }) => metadata.name);
-    }
-    if (resource === RESOURCES.wasmfunctions) {
-      const [before, after] = [previous, object].map((side) => same(side?.["spec"]));
-      return before === after ? [] : this.#attached.keys();
-    }
-    if (resource === RESOURCES.services) {
-      const [before, after] = [previous, object].map((side) => side && hasClusterIP(side));
-      const nodes = this.#byNamespace.get(change[0]?.metadata.namespace ?? "") ?? [];
-      return before === after ? [] : [...nodes].map(({ node }) => node);
-    }
-    return [];
+  #tell(key: ObjectKey): void {
+    for (const attached of this.#watchers.get(key) ?? []) attached.listener.changed([key]);
   }
 
   /** Many changes in one turn (a deployment, a namespace) cost one computation. */
@@ -263,9 +252,18 @@ class AttachedNode implements NodeView {
     return this.has(key) ? this.#view.get(key) : undefined;
   }
 
-  existing(): ObjectKey[] {
+  keys(): Iterable<ObjectKey> {
     if (this.#view.isStale(this)) this.#view.refresh(this);
-    return [...this.interest].filter((key) => this.#view.get(key) !== undefined);
+    return this.interest;
+  }
+
+  awaits(key: ObjectKey): boolean {
+    return this.has(key) && this.#view.awaits(key);
+  }
+
+  knows(key: ObjectKey): boolean {
+    if (this.#view.isStale(this)) this.#view.refresh(this);
+    return this.#view.knows(key, this.interest);
   }
 
   [Symbol.dispose](): void {
@@ -273,8 +271,8 @@ class AttachedNode implements NodeView {
   }
 }
 
-function isNamed(key: ObjectKey): boolean {
-  return NAMED_PREFIXES.some((prefix) => key.startsWith(prefix));
+function namesOf(nodes: ReadonlySet<AttachedNode> = new Set()): string[] {
+  return [...nodes].map(({ node }) => node);
 }
 
 /** Takes `node` off what it left and puts it on what it entered; both are returned. */
@@ -294,14 +292,4 @@ function removeFrom<T>(index: Map<string, Set<T>>, key: string, node: T): void {
   const nodes = index.get(key);
   nodes?.delete(node);
   if (nodes?.size === 0) index.delete(key);
-}
-
-function samePod(before: Pod, after: Pod): boolean {
-  return before.metadata.uid === after.metadata.uid &&
-    before.spec?.nodeName === after.spec?.nodeName &&
-    same(podInterest(before)) === same(podInterest(after));
-}
-
-function same(value: unknown): string {
-  return JSON.stringify(value) ?? "";
 }

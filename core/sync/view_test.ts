@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { type KubeObject, type ResourceDef, RESOURCES } from "../api/mod.ts";
 import { seededRandom, silentLogger, systemClock } from "../base/mod.ts";
+import { Views } from "../control/mod.ts";
 import { openSqliteStore, type SqliteStore } from "../store/mod.ts";
-import { HubView, type NodeView } from "./mod.ts";
+import { ENDPOINTS_LABEL, HubView, type NodeView } from "./mod.ts";
 
 /** A view on a store in memory; `until` waits for what a node may see. */
 async function inView(
@@ -17,8 +18,9 @@ async function inView(
   using store = openSqliteStore({ path: ":memory:", clock: systemClock });
   const stop = new AbortController();
   const common = { clock: systemClock, random: seededRandom(1), log: silentLogger };
-  const view = new HubView({ store, ...common });
-  const running = view.run(stop.signal).catch(() => {});
+  const views = new Views({ store, ...common });
+  using view = new HubView({ views, ...common });
+  const running = views.run(stop.signal);
   await view.synced;
   const waiters = new Set<() => void>();
   let lost = 0;
@@ -70,6 +72,35 @@ Deno.test("HubView shows a Service to the nodes of its namespace once it has an 
     store.transact((tx) => tx.purge({ resource: RESOURCES.pods, namespace: "a", name: "p" }));
     await until("services/a/web", false);
     assert.equal(node.has("services/a/web"), false);
+  }));
+
+Deno.test("HubView shows endpoints of the Services that ask for it, to nodes with pods beside them", () =>
+  inView(async ({ store, node, until }) => {
+    const slice = (name: string, labels: Record<string, string>): Partial<KubeObject> => ({
+      metadata: { name, namespace: name === "far" ? "b" : "a", uid: name, labels },
+      addressType: "IPv4",
+      endpoints: [],
+      ports: [],
+    });
+    const { endpointslices } = RESOURCES;
+    const asked = { [ENDPOINTS_LABEL]: "" };
+    put(store, endpointslices, slice("web", asked));
+    put(store, endpointslices, slice("quiet", {}));
+    put(store, endpointslices, slice("far", asked));
+    const key = (name: string): string => `endpointslices.discovery.k8s.io/a/${name}`;
+    assert.equal(node.has(key("web")), false);
+    put(store, RESOURCES.pods, {
+      metadata: { name: "p", namespace: "a", uid: "p" },
+      spec: { nodeName: "n1", containers: [] },
+    });
+    await until(key("web"), true);
+    const seen = [...node.keys()].filter((one) => one.startsWith("endpointslices"));
+    assert.deepEqual(seen, [key("web")]);
+    put(store, endpointslices, slice("quiet", asked));
+    await until(key("quiet"), true);
+    put(store, endpointslices, slice("web", {}));
+    await until(key("web"), false);
+    assert.equal(node.has(key("web")), false);
   }));
 
 Deno.test("HubView shows the RuntimeClass that a pod names", () =>

@@ -26,9 +26,11 @@ export function encodeRecord(record: unknown): Record<string, string> {
 
 /**
  * Reads the record of a Secret.
+ *
+ * @param remedy what a person does after deleting a Secret that cannot be read
  * @throws {AppError} InternalError when somebody changed it into something unreadable
  */
-export function decodeRecord<T>(schema: z.ZodType<T>, secret: KubeObject): T {
+export function decodeRecord<T>(schema: z.ZodType<T>, secret: KubeObject, remedy: string): T {
   try {
     const text = new TextDecoder().decode(Uint8Array.fromBase64(secret.data?.[KEY] ?? ""));
     return schema.parse(JSON.parse(text));
@@ -36,7 +38,8 @@ export function decodeRecord<T>(schema: z.ZodType<T>, secret: KubeObject): T {
     const { namespace, name } = secret.metadata;
     throw new AppError(
       "InternalError",
-      `secret ${namespace}/${name} cannot be read any more: delete it and make it anew`,
+      `secret ${namespace}/${name} cannot be read any more: delete it (kubectl -n ${namespace} ` +
+        `delete secret ${name}), then ${remedy}`,
       { cause },
     );
   }

@@ -13,9 +13,9 @@ const TokenUse = z.object({
 export const TokenRecord = z.object({
   id: z.string(),
   /** SHA-256 of the secret part, hex. The secret itself is nowhere. */
-  hash: z.string(),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
   /** A node name, or a pattern with `*` and `?`. */
-  node: z.string(),
+  node: z.string().max(253),
   createdAt: z.number(),
   expiresAt: z.number(),
   /** How many nodes may join with it. */
@@ -37,6 +37,8 @@ export const IdentityRecord = z.object({
   current: z.string(),
   /** Fingerprint of the one that it replaced on renewal, still good: the answer may get lost. */
   previous: z.string().optional(),
+  /** SHA-256 of the public key of its CA, hex. Absent: written before this was. */
+  caKey: z.string().optional(),
   joinedAt: z.number(),
   renewedAt: z.number().optional(),
   /** Id of the token it joined with. */

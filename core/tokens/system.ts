@@ -5,6 +5,9 @@ import type { Store } from "../store/mod.ts";
 /** The namespace of the hub's own objects: the CA, tokens and identities. */
 export const SYSTEM_NAMESPACE = "skerry-system";
 
+/** The label of the Secrets of nodes' identities; its value is `true`. */
+export const IDENTITY_LABEL = "skerry.dev/identity";
+
 /** Names a Secret of the hub's own namespace. */
 export function systemSecret(name: string): ObjectRef {
   return { resource: RESOURCES.secrets, namespace: SYSTEM_NAMESPACE, name };

@@ -1,8 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import { timingSafeEqual } from "node:crypto";
-import { RESOURCES } from "../api/mod.ts";
-import { AppError, type Clock, hours, isAppError, minutes, type Ms, toTime } from "../base/mod.ts";
-import { isNodeName, sha256Hex } from "../pki/mod.ts";
+import { type KubeObject, RESOURCES } from "../api/mod.ts";
+import {
+  AppError,
+  type Clock,
+  hours,
+  isAppError,
+  isNodeName,
+  minutes,
+  type Ms,
+  toTime,
+} from "../base/mod.ts";
+import { sha256Hex } from "../pki/mod.ts";
 import type { Store } from "../store/mod.ts";
 import type { HubCa } from "./ca.ts";
 import { decodeRecord, encodeRecord, recordSecret } from "./record.ts";
@@ -14,9 +23,9 @@ import { formatToken, isTokenId, type JoinToken, randomToken } from "./token_tex
 export interface CreateTokenOptions {
   /** A node name, or a pattern with `*` and `?`. */
   readonly node: string;
-  /** @default {1 h}, at most 365 days */
+  /** @default {1 h}; see {@linkcode TOKEN_LIMITS} */
   readonly ttl?: Ms;
-  /** How many nodes may join with it. @default {1}, at most 10,000 */
+  /** How many nodes may join with it. @default {1}; see {@linkcode TOKEN_LIMITS} */
   readonly uses?: number;
   /** Whether it may take the name of a node that has joined. @default {false} */
   readonly replace?: boolean;
@@ -53,8 +62,11 @@ export function viewOfToken(info: TokenInfo, now: Ms): TokenView {
 }
 
 const LABEL = "skerry.dev/token";
-const MAX_TTL = hours(365 * 24);
-const MAX_USES = 10_000;
+/** What {@linkcode Tokens.create} takes, smallest and largest. */
+export const TOKEN_LIMITS = {
+  ttl: [minutes(1), hours(365 * 24)],
+  uses: [1, 10_000],
+} as const;
 /** An expired token stays in the list this long, so that people can see why a join failed. */
 const KEEP_EXPIRED = hours(24);
 const NO_HASH = "0".repeat(64);
@@ -101,14 +113,24 @@ export class Tokens {
     return { text: formatToken({ ca: this.#ca.fingerprint, id, secret }), info: show(record) };
   }
 
-  /** All tokens that have not been swept, newest first. */
-  async list(): Promise<TokenInfo[]> {
+  /**
+   * All tokens that have not been swept, newest first.
+   *
+   * @param unreadable told of each whose Secret somebody has spoilt; nobody joins by such a one
+   */
+  async list(unreadable?: (error: unknown) => void): Promise<TokenInfo[]> {
     const { items } = await this.#store.list(RESOURCES.secrets, {
       namespace: SYSTEM_NAMESPACE,
       labelSelector: `${LABEL}=true`,
     });
-    return items.map((item) => show(decodeRecord(TokenRecord, item)))
-      .sort((a, b) => b.createdAt - a.createdAt);
+    return items.flatMap((item) => {
+      try {
+        return [show(readTokenRecord(item))];
+      } catch (error) {
+        unreadable?.(error);
+        return [];
+      }
+    }).sort((a, b) => b.createdAt - a.createdAt);
   }
 
   /** Makes a token useless. Nodes that joined with it stay. @throws {AppError} NotFound */
@@ -123,7 +145,7 @@ export class Tokens {
   async authenticate(token: JoinToken): Promise<TokenRecord> {
     let record: TokenRecord | undefined;
     try {
-      record = decodeRecord(TokenRecord, await this.#store.get(tokenRef(token.id)));
+      record = readTokenRecord(await this.#store.get(tokenRef(token.id)));
     } catch (error) {
       if (!isAppError(error, "NotFound")) throw error;
     }
@@ -142,17 +164,17 @@ export class Tokens {
    */
   async change(id: string, change: (record: TokenRecord) => TokenRecord): Promise<void> {
     await this.#store.update(tokenRef(id), (secret) => {
-      const before = decodeRecord(TokenRecord, secret);
+      const before = readTokenRecord(secret);
       const after = change(before);
       return isDeepStrictEqual(before, after) ? secret : { ...secret, data: encodeRecord(after) };
     });
   }
 
-  /** Removes tokens that expired a day ago. Returns how many. */
-  async sweep(): Promise<number> {
+  /** Removes tokens that expired a day ago. Returns how many. See {@linkcode Tokens.list}. */
+  async sweep(unreadable?: (error: unknown) => void): Promise<number> {
     const now = this.#clock.now();
     let count = 0;
-    for (const token of await this.list()) {
+    for (const token of await this.list(unreadable)) {
       if (now < token.expiresAt + KEEP_EXPIRED) continue;
       try {
         await this.#store.delete(tokenRef(token.id));
@@ -163,6 +185,10 @@ export class Tokens {
     }
     return count;
   }
+}
+
+function readTokenRecord(secret: KubeObject): TokenRecord {
+  return decodeRecord(TokenRecord, secret, 'make another token with "skerry token create"');
 }
 
 function tokenRef(id: string) {
@@ -183,9 +209,11 @@ function check(node: string, ttl: Ms, uses: number): void {
   if (!isNodeName(filled)) {
     throw bad("node", "must be a node name (a-z, 0-9, - and .), or a pattern with * and ?");
   }
-  if (!(ttl >= minutes(1) && ttl <= MAX_TTL)) throw bad("ttl", "must be 1 minute to 365 days");
-  if (!(Number.isInteger(uses) && uses >= 1 && uses <= MAX_USES)) {
-    throw bad("uses", `must be 1 to ${MAX_USES}`);
+  const [shortest, longest] = TOKEN_LIMITS.ttl;
+  if (!(ttl >= shortest && ttl <= longest)) throw bad("ttl", "must be 1 minute to 365 days");
+  const [fewest, most] = TOKEN_LIMITS.uses;
+  if (!(Number.isInteger(uses) && uses >= fewest && uses <= most)) {
+    throw bad("uses", `must be ${fewest} to ${most}`);
   }
 }
 

@@ -69,7 +69,7 @@ const envVar = () =>
     }),
   }, { name: text("Name of the variable.") });
 
-const containerName = () => text("Name of the container.");
+const containerName = () => text("Name of the container, which is no init container.");
 
 const commandOverrider = (what: string) =>
   fields(`A change of ${what}.`, {
@@ -85,9 +85,13 @@ const overriders = () =>
     imageOverriders: list(
       "Changes of images.",
       fields("A change of a part of an image's name.", {
-        predicate: fields("Which image. Default: that of every container.", {}, {
-          path: text("Path in the manifest, e.g. /spec/template/spec/containers/0/image."),
-        }),
+        predicate: fields(
+          "Which image. Default: those of all containers, init containers left out.",
+          {},
+          {
+            path: text("Path in the manifest, e.g. /spec/template/spec/containers/0/image."),
+          },
+        ),
         value: text("Text that is appended (add) or put in (replace)."),
       }, {
         component: word("Part of the name: [registry/]repository[:tag].", [
@@ -166,6 +170,17 @@ const appStatus = once(() =>
           namespace: text("Namespace of the object."),
           name: text("Name of the object."),
         }, { ordinal: z.number().int().min(0).meta({ description: "Place of its manifest." }) }),
+      }),
+    ),
+    finished: list(
+      "What ran to its end, and does not run again for that. KubeEdge has no such field.",
+      fields("One Job or Pod.", { message: text("Why it failed, in one sentence.") }, {
+        group: text("Group of the object."),
+        kind: text("Kind of the object."),
+        name: text("Name of the object."),
+        run: text("Digest of what ran: its manifest's spec with the target's overriders."),
+        result: word("How it ended.", ["Complete", "Failed"]),
+        time: text("When that was seen."),
       }),
     ),
     conditions: conditions(),

@@ -1,4 +1,11 @@
-import { duplicate, invalid, type Problems, required } from "./field_error.ts";
+import {
+  duplicate,
+  forbiddenField,
+  invalid,
+  type Problems,
+  required,
+  tooLong,
+} from "./field_error.ts";
 import { nameProblem } from "./names.ts";
 import { listAt } from "./values.ts";
 
@@ -7,6 +14,8 @@ type Any = any;
 
 const ID_MAX = 2 ** 31 - 1;
 const MODE_MAX = 0o777;
+/** What the kernel takes as a host name. */
+const HOSTNAME_MAX = 64;
 const SYSCTL = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
 const IP = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$/;
 
@@ -22,9 +31,24 @@ export function podMemberProblems(field: string, spec: Any): Problems {
     const why = "ShareProcessNamespace and HostPID cannot both be enabled";
     problems.push(invalid(`${field}.shareProcessNamespace`, true, why));
   }
+  hostnameProblems(`${field}.hostnameOverride`, spec, problems);
   securityProblems(`${field}.securityContext`, spec.securityContext, problems);
   hostPortProblems(field, spec, problems);
   return problems;
+}
+
+function hostnameProblems(field: string, spec: Any, problems: Problems): void {
+  const { hostnameOverride: name } = spec;
+  if (name === undefined || name === null) return;
+  const problem = nameProblem(field, name, "subdomain");
+  if (problem) problems.push(problem);
+  if (typeof name === "string" && name.length > HOSTNAME_MAX) {
+    problems.push(tooLong(field, HOSTNAME_MAX));
+  }
+  for (const other of ["setHostnameAsFQDN", "hostNetwork"]) {
+    if (spec[other] !== true) continue;
+    problems.push(forbiddenField(field, `may not be specified when ${other} is true`));
+  }
 }
 
 /** The same of one container. */

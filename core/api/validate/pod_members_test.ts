@@ -57,6 +57,14 @@ const REFUSED: readonly [what: string, spec: Any, container: Any, said: RegExp][
   ["a host path without a path", volume({ hostPath: {} }), {}, /hostPath\.path: Required/],
   ["a configMap without a name", volume({ configMap: {} }), {}, /configMap\.name: Required/],
   ["None without nameservers", { dnsPolicy: "None" }, {}, /nameservers: Required/],
+  ["a host name that is none", { hostnameOverride: "A_b" }, {}, /hostnameOverride: Invalid/],
+  ["a host name of 65", { hostnameOverride: "a".repeat(65) }, {}, /hostnameOverride: Too long/],
+  [
+    "another host name on the host's network",
+    { hostnameOverride: "a.b", hostNetwork: true },
+    {},
+    /hostnameOverride: Forbidden: may not be specified when hostNetwork is true/,
+  ],
   ["two process namespaces", { shareProcessNamespace: true, hostPID: true }, {}, /cannot both/],
   ["privileges and none", {}, {
     securityContext: { privileged: true, allowPrivilegeEscalation: false },

@@ -1,3 +1,4 @@
+import { conditionOf } from "../../api/mod.ts";
 import { ageOf } from "./age.ts";
 import { AGE, column, count, type KindTable, labelText, listOf, NAME, text } from "./columns.ts";
 
@@ -103,8 +104,9 @@ export const nodeTable: KindTable = {
     column("Kernel-Version", "Kernel version that the node reports.", "wide"),
     column("Container-Runtime", "Runtime that the node reports.", "wide"),
   ],
-  cells: ({ metadata, spec, status }, now) => {
-    const ready = listOf(status?.conditions).find((one) => one.type === "Ready");
+  cells: (node, now) => {
+    const { metadata, spec, status } = node;
+    const ready = conditionOf(node, "Ready");
     const word = ready?.status === "True" ? "Ready" : ready ? "NotReady" : "Unknown";
     const roles = Object.keys(metadata.labels ?? {}).filter((key) => key.startsWith(ROLE))
       .map((key) => key.slice(ROLE.length)).sort();

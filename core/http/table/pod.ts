@@ -1,4 +1,4 @@
-import type { KubeObject } from "../../api/mod.ts";
+import { conditionOf, type KubeObject } from "../../api/mod.ts";
 import { fromTime, type Ms } from "../../base/mod.ts";
 import { ageOf, humanDuration } from "./age.ts";
 import { AGE, column, count, type KindTable, listOf, NAME, text } from "./columns.ts";
@@ -69,10 +69,6 @@ export function podStatusText(pod: KubeObject): string {
   return reason;
 }
 
-function conditionOf(pod: KubeObject, type: string): Record<string, unknown> | undefined {
-  return listOf(pod["status"]?.conditions).find((one) => one.type === type);
-}
-
 function initReason(pod: KubeObject): string | undefined {
   const { spec, status } = pod;
   const containers = listOf(spec?.initContainers);
@@ -99,7 +95,7 @@ function containerReason(pod: KubeObject): string | undefined {
     else if (one.ready === true && one.state?.running) running = true;
   }
   if (reason !== "Completed" || !running) return reason;
-  return conditionOf(pod, "Ready")?.["status"] === "True" ? "Running" : "NotReady";
+  return conditionOf(pod, "Ready")?.status === "True" ? "Running" : "NotReady";
 }
 
 function endText(end: { reason?: unknown; signal?: unknown; exitCode?: unknown }): string {
@@ -129,7 +125,7 @@ function gateText(pod: KubeObject): string {
   const gates = listOf(pod["spec"]?.readinessGates);
   if (gates.length === 0) return "<none>";
   const met = gates.filter(({ conditionType }) =>
-    conditionOf(pod, conditionType)?.["status"] === "True"
+    conditionOf(pod, conditionType)?.status === "True"
   );
   return `${met.length}/${gates.length}`;
 }

@@ -1,4 +1,9 @@
-import { formatLabelSelector, type LabelSelector, requirementsOf } from "../../api/mod.ts";
+import {
+  conditionOf,
+  formatLabelSelector,
+  type LabelSelector,
+  requirementsOf,
+} from "../../api/mod.ts";
 import { ageOf } from "./age.ts";
 import {
   AGE,
@@ -118,8 +123,9 @@ export const wasmFunctionTable: KindTable = {
     column("Message", "What the Ready condition says.", "wide"),
     column("Errors", "Calls that failed.", "wide-integer"),
   ],
-  cells({ metadata, status }, now) {
-    const ready = listOf(status?.conditions).find((one) => one.type === "Ready");
+  cells(fn, now) {
+    const { metadata, status } = fn;
+    const ready = conditionOf(fn, "Ready");
     const nodes = listOf(status?.nodes);
     const readyNodes = typeof status?.readyNodes === "number"
       ? status.readyNodes

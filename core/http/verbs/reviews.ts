@@ -47,8 +47,8 @@ export async function selfSubjectRulesReview(context: ResourceContext): Promise<
 /** `kubectl auth whoami`. */
 export async function selfSubjectReview(context: ResourceContext): Promise<Response> {
   const body = await bodyOf(context);
-  const { name, groups, uid } = context.user;
-  const userInfo = { username: name, groups, ...(uid ? { uid } : {}) };
+  const { name, groups, uid, extra } = context.user;
+  const userInfo = { username: name, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
   const metadata = { creationTimestamp: toTime(context.api.clock.now()) };
   return answer({ ...body, metadata }, { userInfo });
 }

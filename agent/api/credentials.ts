@@ -11,6 +11,7 @@ import {
   MASTERS_GROUP,
   readCertificate,
 } from "../../core/pki/mod.ts";
+import { API_NAMES } from "../pods/mod.ts";
 
 /** What the local API serves with and whom it lets in. All PEM. */
 export interface LocalCredentials {
@@ -20,6 +21,8 @@ export interface LocalCredentials {
   readonly kubeconfig: string;
 }
 
+/** By which it is reached: on the machine, and as pods call any cluster's API server. */
+const ALT_NAMES = ["127.0.0.1", "localhost", ...API_NAMES];
 const LIFETIME = hours(10 * 365 * 24);
 /** Credentials with less life left than this are made anew at start. */
 const LEAST_LEFT = hours(365 * 24);
@@ -39,7 +42,7 @@ export async function ensureLocalCredentials(
   const key = readFile(`${folder}/serving.key`);
   const old = readFile(`${folder}/kubeconfig`);
   const kubeconfig = `${folder}/kubeconfig`;
-  const fresh = certificate !== undefined && leftOf(certificate, clock.now()) > LEAST_LEFT;
+  const fresh = certificate !== undefined && isFresh(certificate, clock.now());
   if (ca && certificate && key && fresh && old?.includes(`"https://127.0.0.1:${port}"`)) {
     return { ca, serving: { certificate, key }, kubeconfig };
   }
@@ -87,15 +90,18 @@ async function issue(ca: Credential, use: "server" | "client", now: Ms): Promise
     use,
     now,
     lifetime: LIFETIME,
-    ...(use === "server" ? { altNames: ["127.0.0.1", "localhost", "kubernetes.default.svc"] } : {}),
+    ...(use === "server" ? { altNames: ALT_NAMES } : {}),
   });
   return { certificate, key };
 }
 
-function leftOf(certificate: string, now: Ms): number {
+/** Whether a certificate lasts, and serves all names. */
+function isFresh(certificate: string, now: Ms): boolean {
   try {
-    return readCertificate(certificate).notAfter - now;
+    const { notAfter, altNames } = readCertificate(certificate);
+    const names = new Set(altNames.map((name) => name.replace(/^(DNS|IP):/, "")));
+    return notAfter - now > LEAST_LEFT && ALT_NAMES.every((name) => names.has(name));
   } catch {
-    return 0; // Unreadable: as good as expired.
+    return false; // Unreadable: as good as expired.
   }
 }

@@ -10,8 +10,8 @@ export interface CheckContext {
   readonly clock: Clock;
   /** Absent where the node runs functions only. */
   readonly runtime: Runtime | undefined;
-  /** Looks for the tmpfs for secrets; `undefined` where there is none. */
-  readonly memoryDir: () => Promise<string | undefined>;
+  /** Looks for the tmpfs for secrets, or says why there is none. */
+  readonly memoryDir: () => Promise<{ readonly dir: string } | { readonly why: string }>;
   /** `undefined` when the path is not there. */
   readonly disk: (path: string) => Promise<Disk | undefined>;
   /** Whether a file is there; `hidden` where the agent may not look. */
@@ -20,12 +20,25 @@ export interface CheckContext {
   readonly services: () => readonly ServiceState[];
   /** Version of the runner's engine, when one answers. */
   readonly engine: () => string | undefined;
+  /** What there is to say of pods that run here unknown; `undefined` when there are none. */
+  readonly strays: () => string | undefined;
+  /** This node's name. */
+  readonly node: string;
   /** The link to the hub; absent for a node that runs alone. */
-  readonly link: (() => { readonly connected: boolean }) | undefined;
+  readonly link: (() => CheckedLink) | undefined;
   /** When the node's certificate ends; absent for a node that has not joined. */
   readonly certificateEnds: () => number | undefined;
   /** The node's memory: what it has and what is free, in bytes. */
   readonly memory: () => { readonly total: number; readonly available: number };
+}
+
+/** How the link stands. */
+export interface CheckedLink {
+  readonly connected: boolean;
+  /** Why it is not connected. */
+  readonly lastError?: string;
+  /** Whether nothing but a new join helps. */
+  readonly shutOut?: boolean;
 }
 
 /** One thing that a gateway needs. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { bytes, hours, ms, VirtualClock } from "../../core/base/mod.ts";
+import { NAME_TAKEN } from "../../core/join/mod.ts";
 import { AGENT_OPTIONS, parseOptions } from "../../core/parts/mod.ts";
 import type { MachineFacts } from "../node/mod.ts";
 import { FakeMachine } from "../runtimes/fake/mod.ts";
@@ -23,11 +24,13 @@ async function gateway(changes: Partial<CheckContext> = {}): Promise<CheckContex
     machine,
     clock,
     runtime: new FakeMachine({ clock }).connect(),
-    memoryDir: () => Promise.resolve("/run/skerry/volumes/n1"),
+    memoryDir: () => Promise.resolve({ dir: "/run/skerry/volumes/n1" }),
     disk: () => Promise.resolve(room),
     has: () => Promise.resolve("there"),
     services: () => [],
     engine: () => "wasmtime 50.0.1",
+    strays: () => undefined,
+    node: "gateway-1",
     link: () => ({ connected: true }),
     certificateEnds: () => clock.now() + hours(24 * 30),
     memory: () => ({ total: 2 ** 32, available: 2 ** 31 }),
@@ -49,17 +52,60 @@ Deno.test("runChecks() finds nothing wrong with a good gateway, and names each c
   assert.ok(names.length >= 12, `${names}`);
 });
 
+Deno.test("runChecks() names pods of other nodes, which are no fault", async () => {
+  const machine = new FakeMachine({ clock: new VirtualClock() });
+  const runtime = machine.connect();
+  const podsByNode = () => Promise.resolve(new Map([["gateway-1", 2], ["old", 3]]));
+  const context = await gateway({ runtime: Object.assign(runtime, { podsByNode }) });
+  const found = (await runChecks(context, never)).find(({ name }) => name === "stray-pods");
+  assert.equal(found?.ok, true);
+  assert.match(found?.message ?? "", /other nodes run on this machine: old \(3\)\. If no/);
+});
+
 const CASES: [what: string, changes: Partial<CheckContext>, name: string, words: RegExp][] = [
   [
+    "pods that nobody knows",
+    { strays: () => "1 pods run on this node" },
+    "stray-pods",
+    /run on this node/,
+  ],
+  [
     "no tmpfs",
-    { memoryDir: () => Promise.resolve(undefined) },
+    { memoryDir: () => Promise.resolve({ why: "/srv/x is not on a tmpfs" }) },
     "secrets-in-memory",
-    /mount a tmpfs/,
+    /^\/srv\/x is not on a tmpfs, so pods with secrets are refused: mount a tmpfs/,
   ],
   ["no runner", { engine: () => undefined }, "runner", /deno task runner/],
-  ["no link", { link: () => ({ connected: false }) }, "link", /no link to hub\.example:10000/],
-  ["no identity", { certificateEnds: () => undefined }, "certificate", /token create/],
-  ["an old identity", { certificateEnds: () => 0 }, "certificate", /join again/],
+  [
+    "no link",
+    { link: () => ({ connected: false, lastError: "connection refused" }) },
+    "link",
+    /no link to hub\.example:10000 \(connection refused\)/,
+  ],
+  [
+    "a node that is shut out",
+    { link: () => ({ connected: false, lastError: "the node was deleted", shutOut: true }) },
+    "link",
+    new RegExp(
+      "has shut this node out \\(the node was deleted\\).*token create --node gateway-1.*" +
+        "deno task agent --hub hub\\.example:10000 --token TOKEN.*systemctl restart skerry-agent",
+    ),
+  ],
+  [
+    "a node of which another has the name",
+    {
+      link: () => ({ connected: false, lastError: `session over: ${NAME_TAKEN}`, shutOut: true }),
+    },
+    "link",
+    /token create --node gateway-1 --replace"; then/,
+  ],
+  [
+    "no identity",
+    { certificateEnds: () => undefined },
+    "certificate",
+    /token create --node gateway-1/,
+  ],
+  ["an old identity", { certificateEnds: () => 0 }, "certificate", /join again: .*token create/],
   [
     "a part that fails again and again",
     {
@@ -113,9 +159,12 @@ Deno.test("runChecks() says that pods have addresses to which the agent may not 
   for (const good of ["10.42.7.0/24", "10.42.0.0/16"]) {
     assert.equal(await found(good, "fd00::/64"), undefined);
   }
-  for (const other of ["10.200.1.0/24", "10.0.0.0/8", "fd00::/64"]) {
+  for (const other of ["10.200.1.0/24", "10.0.0.0/8"]) {
     assert.match(await found(other, "10.42.7.0/24") ?? "", new RegExp(`--pod-cidr=${other}`));
   }
+  // The option takes no such range.
+  const ipv6 = await found("fd00::/64", "10.42.7.0/24") ?? "";
+  assert.match(ipv6, /addresses of fd00::\/64 .* until a range of IPv4 stands there first$/);
 });
 
 Deno.test("runChecks() names the network plugins that are in none of their folders", async () => {

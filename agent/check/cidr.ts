@@ -1,12 +1,12 @@
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList } from "node:net";
+import { splitCidr } from "../../core/base/mod.ts";
 
-/** Whether all of a range of addresses (CIDR) lies in another. */
+/** Whether all of a range of addresses (CIDR) lies in another; false for what is no range. */
 export function isWithin(inner: string, outer: string): boolean {
-  const [address = "", length = ""] = inner.split("/");
-  const [net = "", prefix = ""] = outer.split("/");
-  const family = isIPv6(net) ? "ipv6" : "ipv4";
-  if (isIPv6(address) !== isIPv6(net) || Number(length) < Number(prefix)) return false;
+  const part = splitCidr(inner);
+  const whole = splitCidr(outer);
+  if (!part || !whole || part.family !== whole.family || part.bits < whole.bits) return false;
   const range = new BlockList();
-  range.addSubnet(net, Number(prefix), family);
-  return range.check(address, family);
+  range.addSubnet(whole.address, whole.bits, whole.family);
+  return range.check(part.address, part.family);
 }

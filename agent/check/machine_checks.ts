@@ -1,4 +1,5 @@
 import { AppError } from "../../core/base/mod.ts";
+import { joinAdvice } from "../../core/join/mod.ts";
 import { requireDisk, thresholdsMet } from "./disk.ts";
 import type { Check } from "./check.ts";
 
@@ -99,32 +100,40 @@ export const HUB_CHECKS: readonly Check[] = [
   {
     name: "link",
     when: ({ link }) => link !== undefined,
-    look({ link, options }) {
-      if (link?.().connected) return `connected with ${options.hub}`;
+    look({ link, options: { hub }, node }) {
+      const { connected, lastError, shutOut } = link?.() ?? { connected: false };
+      if (connected) return `connected with ${hub}`;
+      const why = lastError ? ` (${lastError})` : "";
+      if (shutOut) {
+        throw new AppError(
+          "Forbidden",
+          `${hub} has shut this node out${why}; pods go on, changes wait. To let it in again: ` +
+            joinAdvice({ node, hub, reason: lastError }),
+        );
+      }
       throw new AppError(
         "ServiceUnavailable",
-        `there is no link to ${options.hub}; pods go on, changes wait: see the agent's log for the ` +
-          "reason, and that this machine reaches that address and port",
+        `there is no link to ${hub}${why}; pods go on, changes wait: look whether this machine ` +
+          "reaches that address and port; the agent's log says more",
       );
     },
   },
   {
     name: "certificate",
     when: ({ link }) => link !== undefined,
-    look({ certificateEnds, clock }) {
+    look({ certificateEnds, clock, node, options: { hub } }) {
       const ends = certificateEnds();
       if (ends === undefined) {
         throw new AppError(
           "Unauthorized",
-          "this node has not joined: make a token at the hub (skerry token create --node NAME) and " +
-            "start the agent with --token",
+          `this node has not joined: ${joinAdvice({ node, hub })}`,
         );
       }
       const days = Math.floor((ends - clock.now()) / DAY);
       if (days >= 0) return `good for ${days} days; it is renewed over the link`;
       throw new AppError(
         "Unauthorized",
-        `it ended ${-days} days ago: join again with a new token (--token)`,
+        `it ended ${-days} days ago. To join again: ${joinAdvice({ node, hub })}`,
       );
     },
   },

@@ -1,4 +1,5 @@
 import { AppError } from "../../core/base/mod.ts";
+import { otherNodesText } from "../pods/mod.ts";
 import type { Runtime, RuntimeCondition } from "../runtimes/mod.ts";
 import { isWithin } from "./cidr.ts";
 import { requireDisk } from "./disk.ts";
@@ -43,10 +44,13 @@ export const RUNTIME_CHECKS: readonly Check[] = [
       // Of several addresses the first is the pod's own.
       const [subnet] = cni?.subnets ?? [];
       if (subnet !== undefined && !isWithin(subnet, cidr)) {
+        const todo = subnet.includes(":")
+          ? "a range of IPv4 stands there first"
+          : `it is started with --pod-cidr=${subnet}`;
         throw new AppError(
           "Invalid",
           `pods get addresses of ${subnet} (${config}), and the agent connects to ${cidr} only: ` +
-            `probes and hooks fail until it is started with --pod-cidr=${subnet}`,
+            `probes and hooks fail until ${todo}`,
         );
       }
       return await condition(context, signal, {
@@ -78,6 +82,16 @@ export const RUNTIME_CHECKS: readonly Check[] = [
     },
   },
   {
+    name: "stray-pods",
+    when: hasRuntime,
+    async look(context, signal) {
+      const found = context.strays();
+      if (found !== undefined) throw new AppError("Conflict", found);
+      const nodes = await runtimeOf(context).podsByNode(signal);
+      return otherNodesText(nodes, context.node) ?? "no pod runs that this node does not know";
+    },
+  },
+  {
     name: "images",
     when: hasRuntime,
     async look(context, signal) {
@@ -95,15 +109,13 @@ export const RUNTIME_CHECKS: readonly Check[] = [
   {
     name: "secrets-in-memory",
     when: hasRuntime,
-    async look({ memoryDir, options }) {
+    async look({ memoryDir }) {
       const found = await memoryDir();
-      if (found !== undefined) return `secrets of pods lie in memory, at ${found}`;
+      if ("dir" in found) return `secrets of pods lie in memory, at ${found.dir}`;
       throw new AppError(
         "NotFound",
-        `${
-          options["memory-dir"]
-        } lies on a disk, so pods with secrets are refused: mount a tmpfs ` +
-          "there, or name a folder on one with --memory-dir",
+        `${found.why}, so pods with secrets are refused: mount a tmpfs there, or name a folder on ` +
+          "one with --memory-dir; then start the agent again",
       );
     },
   },

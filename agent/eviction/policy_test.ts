@@ -47,7 +47,7 @@ for (
     ["memory.available>1Gi", /must be SIGNAL<AMOUNT with one of memory.available, /],
     ["disk.available<1Gi", /disk.available<1Gi: must be SIGNAL<AMOUNT/],
     ["memory.available<1Gi<2Gi", /must be SIGNAL<AMOUNT/],
-    ["memory.available<lots", /lots is no quantity/],
+    ["memory.available<lots", /must be a quantity or a share/],
     ["memory.available<0", /must be more than nothing/],
     ["memory.available<101%", /must be from 0% to 100%/],
     ["pid.available<1%,pid.available<2%", /stands there twice/],

@@ -47,32 +47,36 @@ export function parseThresholds(hard: string, reclaim = ""): Threshold[] {
   });
 }
 
+/** What stands in which option. */
+const OPTIONS = { "<": "eviction-hard", "=": "eviction-minimum-reclaim" } as const;
+
 function readList(text: string, sign: "<" | "="): [Signal, Level][] {
   const out = new Map<Signal, Level>();
   for (const part of text.split(",").map((item) => item.trim()).filter((item) => item !== "")) {
     const [name = "", value, ...rest] = part.split(sign);
     const signal = SIGNALS.find((one) => one === name);
+    const bad = (why: string): AppError =>
+      new AppError("BadRequest", `--${OPTIONS[sign]}=${part}: ${why}`);
     if (value === undefined || rest.length > 0 || !signal) {
-      throw unreadable(part, `must be SIGNAL${sign}AMOUNT with one of ${SIGNALS.join(", ")}`);
+      throw bad(
+        `must be SIGNAL${sign}AMOUNT with one of ${SIGNALS.join(", ")}: say e.g. ` +
+          `memory.available${sign}100Mi or nodefs.available${sign}10%`,
+      );
     }
-    if (out.has(signal)) throw unreadable(part, `${signal} stands there twice`);
+    if (out.has(signal)) throw bad(`${signal} stands there twice`);
     // The kubelet's words for a threshold that is never met.
-    if (value !== "0%" && value !== "100%") out.set(signal, readLevel(part, value));
+    if (value !== "0%" && value !== "100%") out.set(signal, readLevel(value, bad));
   }
   return [...out];
 }
 
-function readLevel(part: string, value: string): Level {
+function readLevel(value: string, bad: (why: string) => AppError): Level {
   if (/^\d{1,2}(\.\d+)?%$/.test(value)) return { share: Number(value.slice(0, -1)) / 100 };
-  if (value.endsWith("%")) throw unreadable(part, "must be from 0% to 100%");
+  if (value.endsWith("%")) throw bad("must be from 0% to 100%");
   const amount = quantityToNumber(value);
-  if (amount === undefined) throw unreadable(part, `${value} is no quantity`);
-  if (amount <= 0) throw unreadable(part, "must be more than nothing");
+  if (amount === undefined) throw bad("must be a quantity or a share, such as 100Mi or 10%");
+  if (amount <= 0) throw bad("must be more than nothing");
   return { amount };
-}
-
-function unreadable(part: string, why: string): AppError {
-  return new AppError("BadRequest", `eviction threshold ${part}: ${why}`);
 }
 
 /** A level as an amount of `capacity`, in whole units. */

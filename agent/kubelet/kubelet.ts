@@ -1,6 +1,11 @@
 import { AppError, type Clock, isAppError } from "../../core/base/mod.ts";
-import { errorResponse } from "../../core/http/mod.ts";
-import type { StreamTarget, Upgraded, UpgradeOffer } from "../../core/streaming/mod.ts";
+import { errorResponse, logErrorResponse } from "../../core/http/mod.ts";
+import {
+  pingsWhenQuiet,
+  type StreamTarget,
+  type Upgraded,
+  type UpgradeOffer,
+} from "../../core/streaming/mod.ts";
 import { ExecTurns } from "../runtimes/mod.ts";
 import { dialPod, onClose, type PodAt } from "./dial.ts";
 import {
@@ -59,14 +64,16 @@ export function createKubelet(parts: KubeletParts): Kubelet {
         return await found.route.handle({ url, parts: found.parts }, signal);
       } catch (error) {
         if (!isAppError(error)) throw error;
-        return errorResponse(error);
+        return path.startsWith("/containerLogs/") ? logErrorResponse(error) : errorResponse(error);
       }
     },
     async dial(pod, target, offer, signal) {
       const found = { pods: podsOf(parts), runtime: runtimeOf(parts), turns };
       const upgraded = await dialPod(found, pod, target, offer, signal);
       streams++;
-      return { ...upgraded, channel: onClose(upgraded.channel, () => streams--) };
+      const channel = onClose(upgraded.channel, () => streams--);
+      if (offer.upgrade !== "SPDY/3.1") return { ...upgraded, channel };
+      return { ...upgraded, channel: pingsWhenQuiet(channel, parts.clock) };
     },
   };
 }

@@ -45,7 +45,12 @@ class TcpChannel implements ByteChannel {
   }
 
   async read(): Promise<Bytes | undefined> {
-    const count = await this.#connection.read(this.#buffer);
+    const count = await this.#connection.read(this.#buffer).catch((error) => {
+      // It left before it had read all that we said. What it said itself has been read by then, and
+      // whether that was everything, its frames tell.
+      if (error instanceof Deno.errors.ConnectionReset) return null;
+      throw error;
+    });
     return count === null ? undefined : this.#buffer.slice(0, count);
   }
 

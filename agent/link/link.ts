@@ -4,8 +4,10 @@ import {
   errorText,
   isAppError,
   type Logger,
+  markTold,
   type Ms,
   ms,
+  OutageLog,
   seconds,
   sleep,
 } from "../../core/base/mod.ts";
@@ -17,7 +19,7 @@ import {
   LINK,
   Session,
 } from "../../core/link/mod.ts";
-import { Outbox } from "../../core/sync/mod.ts";
+import { Outbox, RefusalLog } from "../../core/sync/mod.ts";
 import { IncomingStreams } from "./incoming.ts";
 import type { Link, LinkOptions, LinkState } from "./options.ts";
 import { runSession } from "./session_run.ts";
@@ -37,6 +39,7 @@ class AgentLink implements Link {
   readonly #options: LinkOptions;
   readonly #log: Logger;
   readonly #streams: IncomingStreams;
+  readonly #outage: OutageLog;
   #session: Session | undefined;
   #state: LinkState;
   #wake: (() => void) | undefined;
@@ -51,17 +54,21 @@ class AgentLink implements Link {
     const { clock, dialer, handlers, heartbeat, log, random, store } = options;
     this.#options = options;
     this.#log = log;
+    this.#outage = new OutageLog({ clock, log });
+    const message = "hub refused an intent";
+    const refusals = new RefusalLog({ clock, log, level: "warn", message });
     this.#state = { connected: false, since: clock.now() };
     this.#lostAt = clock.monotonic();
     this.outbox = new Outbox({
       store,
       clock,
       random,
-      onRefused: (intent, error) => {
+      onRefused: (intent, { code, message }) => {
         const { key, kind } = intent;
-        log.warn("hub refused an intent", { key, kind, code: error.code, error: error.message });
-        handlers?.onRefused?.(intent, error);
+        const said = refusals.refused(key, { kind, code, error: message });
+        handlers?.onRefused?.(intent, { code, message, said });
       },
+      onApplied: (key) => refusals.applied(key),
     });
     this.#streams = new IncomingStreams({
       dialer,
@@ -98,7 +105,12 @@ class AgentLink implements Link {
 
   async call(method: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
     if (!this.#session || !this.#state.connected) {
-      throw new AppError("ServiceUnavailable", `cannot ask the hub to ${method}: not connected`);
+      const error = new AppError(
+        "ServiceUnavailable",
+        `cannot ask the hub to ${method}: not connected`,
+      );
+      markTold(error);
+      throw error;
     }
     return await this.#session.call(method, body, signal);
   }
@@ -116,13 +128,20 @@ class AgentLink implements Link {
     if (signal.aborted) return ms(0);
     const code = closed?.code;
     const text = closed ? `session over: ${code} ${closed.reason}` : errorText(failure);
-    this.#setState({ connected: false, lastError: text, ...(code ? { closeCode: code } : {}) });
     const shutOut = code === CLOSE.shutOut || isAppError(failure, "Forbidden");
+    this.#setState({
+      connected: false,
+      lastError: text,
+      ...(code ? { closeCode: code } : {}),
+      ...(shutOut ? { shutOut } : {}),
+    });
     const wait = this.#delay(code, shutOut);
     const fields = { error: text, wait: Math.round(wait) };
     // Nothing mends that but a person.
-    if (shutOut) this.#log.warn("the hub has shut this node out", fields);
-    else this.#log.info("link is down", fields);
+    if (shutOut) {
+      const advice = this.#options.joinAgain?.(text);
+      this.#outage.failed("warn", "the hub has shut this node out", { ...fields, advice });
+    } else this.#outage.failed("info", "link is down", fields);
     return wait;
   }
 
@@ -166,14 +185,21 @@ class AgentLink implements Link {
         session,
         outbox: this.outbox,
         log: this.#log,
-        onWelcome: () => {
+        onWelcome: (serverAway) => {
           this.#welcomedAt = clock.monotonic();
-          this.#setState({ connected: true });
-          this.#log.info("link is up");
+          this.#setState({ connected: true, serverAway });
+          this.#log.info("link is up", {
+            ...this.#outage.ended(),
+            ...(serverAway ? { serverAway } : {}),
+          });
         },
         onSynced: (synced) => handlers?.onSynced?.(synced),
         onOpen: (open) => this.#streams.open(open, signal),
         onReport: () => handlers?.onReport?.(),
+        onServer: (serverAway) => {
+          this.#setState({ connected: true, serverAway });
+          this.#log.info(`the API server behind the hub is ${serverAway ? "away" : "back"}`);
+        },
       });
     } catch (error) {
       const broke = isAppError(error, "BadRequest", "RequestEntityTooLarge");
@@ -197,7 +223,11 @@ class AgentLink implements Link {
       signal,
     );
     try {
-      const connection = await dialer.dial("/v1/link", limit.signal);
+      const connection = await dialer.dial(
+        "/v1/link",
+        limit.signal,
+        () => limit.restart(LINK.answerTimeout),
+      );
       this.#refused = false;
       return connection;
     } catch (error) {
@@ -207,7 +237,9 @@ class AgentLink implements Link {
   }
 
   #setState(change: Omit<LinkState, "since">): void {
-    this.#state = { ...change, since: this.#options.clock.now() };
+    const goesOn = change.connected && this.#state.connected;
+    const since = goesOn ? this.#state.since : this.#options.clock.now();
+    this.#state = { ...change, since };
     this.#options.handlers?.onState?.(this.#state);
   }
 

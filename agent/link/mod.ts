@@ -6,6 +6,7 @@ export type {
   LinkHandlers,
   LinkOptions,
   LinkState,
+  Refusal,
   StreamHead,
   StreamHeader,
   Synced,

@@ -41,7 +41,13 @@ export interface LinkHandlers {
    */
   onDelete?(tx: Tx, removed: Removed): void;
   /** The hub refused an intent for good. */
-  onRefused?(intent: NewIntent, error: NonNullable<Result["error"]>): void;
+  onRefused?(intent: NewIntent, refusal: Refusal): void;
+}
+
+/** Why the hub refused an intent for good. */
+export interface Refusal extends Pick<NonNullable<Result["error"]>, "code" | "message"> {
+  /** Whether it is worth telling people: of many of a key the first, one a minute later, one in ten. */
+  readonly said: boolean;
 }
 
 /** How the replica came to be complete. */
@@ -63,6 +69,10 @@ export interface LinkState {
   readonly lastError?: string;
   /** Close code of the last session. */
   readonly closeCode?: number;
+  /** Whether the hub has said that its API server is away; of a link that is up. */
+  readonly serverAway?: boolean;
+  /** Whether the hub lets this node in no more until a person has it join again. */
+  readonly shutOut?: boolean;
 }
 
 /** Options of `createLink`. */
@@ -74,6 +84,11 @@ export interface LinkOptions {
   readonly log: Logger;
   /** This node's name. */
   readonly node: string;
+  /**
+   * What a person does when the hub has shut this node out for `reason`, for the log.
+   * @default {nothing said}
+   */
+  readonly joinAgain?: (reason: string) => string;
   /** This agent's version. */
   readonly version: string;
   /** Changes with every start of the agent. */

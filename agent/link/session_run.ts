@@ -26,11 +26,13 @@ export interface SessionRun {
   readonly session: Session;
   readonly outbox: Outbox;
   readonly log: Logger;
-  /** The hub has welcomed the node. */
-  readonly onWelcome: () => void;
+  /** The hub has welcomed the node, and said whether its API server is away. */
+  readonly onWelcome: (serverAway: boolean) => void;
   readonly onSynced: (synced: Synced) => void;
   readonly onOpen: (open: Open) => void;
   readonly onReport: () => void;
+  /** The hub's API server has gone away, or is back. */
+  readonly onServer: (away: boolean) => void;
 }
 
 /**
@@ -49,14 +51,14 @@ export async function runSession(run: SessionRun): Promise<void> {
     agent: options.version,
     bootId: options.bootId,
     ...before,
-    features: ["prune"],
+    features: ["prune", "server"],
   });
   const welcome = await readWelcome(run);
   session.setHeartbeat(welcome.heartbeatMs as typeof LINK.heartbeat);
   const newEpoch = before.epoch !== welcome.epoch &&
     store.transact((tx) => adoptEpoch(tx, welcome.epoch));
   const synced = { epoch: welcome.epoch, newEpoch };
-  run.onWelcome();
+  run.onWelcome(welcome.serverAway ?? false);
   if (welcome.sync === "have") {
     await session.send({ t: "have", items: store.transact(replicaItems) });
   } else {
@@ -75,7 +77,7 @@ export async function runSession(run: SessionRun): Promise<void> {
 }
 
 async function readWelcome({ session, options }: SessionRun): Promise<Welcome> {
-  using _limit = deadline(options.clock, LINK.helloTimeout, () => {
+  using _limit = deadline(options.clock, LINK.answerTimeout, () => {
     session.close(CLOSE.protocol, "no welcome");
   });
   const first = await session.receive();
@@ -133,7 +135,7 @@ function commit(run: SessionRun, batch: readonly Message[], committed: number): 
   const then: (() => void)[] = [];
   const messages = batch.map((message) => readMessage(FromHub, message));
   // A result that is lost makes the node tell the hub once more, which changes nothing.
-  const durable = messages.some(({ t }) => t !== "result");
+  const durable = messages.some(({ t }) => t !== "result" && t !== "server");
   options.store.transact((tx) => {
     for (const read of messages) {
       switch (read.t) {
@@ -144,6 +146,9 @@ function commit(run: SessionRun, batch: readonly Message[], committed: number): 
           break;
         case "report":
           then.push(run.onReport);
+          break;
+        case "server":
+          then.push(() => run.onServer(read.away));
           break;
         case "prune":
           allowPrune(tx);

@@ -20,6 +20,8 @@ export interface ConditionInputs {
   readonly runtime: RuntimeState | undefined;
   readonly pressures: ReadonlySet<Pressure>;
   readonly shuttingDown: boolean;
+  /** What there is to say of pods that run here unknown; `undefined` when there are none. */
+  readonly strays: string | undefined;
 }
 
 type Word = Pick<Condition, "type" | "status" | "reason" | "message">;
@@ -59,6 +61,7 @@ export function nodeConditions(
       const [reason, message] = pressed ? yes : no;
       return { type, status: pressed ? "True" : "False", reason, message };
     }),
+    ...strayWord(inputs.strays, before),
     readyWord(inputs),
   ];
   const time = toTime(now);
@@ -67,6 +70,21 @@ export function nodeConditions(
     const same = old?.status === word.status ? old.lastTransitionTime : undefined;
     return { ...word, lastHeartbeatTime: time, lastTransitionTime: same ?? time };
   });
+}
+
+/** Most nodes never have any: only one that had some says that there are none. */
+function strayWord(strays: string | undefined, before: readonly Condition[]): Word[] {
+  const type = "StrayPods";
+  if (strays !== undefined) {
+    return [{ type, status: "True", reason: "UnknownPodsRun", message: strays }];
+  }
+  if (!before.some((one) => one.type === type)) return [];
+  return [{
+    type,
+    status: "False",
+    reason: "AllPodsKnown",
+    message: "no pod runs that this node does not know",
+  }];
 }
 
 function readyWord({ runtime, shuttingDown }: ConditionInputs): Word {

@@ -37,6 +37,7 @@ const INPUTS: NodeInputs = {
   extended: { capacity: { "example.com/tpu": 2 }, allocatable: { "example.com/tpu": 1 } },
   pressures: new Set(),
   shuttingDown: false,
+  strays: undefined,
 };
 
 function condition(node: Node, type: string): Condition | undefined {
@@ -118,6 +119,18 @@ Deno.test("nodeObject() is not Ready in the kubelet's words, and tells of a miss
   deepStrictEqual(words({ shuttingDown: true })[2], "node is shutting down");
   const down = { version: "unknown://", down: "no such socket", conditions: [] };
   deepStrictEqual(words({ runtime: down })[2], "container runtime is down: no such socket");
+});
+
+Deno.test("nodeObject() names pods that run unknown, and says when there are none any more", () => {
+  const stray = (node: Node) => {
+    const found = node.status?.conditions?.find(({ type }) => type === "StrayPods");
+    return found && [found.status, found.reason];
+  };
+  const before = nodeObject(INPUTS, undefined, AT);
+  strictEqual(stray(before), undefined);
+  const some = nodeObject({ ...INPUTS, strays: "a/b runs" }, before, AT);
+  deepStrictEqual(stray(some), ["True", "UnknownPodsRun"]);
+  deepStrictEqual(stray(nodeObject(INPUTS, some, AT)), ["False", "AllPodsKnown"]);
 });
 
 Deno.test("nodeObject() keeps what it said of the network while the runtime is away", () => {

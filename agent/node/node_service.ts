@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Node, RESOURCES } from "../../core/api/mod.ts";
+import { conditionOf, type Node, RESOURCES, type Taint } from "../../core/api/mod.ts";
 import {
   type Clock,
   fromTime,
@@ -14,6 +14,7 @@ import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import { loadAddresses, type MachineFacts } from "./facts.ts";
 import { type NodeEvent, nodeEvents } from "./node_events.ts";
 import { type NodeInputs, nodeObject } from "./node_object.ts";
+import { withTaints } from "./register_taints.ts";
 
 /** What the node learns anew with each look. */
 export interface NodeProbes {
@@ -25,7 +26,7 @@ export interface NodeProbes {
   /** What others know of the node. */
   readonly rest: (disk: NodeInputs["disk"]) => Pick<
     NodeInputs,
-    "extended" | "images" | "kept" | "pressures"
+    "extended" | "images" | "kept" | "pressures" | "strays"
   >;
 }
 
@@ -36,6 +37,8 @@ export interface NodeServiceOptions {
   /** Fixed address; found when empty. */
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** What the Node is made with; whoever removes one later has the last word. */
+  readonly taints: readonly Taint[];
   readonly version: string;
   readonly store: LocalStore;
   readonly probes: NodeProbes;
@@ -139,7 +142,7 @@ export class NodeStatus implements Service {
  * whether it differed.
  */
 export function writeNode(
-  options: Pick<NodeServiceOptions, "store" | "report" | "event" | "name">,
+  options: Pick<NodeServiceOptions, "store" | "report" | "event" | "name" | "taints">,
   inputs: NodeInputs,
   now: Ms,
 ): boolean {
@@ -153,9 +156,11 @@ export function writeNode(
     if (same && !isStale(before, now)) return false;
     const metadata = { ...before?.metadata, ...next.metadata };
     metadata.labels = { ...before?.metadata.labels, ...next.metadata.labels };
-    const node: Node = { ...next, metadata, spec: before?.spec ?? {} };
+    const { spec } = before ?? withTaints(next, options.taints);
+    const node: Node = { ...next, metadata, spec: spec ?? {} };
     tx.put(RESOURCES.nodes, node);
-    options.report(tx, node);
+    // The hub takes the spec only when it makes the Node, e.g. because somebody has deleted it.
+    options.report(tx, withTaints(node, options.taints));
     const conditions = [before, next].map((one) => one?.status?.conditions ?? []);
     const [old = [], fresh = []] = conditions;
     for (const event of nodeEvents(options.name, old, fresh)) options.event(tx, event);
@@ -170,7 +175,7 @@ function withoutTimes({ status }: Node): unknown {
 }
 
 /** Whether the last report was long ago, or lies ahead because the clock was set back. */
-function isStale({ status }: Node, now: Ms): boolean {
-  const at = fromTime(status?.conditions?.find(({ type }) => type === "Ready")?.lastHeartbeatTime);
+function isStale(node: Node, now: Ms): boolean {
+  const at = fromTime(conditionOf(node, "Ready")?.lastHeartbeatTime);
   return at === undefined || Math.abs(now - at) >= HEARTBEAT;
 }

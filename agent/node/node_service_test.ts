@@ -26,6 +26,7 @@ function bed(clock: VirtualClock) {
     },
     address: "192.0.2.1",
     labels: {},
+    taints: [{ key: "edge", effect: "NoSchedule" }],
     version: "0.1.0",
     store,
     clock,
@@ -40,6 +41,7 @@ function bed(clock: VirtualClock) {
           images: [],
           kept: { memory: bytes(0), disk: bytes(0) },
           pressures: world.pressures,
+          strays: undefined,
         };
       },
     },
@@ -99,6 +101,34 @@ Deno.test("NodeStatus looks at once when it is kicked, and once a second when it
   await clock.advance(seconds(1));
   const ready = reports.at(-1)?.status?.conditions?.find(({ type }) => type === "Ready");
   deepStrictEqual([ready?.status, ready?.message], ["False", "node is shutting down"]);
+  stop.abort();
+  await running;
+  store[Symbol.dispose]();
+});
+
+Deno.test("NodeStatus registers with its taints, and leaves them off once somebody has removed them", async () => {
+  const clock = new VirtualClock();
+  const { store, reports, status } = bed(clock);
+  const stop = new AbortController();
+  const running = status.run(stop.signal, () => {});
+  await clock.advance(ms(0));
+  const taint = { key: "edge", effect: "NoSchedule" };
+  const ref = { resource: RESOURCES.nodes, name: "n1" };
+  const stored = (): Node => store.transact((tx) => tx.get(ref)) as Node;
+  deepStrictEqual([stored().spec, reports.at(-1)?.spec], [{ taints: [taint] }, {
+    taints: [taint],
+  }]);
+  // As the hub sends it when an operator has removed the taint.
+  const cleared = { ...stored(), spec: {} };
+  store.transact((tx) => tx.put(RESOURCES.nodes, cleared));
+  await clock.advance(minutes(6));
+  deepStrictEqual(stored().spec, {});
+  // Somebody deletes the Node, and the gateway joins again.
+  store.transact((tx) => tx.purge(ref));
+  await clock.advance(seconds(11));
+  deepStrictEqual([stored().spec, reports.at(-1)?.spec], [{ taints: [taint] }, {
+    taints: [taint],
+  }]);
   stop.abort();
   await running;
   store[Symbol.dispose]();

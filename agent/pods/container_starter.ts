@@ -3,6 +3,7 @@ import type { ContainerConfig } from "../runtimes/mod.ts";
 import { type ActContext, containerOf, podOf } from "./act_context.ts";
 import { containerConfig } from "./config/container_config.ts";
 import { resolveEnv } from "./config/env.ts";
+import { isApiService, localApiAddress, withLocalApi } from "./config/local_api.ts";
 import { ensureOwnFiles } from "./config/own_files.ts";
 import { sandboxConfig } from "./config/sandbox_config.ts";
 import type { PodDevices } from "./devices.ts";
@@ -87,7 +88,11 @@ export class ContainerStarter {
       throw new AppError("Conflict", `image ${container.image} is no longer known to be there`);
     }
     const services = context.services();
-    const { values: env, complaints } = resolveEnv({ pod, container, objects, facts, services });
+    const api = config.localApi;
+    const { values: env, complaints } = resolveEnv({
+      ...{ pod, container, objects, facts },
+      services: api ? withLocalApi(services, api.port) : services,
+    });
     for (const message of complaints) {
       events.push({ type: "Warning", reason: "InvalidEnvironmentVariableNames", message });
     }
@@ -96,6 +101,9 @@ export class ContainerStarter {
       ...{ pod, container, attempt, paths },
       ips: facts.podIPs,
       clusterDomain: config.clusterDomain,
+      ...(api && services.some(isApiService)
+        ? { api: localApiAddress(pod, { ...facts, interfaces: api.interfaces() }) }
+        : {}),
       taken: mounts,
     });
     const grant = await calls.call(async (_, signal) => await devices?.prepare(pod, name, signal));

@@ -17,7 +17,7 @@ import type { RunningLog } from "./logs/rotate.ts";
 import { runningLogs } from "./logs/running_logs.ts";
 import { Observer } from "./observer.ts";
 import type { PodManagerOptions } from "./options.ts";
-import { findOrphans } from "./orphans.ts";
+import { tellOtherNodes } from "./other_nodes.ts";
 import { PodPaths } from "./paths.ts";
 import { type LogRequest, PodDoors, type PodRequest } from "./pod_doors.ts";
 import { PodIndex } from "./pod_index.ts";
@@ -26,6 +26,7 @@ import { makePodParts } from "./pod_parts.ts";
 import { PodRecords } from "./records.ts";
 import { pruneTokens } from "./pod_tokens.ts";
 import { type ShutdownGroup, stopAll } from "./stop_all.ts";
+import { type Stray, Strays } from "./strays.ts";
 import type { StreamTarget } from "./stream_target.ts";
 import { sweepPodFolders } from "./sweep.ts";
 import { sweepMemoryDir } from "./volumes/memory_dir.ts";
@@ -53,7 +54,10 @@ export class PodManager implements Service {
   /** What becomes of each pod, once the node goes down. */
   #shutdown: ((pod: Pod) => Shutdown) | undefined;
   #observer: Observer | undefined;
+  #strays: Strays | undefined;
   #devices: DeviceKeeper | undefined;
+  /** Of pods that run, as of the last write. */
+  #addresses: ReadonlySet<string> | undefined;
   /** The container runtime's name, once it was asked. */
   #runtime: RuntimeInfo | undefined;
 
@@ -64,7 +68,11 @@ export class PodManager implements Service {
     this.#records = new PodRecords(
       options.store,
       options.report,
-      (uid) => this.#listeners.tell(uid),
+      (uid) => {
+        this.#addresses = undefined;
+        this.#listeners.tell(uid);
+      },
+      options.config.localApi?.ca,
     );
     this.#doors = new PodDoors({
       records: this.#records,
@@ -82,7 +90,7 @@ export class PodManager implements Service {
   /** Looks at every pod again, e.g. after the store has synced. */
   lookAgain(): void {
     this.#addAll();
-    this.#findOrphans().catch((error) => this.#warn("orphans could not be looked for", error));
+    this.#lookAtAll().catch((error) => this.#warn("what runs could not be looked at", error));
   }
 
   /** Looks at the pods again that wait for devices. */
@@ -125,12 +133,28 @@ export class PodManager implements Service {
     return this.#records.admitted("");
   }
 
+  /** Whether a pod that runs here has this address. */
+  hasAddress(ip: string): boolean {
+    // A pod's addresses are written before its first container starts.
+    this.#addresses ??= new Set(
+      this.#records.memories().filter(({ phase, gone }) =>
+        !gone && phase !== "Succeeded" && phase !== "Failed"
+      ).flatMap(({ ips }) => ips),
+    );
+    return this.#addresses.has(ip);
+  }
+
   /** UIDs of the pods that have ended, and whose objects are still there. */
   endedUids(): Set<string> {
     const over = this.#records.memories().filter(({ phase, gone }) =>
       !gone && (phase === "Succeeded" || phase === "Failed")
     );
     return new Set(over.map(({ uid }) => uid));
+  }
+
+  /** Pods that run here, that nobody here knows, and that run on as nothing says they are to end. */
+  strays(): Stray[] {
+    return this.#strays?.list() ?? [];
   }
 
   /** The logs that containers write to now. */
@@ -147,6 +171,13 @@ export class PodManager implements Service {
     this.#queue = queue;
     this.#index = new PodIndex();
     const observer = this.#observer = new Observer(runtime, all);
+    const strays = this.#strays = new Strays({
+      manager: this.#options,
+      index: this.#index,
+      records: this.#records,
+      signal: all,
+      add: (uid) => queue.add(uid),
+    });
     const { worker, devices, settled } = makePodParts({
       manager: this.#options,
       ...{ queue, observer, signal: all },
@@ -182,7 +213,7 @@ export class PodManager implements Service {
       await Promise.all(parts);
     } finally {
       stop.abort(signal.reason ?? new AppError("ServiceUnavailable", "The pods service stops"));
-      await Promise.allSettled([...parts, settled()]);
+      await Promise.allSettled([...parts, settled(), strays.settled()]);
       this.#queue = undefined;
     }
   }
@@ -212,6 +243,8 @@ export class PodManager implements Service {
   async #work(worker: PodWorker, uid: string): Promise<ReturnType<typeof ms> | void> {
     const name = this.#index.name(uid);
     if (!name) return;
+    // It comes again after the first look at everything, which shows what else may have its name.
+    if (!this.#strays?.seen && !this.#records.read(uid, name).memory) return;
     return await worker.work(uid, name);
   }
 
@@ -229,6 +262,7 @@ export class PodManager implements Service {
     if (pod.spec.nodeName !== this.#options.config.nodeName) return;
     if (!deleted && this.#records.isOwn(pod)) return;
     if (this.#index.name(uid) === undefined) this.#observer?.came(uid);
+    this.#strays?.delete(uid);
     // The older pod of this name, if there is one, now has evidence that it is to go.
     if (deleted) this.#index.addName(uid, { namespace, name });
     else this.#index.add(pod);
@@ -242,16 +276,19 @@ export class PodManager implements Service {
   }
 
   async #followRuntime(signal: AbortSignal): Promise<void> {
+    let told = false;
     while (!signal.aborted) {
       try {
-        await this.#findOrphans();
+        await this.#lookAtAll();
+        if (!told) await tellOtherNodes(this.#options, signal);
+        told = true;
         for await (const event of this.#options.runtime.events(signal)) {
           if (event.podUid !== undefined) this.#add(event.podUid);
           else {
             this.#runtime = undefined;
             this.#options.onRuntime?.();
             this.#addAll();
-            await this.#findOrphans();
+            await this.#lookAtAll();
           }
         }
       } catch (error) {
@@ -261,17 +298,17 @@ export class PodManager implements Service {
     }
   }
 
-  /** Looks for pods that run and that nobody here knows. They are only ended with evidence. */
-  async #findOrphans(): Promise<void> {
-    const { config, synced } = this.#options;
-    if (!this.#observer || !synced()) return;
+  /** Looks for what nobody here knows: pods that run, and files. */
+  async #lookAtAll(): Promise<void> {
+    if (!this.#observer) return;
     const all = await this.#observer.all();
+    const first = this.#strays?.seen === false;
+    this.#strays?.see(all);
+    if (first) this.#addAll();
+    if (!this.#options.synced()) return;
     const present = new Set([...all.sandboxes, ...all.containers].map((one) => one.podUid));
     this.#sweepMemory(present);
     await this.#sweepFolders(present);
-    const { nodeName } = config;
-    const known = { nodeName, index: this.#index, records: this.#records };
-    for (const uid of findOrphans(all, known)) this.#add(uid);
   }
 
   /** Files of pods of which nothing runs, nothing is remembered, and that the hub does not want. */
@@ -299,7 +336,9 @@ export class PodManager implements Service {
   }
 
   #hasPredecessor(uid: string): boolean {
+    if (!this.#strays?.seen) return true;
     return this.#index.others(uid).some((other) => {
+      if (this.#strays?.has(other)) return true;
       const name = this.#index.name(other);
       const memory = name && this.#records.read(other, name).memory;
       return memory !== undefined && !memory.gone;
@@ -309,6 +348,7 @@ export class PodManager implements Service {
   #ended(uid: string): void {
     const others = this.#index.others(uid);
     this.#index.delete(uid);
+    this.#strays?.delete(uid);
     for (const other of others) this.#add(other);
   }
 

@@ -4,7 +4,8 @@ import { ms, seededRandom, sleep, systemClock } from "../../core/base/mod.ts";
 import { FakeMachine } from "../runtimes/fake/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import { GONE_SPACE, MEMORY_SPACE } from "./options.ts";
-import { type PodBench, startBench, testPod } from "./testing/mod.ts";
+import { readToken, writeToken } from "./pod_tokens.ts";
+import { otherRuntime, type PodBench, startBench, testPod } from "./testing/mod.ts";
 
 function machine(): FakeMachine {
   const made = new FakeMachine({ clock: systemClock });
@@ -45,13 +46,7 @@ Deno.test("PodManager notices an exit that comes while it writes down what it sa
       }
       return seen;
     };
-    return new Proxy(inner, {
-      get(target, name) {
-        if (name === "observe") return observe;
-        const value = Reflect.get(target, name);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
+    return otherRuntime(inner, { observe });
   };
   await using bench = await startBench({ connect });
   bench.put(testPod("job", { restartPolicy: "Never" }));
@@ -91,6 +86,21 @@ Deno.test("PodManager keeps a pod running whose object is absent without evidenc
   assert.equal(host.newest("uid-web", "main")?.state, "running");
   bench.put(testPod("web"));
   assert.equal((await isRunning(bench, "web")).containerID, before.containerID);
+});
+
+Deno.test("PodManager starts again with tokens that are kept, and forgets those of pods that are gone", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  const source = { audience: "", expirationSeconds: 3607 };
+  const token = { token: "t", issuedAt: ms(0), expiresAt: ms(3_607_000) };
+  const kept = (name: string) =>
+    bench.store.transact((tx) => readToken(tx, testPod(name), source)?.token);
+  for (const name of ["web", "gone"]) writeToken(bench.store, testPod(name), source, token);
+  bench.put(testPod("web"));
+  await isRunning(bench, "web");
+  await bench.restart();
+  await isRunning(bench, "web");
+  assert.deepEqual([kept("web"), kept("gone")], ["t", undefined]);
 });
 
 Deno.test("PodManager ends a pod without an object on a tombstone, once the store has synced", async () => {
@@ -340,4 +350,25 @@ Deno.test("PodManager runs the other pods whatever is wrong with one", async () 
   await bench.restart();
   bench.put(testPod("later"));
   await bench.until("a later one runs", () => bench.pod("later")?.status?.phase === "Running");
+});
+
+Deno.test("what is not started yet waits as with a kubelet, by whether its pod has init containers", async () => {
+  const host = machine();
+  const connect = (): Runtime =>
+    otherRuntime(host.connect(), {
+      runSandbox: () => Promise.reject(new Error("no network yet")),
+    });
+  await using bench = await startBench({ connect });
+  const reasons = (name: string): unknown[] => {
+    const { initContainerStatuses = [], containerStatuses = [] } = bench.pod(name)?.status ?? {};
+    return [...initContainerStatuses, ...containerStatuses].map(({ state }) =>
+      state.waiting?.reason
+    );
+  };
+  const initContainers = [{ name: "init", image: "app:1" }];
+  bench.put(testPod("plain"));
+  bench.put(testPod("inits", { initContainers }));
+  await bench.until("both are told", () => reasons("plain").length + reasons("inits").length === 3);
+  assert.deepEqual(reasons("plain"), ["ContainerCreating"]);
+  assert.deepEqual(reasons("inits"), ["PodInitializing", "PodInitializing"]);
 });

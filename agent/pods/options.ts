@@ -5,6 +5,7 @@ import type { Runtime } from "../runtimes/mod.ts";
 import type { PodEvent, Rejection, Termination } from "./policy/plan.ts";
 import type { PodDevices } from "./devices.ts";
 import type { RequestToken } from "./token_keeper.ts";
+import type { LocalApiPlace } from "./config/local_api.ts";
 import type { SandboxNode } from "./config/sandbox_config.ts";
 
 /** Where the manager says what happened. Each is called inside the transaction that wrote it. */
@@ -28,6 +29,8 @@ export interface PodConfig extends SandboxNode {
    * volumes are refused.
    */
   readonly memoryDir?: string;
+  /** The node's own API, for pods. @default {they are told the cluster's address} */
+  readonly localApi?: LocalApiPlace;
   /** @default {false} */
   readonly allowPrivileged?: boolean;
   /** Kernel settings beyond Kubernetes' safe ones that pods may have. @default {none} */
@@ -68,6 +71,16 @@ export interface PodManagerOptions {
   /** Whether the store shows what the hub wants; before that nothing without a pod object is removed. */
   readonly synced: () => boolean;
   readonly report: PodReports;
+  /**
+   * Asks the hub for the UIDs of all pods that its store has for this node.
+   * @default {pods that are not known here run on}
+   */
+  readonly boundPods?: ((signal: AbortSignal) => Promise<readonly string[]>) | undefined;
+  /**
+   * Told when `PodManager.strays` has another answer than before; `fresh` when some have been found,
+   * and not only gone.
+   */
+  readonly onStrays?: ((fresh: boolean) => void) | undefined;
   /** Told when the runtime was lost or has come back. */
   readonly onRuntime?: () => void;
   /** @default {every pod is let in, none is ended} */
@@ -76,6 +89,8 @@ export interface PodManagerOptions {
   readonly devices?: PodDevices | undefined;
   /** Has the cluster issue service account tokens. @default {pods that ask for one wait} */
   readonly requestToken?: RequestToken | undefined;
+  /** Told after a token was written. @default {nobody is} */
+  readonly onToken?: (() => void) | undefined;
 }
 
 /** Space of the rows that remember pods, keyed by UID. */

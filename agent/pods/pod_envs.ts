@@ -104,7 +104,7 @@ export class PodEnvs {
     const volumes = pod.spec.volumes ?? [];
     const shutdown = this.#options.shutdown(pod);
     const over = pod.metadata.deletionTimestamp || (memory && isTerminal(memory));
-    const waits = over ? undefined : this.#options.tokens.look(pod);
+    const waits = over ? undefined : this.#options.tokens.look(pod, record.objects.tokens);
     this.#mounting.set(uid, record.version);
     return {
       node: this.#policy(known.runtime),

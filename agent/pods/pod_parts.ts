@@ -57,6 +57,7 @@ export function makePodParts(options: PodPartsOptions): PodParts {
   const tokens = new TokenKeeper({
     ...{ clock, log, signal, random: manager.random, store: manager.store },
     request: manager.requestToken,
+    onToken: manager.onToken,
     changed: (uid, after) => queue.addAfter(uid, after),
   });
   const actor = new Actor({

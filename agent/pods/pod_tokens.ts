@@ -15,6 +15,8 @@ export interface PodToken {
   /** Wall clock. */
   readonly issuedAt: Ms;
   readonly expiresAt: Ms;
+  /** The one before, as long as it is good: a program may not have read its file again. */
+  readonly previous?: { readonly token: string; readonly expiresAt: Ms };
 }
 
 /** An hour, Kubernetes' default. */
@@ -78,20 +80,25 @@ export function readToken(tx: Tx, pod: Pod, source: TokenSource): PodToken | und
   return found?.["spec"] as PodToken | undefined;
 }
 
-/** Keeps a token. */
+/** Keeps a token, and the one that it replaces. */
 export function writeToken(
   store: LocalStore,
   pod: Pod,
   source: TokenSource,
-  token: PodToken,
+  made: Omit<PodToken, "previous">,
 ): void {
-  const object: KubeObject = {
-    apiVersion: "skerry.dev/v1alpha1",
-    kind: TOKENS.kind,
-    metadata: placeOf(pod, source),
-    spec: token,
-  };
-  store.transact((tx) => tx.put(TOKENS, object));
+  store.transact((tx) => {
+    const old = readToken(tx, pod, source);
+    const { token, expiresAt } = old ?? { token: made.token, expiresAt: made.expiresAt };
+    const previous = token === made.token ? {} : { previous: { token, expiresAt } };
+    const object: KubeObject = {
+      apiVersion: "skerry.dev/v1alpha1",
+      kind: TOKENS.kind,
+      metadata: placeOf(pod, source),
+      spec: { ...made, ...previous },
+    };
+    tx.put(TOKENS, object);
+  });
 }
 
 /** How many tokens are kept. */
@@ -99,11 +106,13 @@ export function countTokens(store: LocalStore): number {
   return store.transact((tx) => tx.list(TOKENS)).length;
 }
 
-/** Forgets the tokens of all pods but those that `keeps` names. */
+/** Forgets the tokens of all pods but those that `keeps` names; it may ask the store. */
 export function pruneTokens(store: LocalStore, keeps: (uid: string) => boolean): void {
+  // `keeps` may read the store itself, so it is asked between two transactions.
+  const gone = store.transact((tx) => tx.list(TOKENS))
+    .filter(({ metadata: { name } }) => !keeps(name.slice(0, name.indexOf("_"))));
   store.transact((tx) => {
-    for (const { metadata: { namespace, name } } of tx.list(TOKENS)) {
-      if (keeps(name.slice(0, name.indexOf("_")))) continue;
+    for (const { metadata: { namespace, name } } of gone) {
       tx.purge({ resource: TOKENS, ...(namespace ? { namespace } : {}), name });
     }
   });

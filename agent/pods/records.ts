@@ -15,6 +15,7 @@ import { isFromManifest } from "../manifests/mod.ts";
 import { buryPod, GONE_SPACE, MEMORY_SPACE, type PodReports } from "./options.ts";
 import type { ConfigData, PodEvent, PodObjects } from "./policy/plan.ts";
 import { readToken, tokenKey, tokenSources } from "./pod_tokens.ts";
+import type { ReplacedBy } from "./policy/removal.ts";
 import { podRefs } from "./refs.ts";
 
 /** What the store holds of one pod. */
@@ -23,8 +24,8 @@ export interface PodRecord {
   readonly memory?: PodMemory;
   /** The hub has said that the pod is gone. */
   readonly tombstone?: { readonly graceSeconds?: number };
-  /** Another pod has its name now. */
-  readonly replaced: boolean;
+  /** Another pod has its name now, that came from there. */
+  readonly replacedBy?: ReplacedBy;
   readonly objects: PodObjects;
   /** Changes whenever what the volumes are made of changes. */
   readonly version: string;
@@ -35,11 +36,21 @@ export class PodRecords {
   readonly #store: LocalStore;
   readonly #report: PodReports;
   readonly #written: (uid: string) => void;
+  readonly #localCa: string | undefined;
   /** Versions of pods that were made here, by writing their status. */
   readonly #own = new Map<string, string>();
 
-  /** `written` is told after each commit. */
-  constructor(store: LocalStore, report: PodReports, written: (uid: string) => void) {
+  /**
+   * `written` is told after each commit. `localCa` stands beside the cluster's own CA in what pods
+   * read of it.
+   */
+  constructor(
+    store: LocalStore,
+    report: PodReports,
+    written: (uid: string) => void,
+    localCa?: string,
+  ) {
+    this.#localCa = localCa;
     this.#store = store;
     this.#report = report;
     this.#written = written;
@@ -74,8 +85,8 @@ export class PodRecords {
         ...(pod ? { pod } : {}),
         ...(row ? { memory: parseMemory(row.value) } : {}),
         ...(gone ? { tombstone: parseTombstone(gone.value) } : {}),
-        replaced: found !== undefined && !pod,
-        ...readObjects(tx, pod),
+        ...(found && !pod ? { replacedBy: isFromManifest(tx, found) ? "manifest" : "hub" } : {}),
+        ...readObjects(tx, pod, this.#localCa),
       };
     });
   }
@@ -129,13 +140,11 @@ export class PodRecords {
     return row !== undefined || this.all(nodeName).some(({ metadata }) => metadata.uid === uid);
   }
 
-  /** Whether there is evidence that a pod is gone. */
-  isGone(uid: string, name: { namespace: string; name: string }): boolean {
-    return this.#store.transact((tx) => {
-      if (tx.row(GONE_SPACE, uid)) return true;
-      const found = tx.get({ resource: RESOURCES.pods, ...name });
-      return found !== undefined && found.metadata.uid !== uid;
-    });
+  /** The UIDs of all pods that {@linkcode knows} is true of. */
+  known(nodeName: string): Set<string> {
+    const rows = this.#store.transact((tx) => [...tx.rows(MEMORY_SPACE), ...tx.rows(GONE_SPACE)]);
+    const uids = this.all(nodeName).map(({ metadata }) => metadata.uid ?? "");
+    return new Set([...rows.map(({ key }) => key), ...uids]);
   }
 
   /** Notes that the hub has deleted a pod. */
@@ -249,7 +258,14 @@ function parseTombstone(value: string): { graceSeconds?: number } {
   }
 }
 
-function readObjects(tx: Tx, pod: Pod | undefined): Pick<PodRecord, "objects" | "version"> {
+/** Where every namespace of a cluster has the CA of its API server. */
+const ROOT_CA = { configMap: "kube-root-ca.crt", key: "ca.crt" };
+
+function readObjects(
+  tx: Tx,
+  pod: Pod | undefined,
+  localCa: string | undefined,
+): Pick<PodRecord, "objects" | "version"> {
   const objects = {
     configMaps: {} as Record<string, ConfigData>,
     secrets: {} as Record<string, ConfigData>,
@@ -262,7 +278,15 @@ function readObjects(tx: Tx, pod: Pod | undefined): Pick<PodRecord, "objects" | 
   for (const name of refs.configMaps) {
     const found = tx.get({ resource: RESOURCES.configmaps, namespace, name });
     version.push(name, versionOf(found));
-    if (found) objects.configMaps[name] = configMapData(found);
+    if (!found) continue;
+    const config = configMapData(found);
+    const root = config.data[ROOT_CA.key];
+    if (name !== ROOT_CA.configMap || localCa === undefined || root === undefined) {
+      objects.configMaps[name] = config;
+    } else {
+      const both = `${root.trimEnd()}\n${localCa}`;
+      objects.configMaps[name] = { ...config, data: { ...config.data, [ROOT_CA.key]: both } };
+    }
   }
   for (const name of refs.secrets) {
     const found = tx.get({ resource: RESOURCES.secrets, namespace, name });

@@ -1,8 +1,8 @@
 import type { Container, HttpGetAction, LifecycleHandler } from "../../core/api/mod.ts";
-import { AppError, type Clock, type Ms, seconds, sleep } from "../../core/base/mod.ts";
+import { AppError, type Clock, hostAndPort, type Ms, seconds, sleep } from "../../core/base/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import { refusedWords } from "./probes/asker.ts";
-import { hostAndPort, httpGet } from "./probes/http_get.ts";
+import { httpGet } from "./probes/http_get.ts";
 import { pathOf } from "./probes/http_probe.ts";
 import { connectionWords } from "./probes/outcome.ts";
 import { httpHandler } from "./probes/spec.ts";

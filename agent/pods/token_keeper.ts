@@ -45,6 +45,8 @@ export interface TokenKeeperOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Told after a token was written. @default {nobody is} */
+  readonly onToken?: (() => void) | undefined;
   /** Told when the tokens of a pod have changed, or one cannot be had. */
   readonly changed: (uid: string, after: Ms) => void;
 }
@@ -70,8 +72,16 @@ export class TokenKeeper {
     this.#options = options;
   }
 
-  /** Looks at the tokens of a pod that is to run. Returns why it cannot start yet. */
-  look(pod: Pod): { readonly message: string; readonly tell?: string } | undefined {
+  /**
+   * Looks at the tokens of a pod that is to run. Returns why it cannot start yet.
+   *
+   * @param held by `tokenKey`, those with which it would start: read a while ago, they may lack one
+   * that is kept by now
+   */
+  look(
+    pod: Pod,
+    held: Readonly<Record<string, string>>,
+  ): { readonly message: string; readonly tell?: string } | undefined {
     const { store, clock, changed } = this.#options;
     const { uid = "" } = pod.metadata;
     const now = clock.now();
@@ -83,7 +93,7 @@ export class TokenKeeper {
       const ahead = found !== undefined && found.issuedAt > now + seconds(60);
       if (due <= now || ahead) this.#ask(pod, source);
       else changed(uid, ms(due - now));
-      if (!found) missing = keyOf(uid, source);
+      if (!Object.hasOwn(held, tokenKey(source))) missing = keyOf(uid, source);
     }
     if (missing === undefined) return undefined;
     const problem = this.#problems.get(missing);
@@ -115,7 +125,7 @@ export class TokenKeeper {
 
   /** Until there is one; a pod that has ended is not asked for again. */
   async #work(pod: Pod, source: TokenSource, key: string): Promise<void> {
-    const { store, clock, random, log, signal, changed } = this.#options;
+    const { store, clock, random, log, signal, changed, onToken } = this.#options;
     const { uid = "" } = pod.metadata;
     try {
       using _slot = await this.#slots.take(signal);
@@ -123,6 +133,7 @@ export class TokenKeeper {
       writeToken(store, pod, source, token);
       this.#problems.delete(key);
       changed(uid, ms(0));
+      onToken?.();
     } catch (error) {
       if (signal.aborted) return;
       const text = errorText(error);

@@ -12,7 +12,7 @@ import {
   VirtualClock,
 } from "../../core/base/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
-import { readToken, tokenSources } from "./pod_tokens.ts";
+import { pruneTokens, readToken, tokenKey, tokenSources } from "./pod_tokens.ts";
 import { testPod } from "./testing/bench.ts";
 import { TokenKeeper } from "./token_keeper.ts";
 
@@ -45,8 +45,13 @@ function rig() {
   });
   const kept = (pod: Pod): string | undefined =>
     store.transact((tx) => tokenSources(pod).map((one) => readToken(tx, pod, one)?.token))[0];
+  const look = (pod: Pod): ReturnType<TokenKeeper["look"]> => {
+    const token = kept(pod);
+    const held = tokenSources(pod).flatMap((one) => token ? [[tokenKey(one), token]] : []);
+    return keeper.look(pod, Object.fromEntries(held));
+  };
   return {
-    ...{ clock, store, keeper, asked, told, kept },
+    ...{ clock, store, keeper, asked, told, kept, look },
     answers: (next: typeof answer) => void (answer = next),
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -59,32 +64,43 @@ function rig() {
 Deno.test("TokenKeeper asks once for a pod's token, and the pod waits until it is there", async () => {
   await using at = rig();
   const pod = testPod("web", { volumes: [VOLUME] });
-  assert.match(at.keeper.look(pod)?.message ?? "", /"default" is being fetched/);
-  at.keeper.look(pod);
+  assert.match(at.look(pod)?.message ?? "", /"default" is being fetched/);
+  at.look(pod);
   await at.clock.advance(seconds(0) as Ms);
   assert.deepEqual(at.asked, ["web"]);
   assert.equal(at.kept(pod), "token-1");
-  assert.equal(at.keeper.look(pod), undefined);
-  assert.equal(at.keeper.look(testPod("bare")), undefined);
+  assert.equal(at.look(pod), undefined);
+  assert.equal(at.look(testPod("bare")), undefined);
+  const before = at.keeper.look(pod, {});
+  assert.match(before?.message ?? "", /is being fetched/, "it came after the pod was read");
   assert.deepEqual(at.asked, ["web"]);
+});
+
+Deno.test("pruneTokens() may be asked to keep what the store says", async () => {
+  await using at = rig();
+  for (const name of ["web", "gone"]) at.look(testPod(name, { volumes: [VOLUME] }));
+  await at.clock.advance(seconds(0) as Ms);
+  pruneTokens(at.store, (uid) => at.store.transact(() => uid === "uid-web"));
+  const kept = ["web", "gone"].map((name) => at.kept(testPod(name, { volumes: [VOLUME] })));
+  assert.deepEqual(kept, ["token-2", undefined]);
 });
 
 Deno.test("TokenKeeper replaces a token after four fifths of its life, and keeps it while nobody answers", async () => {
   await using at = rig();
   const pod = testPod("web", { volumes: [VOLUME] });
-  at.keeper.look(pod);
+  at.look(pod);
   await at.clock.advance(seconds(1));
-  at.keeper.look(pod);
+  at.look(pod);
   assert.equal(at.told.at(-1)?.after, Math.round(3607 * 0.8) * 1000 - 400 - 1000);
   at.answers(() => {
     throw new AppError("ServiceUnavailable", "the hub is away");
   });
   await at.clock.advance(hours(5));
-  assert.equal(at.keeper.look(pod), undefined);
+  assert.equal(at.look(pod), undefined);
   await at.clock.advance(minutes(5));
   assert.equal(at.kept(pod), "token-1");
   at.answers(() => ({ token: "new", expires: toTime((at.clock.now() + hours(1)) as Ms) }));
-  at.keeper.look(pod);
+  at.look(pod);
   await at.clock.advance(minutes(5));
   assert.equal(at.kept(pod), "new");
 });
@@ -95,15 +111,15 @@ Deno.test("TokenKeeper says why there is no token, and forgets what is of pods t
   at.answers(() => {
     throw new AppError("NotFound", 'serviceaccounts "robot" not found');
   });
-  at.keeper.look(pod);
+  at.look(pod);
   await at.clock.advance(seconds(0) as Ms);
-  assert.deepEqual(at.keeper.look(pod), {
+  assert.deepEqual(at.look(pod), {
     message: 'no token for service account "robot": serviceaccounts "robot" not found',
     tell: "FailedMount",
   });
   at.answers(() => ({ token: "now", expires: toTime((at.clock.now() + hours(1)) as Ms) }));
   await at.clock.advance(minutes(2));
-  at.keeper.look(pod);
+  at.look(pod);
   await at.clock.advance(seconds(0) as Ms);
   assert.equal(at.kept(pod), "now");
   at.keeper.drop("uid-web");

@@ -9,6 +9,7 @@ import { decide, decideRemoval } from "./policy/decide.ts";
 import { newMemory, type PodMemory } from "./policy/memory.ts";
 import { recordDone, recordFailure } from "./policy/outcomes.ts";
 import type { Plan, PodEvent, PodView } from "./policy/plan.ts";
+import { mayRemove } from "./policy/removal.ts";
 import { readySandbox } from "./policy/view.ts";
 import { addressOf } from "./probes/facts.ts";
 import type { PodRecord } from "./records.ts";
@@ -112,13 +113,17 @@ export class PodWorker {
     const { record, view, name } = input;
     const nothing = view.sandboxes.length === 0 && view.containers.length === 0;
     if (nothing && !input.memory && !record.tombstone) return this.#finish(uid);
-    // An end that was asked for while the object was there is evidence as well.
-    const evidence = record.tombstone || record.replaced || input.memory?.ending;
-    if (!evidence) return undefined;
-    if (!synced()) return undefined;
+    const { replacedBy, tombstone } = record;
+    const may = mayRemove({
+      tombstone: tombstone !== undefined,
+      ending: input.memory?.ending !== undefined,
+      ...{ replacedBy, view },
+      synced: synced(),
+    });
+    if (!may) return undefined;
     const now = clock.now();
     const memory = input.memory ?? newMemory({ uid, ...name }, { now, grace: ms(30_000) });
-    const { graceSeconds } = record.tombstone ?? {};
+    const { graceSeconds } = tombstone ?? {};
     const grace = graceSeconds === undefined ? memory.grace : ms(graceSeconds * 1000);
     this.#options.images.drop(uid);
     this.#options.prober.drop(uid);

@@ -13,30 +13,29 @@ export function checkContext(
     readonly runtime: Runtime | undefined;
     readonly services: CheckContext["services"];
     readonly engine: () => string | undefined;
+    readonly strays: CheckContext["strays"];
     /** Absent for a node that runs alone. */
-    readonly connected: (() => boolean) | undefined;
+    readonly link: CheckContext["link"];
   },
 ): CheckContext {
   const { options, facts, node, clock } = base;
   const stateDir = options["state-dir"];
-  const { connected } = parts;
   return {
     options,
+    node,
     clock,
     // Addresses come and go; the rest of a machine stays.
     get machine() {
       return { ...facts, addresses: loadAddresses() };
     },
     runtime: parts.runtime,
-    async memoryDir() {
-      const found = await findMemoryDir(options["memory-dir"], { node, stateDir });
-      return "dir" in found ? found.dir : undefined;
-    },
+    memoryDir: () => findMemoryDir(options["memory-dir"], { node, stateDir }),
     disk: loadDisk,
     has: hasFile,
     services: parts.services,
     engine: parts.engine,
-    link: connected && (() => ({ connected: connected() })),
+    strays: parts.strays,
+    link: parts.link,
     certificateEnds() {
       const identity = loadIdentity(`${stateDir}/identity`);
       return identity && readCertificate(identity.certificate).notAfter;

@@ -4,13 +4,22 @@ import {
   errorText,
   isAppError,
   type Logger,
+  OutageLog,
   retry,
   seconds,
   type Service,
   systemRandom,
   untilAborted,
 } from "../../core/base/mod.ts";
-import { type Identity, joinHub, loadIdentity, readFile, writeFile } from "../../core/join/mod.ts";
+import {
+  type Identity,
+  joinAdvice,
+  joinHub,
+  loadIdentity,
+  readFile,
+  writeFile,
+} from "../../core/join/mod.ts";
+import type { Credentials } from "../../core/link/mod.ts";
 import type { AgentOptions } from "../../core/parts/mod.ts";
 import type { LocalStore } from "../../core/store/mod.ts";
 import { allowPrune } from "../../core/sync/mod.ts";
@@ -39,13 +48,19 @@ const TOKEN_FILE = "token-id";
 export async function ensureIdentity(context: IdentityContext): Promise<Identity> {
   const { options, folder, log } = context;
   const saved = loadIdentity(folder);
-  if (!saved) return await joinAnew(context, await readToken(options));
+  if (!saved) {
+    const token = await readToken(context);
+    // Before the join: the identity is saved in the middle of it, and an agent that is killed then may
+    // start without the token. Until there is an identity no hub can take the word.
+    context.store.transact(allowPrune);
+    return await joinAnew(context, token);
+  }
   if (options.name !== "" && options.name !== saved.node) {
     log.warn("this node has joined under another name, which stays", { node: saved.node });
   }
   if (options.token === "" && options["token-file"] === "") return saved;
   try {
-    const token = await readToken(options);
+    const token = await readToken(context);
     if (readFile(`${folder}/${TOKEN_FILE}`) === idOf(token)) return saved;
     return await joinAnew(context, token);
   } catch (error) {
@@ -64,16 +79,19 @@ function idOf(token: string): string {
 
 /** A join is a person's word that what an older hub left may go (docs/protocol.md 4.6). */
 async function joinAnew(context: IdentityContext, token: string): Promise<Identity> {
-  const { options, folder, log, store } = context;
+  const { options, clock, folder, log, store } = context;
+  const outage = new OutageLog({ clock, log });
   const identity = await retry(
     () => joinHub({ ...context, hub: options.hub, token, name: context.name }),
     {
-      clock: context.clock,
+      clock,
       random: systemRandom,
       backoff: { base: seconds(1), cap: seconds(15) },
       retryable: (error) => {
         const again = isAppError(error, "ServiceUnavailable");
-        if (again) log.warn("cannot join yet, trying again", { error: errorText(error) });
+        if (again) {
+          outage.failed("warn", "cannot join yet, trying again", { error: errorText(error) });
+        }
         return again;
       },
       signal: context.signal,
@@ -83,8 +101,10 @@ async function joinAnew(context: IdentityContext, token: string): Promise<Identi
     if (!isAppError(error, "Forbidden")) throw error;
     throw new AppError("Unauthorized", error.message, { cause: error });
   });
-  writeFile(folder, TOKEN_FILE, idOf(token));
+  // First the word, then the note that the token was used: an agent that is killed between them joins
+  // again with that token, which the hub allows to the same key.
   store.transact(allowPrune);
+  writeFile(folder, TOKEN_FILE, idOf(token));
   log.info("joined", { node: identity.node, hub: options.hub });
   return identity;
 }
@@ -111,6 +131,12 @@ export class JoinedIdentity {
   get identity(): Identity {
     if (!this.#identity) throw new TypeError("Cannot use the identity before the node has joined");
     return this.#identity;
+  }
+
+  /** What to show the hub. @throws {TypeError} before the node has joined */
+  get credentials(): Credentials {
+    const { ca, certificate, key } = this.identity;
+    return { ca, cert: certificate, key };
   }
 
   /** Takes over a renewed identity. */
@@ -145,7 +171,7 @@ export class JoinedIdentity {
   }
 }
 
-async function readToken(options: AgentOptions): Promise<string> {
+async function readToken({ options, name }: IdentityContext): Promise<string> {
   if (options.token !== "") return options.token;
   const file = options["token-file"];
   if (file !== "") {
@@ -155,6 +181,6 @@ async function readToken(options: AgentOptions): Promise<string> {
   }
   throw new AppError(
     "Unauthorized",
-    `this node has not joined ${options.hub} yet: make a token there with 'skerry token create' and give it with --token`,
+    `this node has not joined ${options.hub} yet: ${joinAdvice({ node: name, hub: options.hub })}`,
   );
 }

@@ -17,12 +17,15 @@ import {
   loadDisk,
   type NodeInputs,
   NodeStatus,
+  parseLabels,
+  parseTaints,
   type RuntimeState,
 } from "../node/mod.ts";
 import { type IsOwn, logRotation, type NodeVerdicts, type PodManager } from "../pods/mod.ts";
 import type { Runtime, RuntimeCondition } from "../runtimes/mod.ts";
 import type { Base } from "./base.ts";
 import { type Enqueue, type EventReports, nodeIntent } from "./reports.ts";
+import { strayText } from "./strays.ts";
 import { Verdicts } from "./verdicts.ts";
 
 /** Options of {@linkcode NodeCare}. */
@@ -96,10 +99,8 @@ export class NodeCare {
       ...this.#options,
       name: this.#options.node,
       address: options["node-ip"],
-      labels: Object.fromEntries(options.labels.map((text) => {
-        const at = text.indexOf("=");
-        return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
-      })),
+      labels: parseLabels(options.labels),
+      taints: parseTaints(options["register-with-taints"]),
       version: VERSION,
       probes: {
         ...(runtime ? { runtime: (signal: AbortSignal) => probeRuntime(runtime, signal) } : {}),
@@ -110,6 +111,7 @@ export class NodeCare {
           images: this.#pods?.collector.images ?? [],
           kept: this.#kept(disk),
           pressures: this.#pods?.eviction.pressures ?? new Set(),
+          strays: strayText(this.#options.pods(), this.#options),
         }),
       },
       report: (tx, object) => enqueue(tx, nodeIntent(object)),
@@ -182,9 +184,6 @@ export class NodeCare {
     const { options, pods } = this.#options;
     const maxSize = quantityOption(options, "container-log-max-size");
     const maxFiles = options["container-log-max-files"];
-    if (maxFiles < 2) {
-      throw new AppError("BadRequest", `--container-log-max-files: must be 2 or more: ${maxFiles}`);
-    }
     if (maxSize < 0) return [];
     return [logRotation({
       ...this.#options,
@@ -210,7 +209,11 @@ function quantityOption(options: AgentOptions, name: "container-log-max-size"): 
   try {
     return quantityToUnits(options[name]);
   } catch (cause) {
-    throw new AppError("BadRequest", `--${name}: ${errorText(cause)}`, { cause });
+    throw new AppError(
+      "BadRequest",
+      `--${name}=${options[name]}: must be a quantity such as 10Mi, or -1 for never`,
+      { cause },
+    );
   }
 }
 

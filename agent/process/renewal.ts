@@ -1,5 +1,6 @@
 import {
   type Clock,
+  failureLevel,
   hours,
   isAppError,
   type Logger,
@@ -57,7 +58,10 @@ export function renewalService(options: RenewalOptions): Service {
         } catch (error) {
           if (signal.aborted) return;
           if (!isAppError(error)) throw error;
-          log.warn("the certificate could not be renewed, trying again", { error, wait: AGAIN });
+          log[failureLevel(error)]("the certificate could not be renewed, trying again", {
+            error,
+            wait: AGAIN,
+          });
           due = (clock.now() + AGAIN) as Ms;
         }
       }

@@ -11,7 +11,7 @@ import {
   untilAborted,
 } from "../../core/base/mod.ts";
 import { metricsService } from "../../core/http/mod.ts";
-import { loadIdentity, readFile } from "../../core/join/mod.ts";
+import { joinAdvice, loadIdentity, readFile } from "../../core/join/mod.ts";
 import { createWsDialer } from "../../core/link/mod.ts";
 import {
   type AGENT_OPTIONS,
@@ -23,7 +23,7 @@ import {
 } from "../../core/parts/mod.ts";
 import { createRunnerClient, type RunnerClient } from "../../core/runnerapi/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
-import { ensureLocalCredentials, localApiService } from "../api/mod.ts";
+import { ensureLocalCredentials, localApiService, type LocalCredentials } from "../api/mod.ts";
 import { createKubelet, type Kubelet, localSubresources, serveTunnel } from "../kubelet/mod.ts";
 import { checkRoute } from "../check/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
@@ -33,6 +33,7 @@ import { ManifestFolder } from "../manifests/mod.ts";
 import type { DevicePlugins } from "../plugins/mod.ts";
 import {
   buryPod,
+  dropFormerDirs,
   findMemoryDir,
   parseResolvConf,
   PodManager,
@@ -49,7 +50,10 @@ import { createDevicePlugins } from "./device_plugins.ts";
 import { JoinedIdentity, nodeNameFrom } from "./identity.ts";
 import { NodeCare } from "./node_care.ts";
 import { createStats, localMetrics } from "./node_stats.ts";
+import { ClusterPhases, createPodApi, type PodApi } from "./pod_api.ts";
+import { tellRefused } from "./refused.ts";
 import { renewalService } from "./renewal.ts";
+import { boundPods, strayText } from "./strays.ts";
 import { endPodsFirst, machineDownSignal } from "./shutdown.ts";
 import {
   type Enqueue,
@@ -93,7 +97,8 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     log: base.log,
     node,
   }));
-  const parts: Parts = { synced: options.hub === "", lastLinked: clock.monotonic() };
+  const phases = new ClusterPhases();
+  const parts: Parts = { phases, synced: options.hub === "", lastLinked: clock.monotonic() };
   const enqueue: Enqueue = (tx, intent) => parts.link?.outbox.enqueue(tx, intent);
   const events = new EventReports(enqueue, node, clock);
   const plugins = createDevicePlugins(base, runtime, () => {
@@ -112,17 +117,21 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     linked: isLinked,
     extended: () => plugins?.resources() ?? { capacity: {}, allocatable: {} },
   });
+  const credentials = await ensureLocalCredentials(`${stateDir}/api`, options["api-port"], clock);
+  if (options.hub !== "") parts.joined = new JoinedIdentity({ ...base, name: node, folder });
   if (runtime) {
+    const { joined } = parts;
+    parts.podApi = joined && held.use(createPodApi(base, phases, () => joined.credentials));
     const report = podReports(enqueue, events);
-    parts.pods = await createPods(base, { runtime, parts, report, care, plugins });
+    parts.pods = await createPods(base, { runtime, parts, report, care, plugins, credentials });
   }
   const stats = createStats(base, runtime, parts.pods);
-  const routes = statsRoutes(stats);
+  const metrics = new Metrics();
+  const routes = statsRoutes(stats, metrics);
   const kubelet = createKubelet({ node, store, clock, pods: parts.pods, runtime, routes });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);
-  const linked = options.hub === "" ? [] : createHubLink(base, parts, kubelet, enqueue, folder);
-  const metrics = new Metrics();
+  const linked = createHubLink({ ...base, events }, parts, kubelet, enqueue, folder);
   addProcessMetrics(metrics, {
     part: "agent",
     version: VERSION,
@@ -136,7 +145,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     link: () => parts.link,
     lastLinked: () => parts.lastLinked,
   });
-  const credentials = await ensureLocalCredentials(`${stateDir}/api`, options["api-port"], clock);
+  const subresources = parts.pods ? localSubresources({ kubelet, pods: parts.pods, clock }) : [];
   await supervisor.run([
     localApiService({
       store,
@@ -145,12 +154,14 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
       version: VERSION,
       clock,
       log: base.log,
-      subresources: parts.pods ? localSubresources({ kubelet, pods: parts.pods, clock }) : [],
+      subresources,
+      pods: parts.pods && parts.podApi?.serve(parts.pods, subresources),
       routes: [checkRoute(checkContext(base, {
         runtime,
         services: () => supervisor.states(),
         engine: () => engineOf(parts),
-        connected: options.hub === "" ? undefined : isLinked,
+        strays: () => strayText(parts.pods, base),
+        link: options.hub === "" ? undefined : () => parts.link?.state ?? { connected: false },
       }))],
       resources: localMetrics(base, stats),
     }),
@@ -160,6 +171,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     manifests(base, parts),
     functions,
     ...linked,
+    ...(parts.podApi ? [parts.podApi.keeper.service()] : []),
     metricsService({
       port: options["metrics-port"],
       metrics,
@@ -190,7 +202,12 @@ function stopSignal(
 
 /** The pieces that know each other; filled in while the agent is put together. */
 interface Parts {
+  readonly phases: ClusterPhases;
   link?: Link;
+  /** Absent on a node without a hub. */
+  joined?: JoinedIdentity;
+  /** Absent on a node without a hub or without a container runtime. */
+  podApi?: PodApi | undefined;
   pods?: PodManager;
   functions?: FunctionManager;
   /** Whether the store shows what the hub wants. A node alone wants what its manifests say. */
@@ -212,13 +229,15 @@ async function createPods(
     readonly report: PodReports;
     readonly care: NodeCare;
     readonly plugins: DevicePlugins | undefined;
+    readonly credentials: LocalCredentials;
   },
 ): Promise<PodManager> {
-  const { runtime, parts, report, care, plugins } = around;
+  const { runtime, parts, report, care, plugins, credentials: { ca } } = around;
   const { options, node, facts, log } = base;
   const stateDir = options["state-dir"];
   const memory = await findMemoryDir(options["memory-dir"], { node, stateDir });
-  if ("why" in memory) {
+  if ("dir" in memory) dropFormerDirs(options["memory-dir"], { node, stateDir });
+  else {
     const advice = "mount a tmpfs there, or name one with --memory-dir";
     log.warn("pods with secret volumes are refused", { error: memory.why, advice });
   }
@@ -230,15 +249,27 @@ async function createPods(
     hostIPs: () => options["node-ip"] ? [options["node-ip"]] : onePerFamily(facts.addresses),
     synced: () => parts.synced,
     report,
+    ...(options.hub === ""
+      ? {}
+      : { boundPods: (signal: AbortSignal) => boundPods(parts.link, signal) }),
+    onStrays: (fresh) => {
+      const text = fresh ? strayText(parts.pods, base) : undefined;
+      if (text !== undefined) log.warn(text);
+      care.kick();
+    },
     onRuntime: () => care.kick(),
     devices: plugins,
     ...(options.hub === "" ? {} : { requestToken: askHubForToken(parts) }),
+    onToken: () => parts.podApi?.keeper.kick(),
     ...(care.verdicts ? { verdicts: care.verdicts } : {}),
     config: {
       nodeName: node,
       stateDir,
       logDir: options["pod-logs"],
       ...("dir" in memory ? { memoryDir: memory.dir } : {}),
+      ...(parts.podApi
+        ? { localApi: { ca, port: options["api-port"], interfaces: Deno.networkInterfaces } }
+        : {}),
       allowPrivileged: options["allow-privileged"],
       allowedUnsafeSysctls: options["allowed-unsafe-sysctls"],
       seccompDir: options["seccomp-profiles"],
@@ -298,20 +329,18 @@ function createFunctions(
 }
 
 function createHubLink(
-  base: Base,
+  base: Base & { readonly events: EventReports },
   parts: Parts,
   kubelet: Kubelet,
   enqueue: Enqueue,
   folder: string,
 ): Service[] {
   const { options, node, store, clock, random, log, facts } = base;
-  const joined = new JoinedIdentity({ ...base, name: node, folder });
+  const { joined } = parts;
+  if (!joined) return [];
   const dialer = createWsDialer({
     hub: options.hub,
-    credentials: () => {
-      const { ca, certificate, key } = joined.identity;
-      return { ca, cert: certificate, key };
-    },
+    credentials: () => joined.credentials,
     clock,
   });
   let wasUp = false;
@@ -322,6 +351,7 @@ function createHubLink(
     random,
     log,
     node,
+    joinAgain: (reason) => joinAdvice({ node, hub: options.hub, reason }),
     version: VERSION,
     bootId: `${facts.bootId}.${crypto.randomUUID()}`,
     handlers: {
@@ -333,10 +363,12 @@ function createHubLink(
         parts.functions?.lookAgain();
       },
       onReport: () => reportAll(store, enqueue, node),
+      onRefused: (intent, refusal) => tellRefused(base, intent, refusal),
       onState: () => {
         // It changes when the link comes up and when it has gone: both are the end of being linked.
         if (wasUp || link.state.connected) parts.lastLinked = clock.monotonic();
         wasUp = link.state.connected;
+        parts.phases.set(link.state);
       },
       onOpen: (header, incoming, signal) =>
         serveTunnel({ kubelet, pods: parts.pods, clock }, header, incoming, signal),

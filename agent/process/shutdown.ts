@@ -63,7 +63,7 @@ export function shutdownGroups(
   // A kubelet without a period leaves the pods to the machine.
   if (options["shutdown-grace-period"] === 0) return [];
   const all: Ms = seconds(options["shutdown-grace-period"]);
-  const critical = ms(Math.min(all, seconds(options["shutdown-grace-period-critical-pods"])));
+  const critical: Ms = seconds(options["shutdown-grace-period-critical-pods"]);
   return [
     { has: (pod) => priorityOf(pod) < CRITICAL_PRIORITY, period: ms(all - critical) },
     { has: () => true, period: critical },

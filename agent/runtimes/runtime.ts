@@ -68,6 +68,13 @@ export interface SecurityContext {
   readonly seccompProfile?: string;
   /** As `seccompProfile`. */
   readonly apparmorProfile?: string;
+  /** The SELinux label; a runtime without SELinux takes no notice of it. */
+  readonly seLinux?: {
+    readonly user?: string;
+    readonly role?: string;
+    readonly type?: string;
+    readonly level?: string;
+  };
   readonly hostNetwork?: boolean;
   readonly hostPid?: boolean;
   /** One PID namespace for all containers of the pod (`shareProcessNamespace`). */
@@ -114,6 +121,8 @@ export interface Mount {
   readonly readonly: boolean;
   /** Mounts below it are read-only too; needs `readonly` and private propagation. */
   readonly recursiveReadOnly?: boolean;
+  /** What is there gets the container's SELinux label. @default {false} */
+  readonly relabel?: boolean;
   readonly propagation: "private" | "host-to-container" | "bidirectional";
 }
 
@@ -334,6 +343,11 @@ export interface Runtime extends AsyncDisposable {
   details(signal: AbortSignal): Promise<RuntimeDetails>;
   /** Everything that carries a pod UID label, or only the pod with `podUid`. */
   observe(signal: AbortSignal, podUid?: string): Promise<Observation>;
+  /**
+   * How many pods have a sandbox that is ready, for each node name that agents have given theirs as
+   * {@linkcode LABEL} `.node`: also those that {@linkcode Runtime.observe} leaves out.
+   */
+  podsByNode(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** Hints; ends when `signal` aborts; survives the runtime's own restart. Emits an event without podUid after each reconnect. */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
 

@@ -8,9 +8,6 @@ export interface Row {
   readonly at?: Ms;
 }
 
-/** The content type of {@linkcode expose}. */
-export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
 /** A metric with all its values. */
 export interface Family {
   readonly name: string;

@@ -1,10 +1,13 @@
+import { type Metrics, METRICS_TYPE } from "../../core/base/mod.ts";
 import type { KubeletRoute } from "../kubelet/mod.ts";
-import { METRICS_TYPE } from "./exposition.ts";
 import type { NodeStats } from "./node_stats.ts";
 
-/** The routes by which a kubelet tells what its node uses. */
-export function statsRoutes(stats: NodeStats): KubeletRoute[] {
-  const text = (path: string, read: (signal: AbortSignal) => Promise<string>): KubeletRoute => ({
+/** The routes by which a kubelet tells what its node uses, and `own`, its process's metrics. */
+export function statsRoutes(stats: NodeStats, own: Metrics): KubeletRoute[] {
+  const text = (
+    path: string,
+    read: (signal: AbortSignal) => Promise<string> | string,
+  ): KubeletRoute => ({
     method: "GET",
     path,
     handle: async (_, signal) =>
@@ -19,6 +22,7 @@ export function statsRoutes(stats: NodeStats): KubeletRoute[] {
         return Response.json(await stats.summary(signal, { brief }));
       },
     },
+    text("/metrics", () => own.text()),
     text("/metrics/resource", (signal) => stats.resourceMetrics(signal)),
     text("/metrics/cadvisor", (signal) => stats.cadvisorMetrics(signal)),
   ];

@@ -5,16 +5,25 @@ const HOSTNAME_MAX = 63;
 /** What the kernel takes as a host name. */
 const FQDN_MAX = 64;
 
-/** The pod's host name: its own word, or its name cut to what a host name may be. */
+/**
+ * The pod's host name: its own word, or its name, cut to what a host name may be. `hostnameOverride`
+ * wins over `hostname` and may have dots.
+ */
 export function podHostname(pod: Pod): string {
-  return pod.spec.hostname || pod.metadata.name.slice(0, HOSTNAME_MAX).replace(/[-.]+$/, "");
+  const { hostname, hostnameOverride } = pod.spec;
+  if (typeof hostnameOverride !== "string" && hostname) return hostname;
+  const name = typeof hostnameOverride === "string" ? hostnameOverride : pod.metadata.name;
+  return name.slice(0, HOSTNAME_MAX).replace(/[-.]+$/, "");
 }
 
-/** The pod's full name in the cluster; `undefined` for a pod without a `subdomain`. */
+/**
+ * The pod's full name in the cluster; `undefined` for a pod without a `subdomain`, or with
+ * `hostnameOverride`, which is in no domain.
+ */
 export function podFqdn(pod: Pod, clusterDomain: string): string | undefined {
-  const { subdomain } = pod.spec;
+  const { subdomain, hostnameOverride } = pod.spec;
   const { namespace = "default" } = pod.metadata;
-  return subdomain
+  return subdomain && typeof hostnameOverride !== "string"
     ? `${podHostname(pod)}.${subdomain}.${namespace}.svc.${clusterDomain}`
     : undefined;
 }

@@ -2,6 +2,7 @@ import type { Container, Pod } from "../../../core/api/mod.ts";
 import type { Mount } from "../../runtimes/mod.ts";
 import { TERMINATION_LOG } from "./container_config.ts";
 import { hostsFile } from "./hosts.ts";
+import { localApiHosts } from "./local_api.ts";
 import type { PodPaths } from "../paths.ts";
 
 /** What {@linkcode ensureOwnFiles} needs. */
@@ -11,6 +12,8 @@ export interface OwnFilesInput {
   readonly attempt: number;
   readonly ips: readonly string[];
   readonly clusterDomain: string;
+  /** Where the pod finds the Kubernetes API. @default {it is told of none} */
+  readonly api?: string | undefined;
   readonly paths: PodPaths;
   /** Mounts of the pod's own, which win. */
   readonly taken: readonly { readonly containerPath: string }[];
@@ -24,7 +27,8 @@ export async function ensureOwnFiles(input: OwnFilesInput): Promise<Mount[]> {
   await Deno.mkdir(paths.pod(uid), { recursive: true, mode: 0o750 });
   const mounts: Promise<Mount>[] = [];
   // With host network and nothing to add, the runtime's copy of the node's own file is right.
-  if (free("/etc/hosts") && (!pod.spec.hostNetwork || pod.spec.hostAliases)) {
+  const adds = pod.spec.hostAliases || input.api !== undefined;
+  if (free("/etc/hosts") && (!pod.spec.hostNetwork || adds)) {
     mounts.push(ensureHosts(input, paths.hosts(uid)));
   }
   const target = container.terminationMessagePath || TERMINATION_LOG;
@@ -48,12 +52,13 @@ async function ensureMessage(file: string, target: string): Promise<Mount> {
   return bind(target, file);
 }
 
-async function hostsText({ pod, ips, clusterDomain }: OwnFilesInput): Promise<string> {
-  if (!pod.spec.hostNetwork) return hostsFile(pod, { ips, clusterDomain });
-  const nodeHosts = await Deno.readTextFile("/etc/hosts");
-  return hostsFile(pod, { ips, clusterDomain, nodeHosts });
+async function hostsText({ pod, ips, clusterDomain, api }: OwnFilesInput): Promise<string> {
+  const text = pod.spec.hostNetwork
+    ? hostsFile(pod, { ips, clusterDomain, nodeHosts: await Deno.readTextFile("/etc/hosts") })
+    : hostsFile(pod, { ips, clusterDomain });
+  return api === undefined ? text : text + localApiHosts(api, text);
 }
 
 function bind(containerPath: string, hostPath: string): Mount {
-  return { containerPath, hostPath, readonly: false, propagation: "private" };
+  return { containerPath, hostPath, readonly: false, relabel: true, propagation: "private" };
 }

@@ -112,6 +112,17 @@ Deno.test("sandboxConfig() names ports, host names, settings, handler and slice"
   assert.equal(alone.cgroupParent, "/kubepods");
 });
 
+Deno.test("hostnameOverride wins, may have dots, and is in no domain", () => {
+  const pod = testPod("p", {
+    hostname: "h",
+    subdomain: "svc",
+    hostnameOverride: "my.host.example",
+  });
+  assert.equal(sandboxConfig(pod, 0, PLACE).hostname, "my.host.example");
+  const hosts = hostsFile(pod, { ips: ["192.0.2.5"], clusterDomain: "cluster.local" });
+  assert.match(hosts, /^192\.0\.2\.5\tmy\.host\.example$/m);
+});
+
 Deno.test("hostsFile() keeps the node's file for a pod on the host's network", () => {
   const aliases = [{ ip: "192.0.2.9", hostnames: ["db", "db.local"] }];
   const pod = testPod("p", { hostNetwork: true, hostAliases: aliases });
@@ -140,6 +151,16 @@ Deno.test("containerSecurity() lets the container's word win over the pod's", ()
     addCapabilities: ["NET_ADMIN"],
   });
   assert.equal(sandboxSecurity(pod).runAsUser, 1);
+});
+
+Deno.test("the container's SELinux label wins over the pod's as a whole, and the sandbox has the pod's", () => {
+  const pod = withContainer({ securityContext: { seLinuxOptions: { level: "s0:c5" } } }, {
+    securityContext: { seLinuxOptions: { level: "s0", type: "spc_t" } },
+  });
+  assert.deepEqual(containerSecurity(pod, main(pod)).seLinux, { level: "s0:c5" });
+  assert.deepEqual(sandboxSecurity(pod).seLinux, { level: "s0", type: "spc_t" });
+  main(pod).securityContext = {};
+  assert.deepEqual(containerSecurity(pod, main(pod)).seLinux, { level: "s0", type: "spc_t" });
 });
 
 Deno.test("containerSecurity() gives a group alone to the image's user", () => {

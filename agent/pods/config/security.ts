@@ -34,6 +34,7 @@ export function sandboxSecurity(pod: Pod, seccompDir = SECCOMP_DIR): SecurityCon
     // The runtime takes no group without a user.
     ...(context.runAsUser === undefined ? {} : numeric("runAsGroup", context.runAsGroup)),
     ...seccomp(context.seccompProfile, seccompDir),
+    ...seLinux(context["seLinuxOptions"]),
     // A privileged container needs a privileged sandbox around it.
     ...(privileged ? { privileged } : {}),
   };
@@ -62,6 +63,7 @@ export function containerSecurity(
     ...(capabilities?.add ? { addCapabilities: capabilities.add } : {}),
     ...(capabilities?.drop ? { dropCapabilities: capabilities.drop } : {}),
     ...seccomp(context.seccompProfile ?? base.seccompProfile, seccompDir),
+    ...seLinux(context["seLinuxOptions"] ?? base["seLinuxOptions"]),
     ...appArmor(pod, container),
   };
 }
@@ -110,6 +112,11 @@ function seccomp(value: unknown, dir: string): SecurityContext {
     );
   }
   return { seccompProfile: `localhost/${dir}/${path}` };
+}
+
+/** The container's own label wins as a whole. */
+function seLinux(options: unknown): Pick<SecurityContext, "seLinux"> {
+  return options ? { seLinux: options } : {};
 }
 
 /** The container's own profile, its annotation's, the pod's. */

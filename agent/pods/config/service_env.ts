@@ -1,4 +1,5 @@
 import type { Pod, Service } from "../../../core/api/mod.ts";
+import { hostAndPort } from "../../../core/base/mod.ts";
 
 /**
  * The variables that tell a container of the Services of its namespace: `{NAME}_SERVICE_HOST`,
@@ -18,10 +19,9 @@ export function serviceEnv(pod: Pod, services: readonly Service[]): Map<string, 
     for (const { name, port } of ports) {
       if (name) out.set(`${prefix}_SERVICE_PORT_${variableName(name)}`, String(port));
     }
-    const host = clusterIP.includes(":") ? `[${clusterIP}]` : clusterIP;
     for (const { protocol = "TCP", port } of ports) {
       const word = protocol.toLowerCase();
-      const url = `${word}://${host}:${port}`;
+      const url = `${word}://${hostAndPort(clusterIP, port)}`;
       if (!out.has(`${prefix}_PORT`)) out.set(`${prefix}_PORT`, url);
       const link = `${prefix}_PORT_${port}_${protocol.toUpperCase()}`;
       out.set(link, url);

@@ -1,5 +1,6 @@
 import {
   type Condition,
+  conditionOf,
   type ContainerStatus,
   NODE_POD_CONDITIONS,
   type Pod,
@@ -48,9 +49,7 @@ export function podConditions(input: ConditionInput): Condition[] {
 function ownConditions(input: ConditionInput): Word[] {
   const { pod, view, memory } = input;
   const containers = containersWord(input);
-  const scheduled = pod.status?.conditions?.some((one) =>
-    one.type === "PodScheduled" && one.status === "True"
-  );
+  const scheduled = conditionOf(pod, "PodScheduled")?.status === "True";
   const disruption = memory.finish?.condition;
   return [
     word("PodReadyToStartContainers", readySandbox(view) !== undefined),
@@ -103,7 +102,7 @@ function readyWord(pod: Pod, containers: Omit<Word, "type">): Omit<Word, "type">
   if (containers.status !== "True") return containers;
   const messages: string[] = [];
   for (const { conditionType: type } of pod.spec.readinessGates ?? []) {
-    const found = pod.status?.conditions?.find((one) => one.type === type);
+    const found = conditionOf(pod, type);
     if (!found) {
       messages.push(`corresponding condition of pod readiness gate "${type}" does not exist.`);
     } else if (found.status !== "True") {

@@ -7,7 +7,7 @@ import { checkFinish, finishPod, isTerminal, reject, rest, showAll } from "./fin
 import { learn } from "./learn.ts";
 import { containerMemory, newMemory, type PodMemory } from "./memory.ts";
 import type { Plan, PodEnv, PodView } from "./plan.ts";
-import { initNames, podContainers } from "./roles.ts";
+import { initNames, podContainers, waitingReason } from "./roles.ts";
 import { seedMemory } from "./seed.ts";
 import { refusals, refusalText } from "./support.ts";
 import { resumePod, shutDownPod } from "./shut_down.ts";
@@ -137,7 +137,7 @@ function awaitOthers(draft: Draft): boolean {
   const { env: { predecessor, waits }, view } = draft;
   if (view.sandboxes.length > 0) return false;
   if (predecessor) {
-    waitAll(draft, "ContainerCreating", "the pod that had this name before has not ended yet");
+    waitAll(draft, waitingReason(draft.pod), "the pod that had this name before has not ended yet");
     return true;
   }
   if (!waits) return false;
@@ -145,7 +145,7 @@ function awaitOthers(draft: Draft): boolean {
   if (tell) {
     tellOnce(draft, `waits:${message}`, { type: "Warning", reason: tell, message });
   }
-  waitAll(draft, "ContainerCreating", message);
+  waitAll(draft, waitingReason(draft.pod), message);
   return true;
 }
 

@@ -2,7 +2,7 @@ import { clearLeftovers } from "./leftovers.ts";
 import { type Draft, tellOnce } from "./draft.ts";
 import { setFinish } from "./finish.ts";
 import { walkInits } from "./inits.ts";
-import { fieldPathOf } from "./roles.ts";
+import { fieldPathOf, waitingReason } from "./roles.ts";
 import { refreshVolumes, start, type Target } from "./starts.ts";
 import { debuggerRefusals, refusalText } from "./support.ts";
 import { awaitsPostStart, tend } from "./tend.ts";
@@ -50,8 +50,7 @@ function inOrder(draft: Draft, mains: readonly Target[]): Target[] {
 }
 
 function holdBack(draft: Draft, due: readonly Target[]): [] {
-  const inits = draft.pod.spec.initContainers?.length;
-  const reason = inits ? "PodInitializing" : "ContainerCreating";
+  const reason = waitingReason(draft.pod);
   for (const { container: { name } } of due) draft.verdicts.set(name, { kind: "wait", reason });
   return [];
 }

@@ -2,7 +2,7 @@ import { type Ms, ms, seconds } from "../../../core/base/mod.ts";
 import { type Draft, finishPlan, note, tellOnce } from "./draft.ts";
 import { containerMemory, type Finish, FIRST_RUN, type PodMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
-import { podContainers } from "./roles.ts";
+import { podContainers, waitingReason } from "./roles.ts";
 import { stopAllSteps, type StopTime } from "./stopping.ts";
 import { currentOf, isLive } from "./view.ts";
 
@@ -113,7 +113,7 @@ export function stopEverything(draft: Draft, time: StopTime): boolean {
 export function showAll(draft: Draft): boolean {
   const { pod, memory, view } = draft;
   let any = false;
-  for (const { container: { name }, role } of podContainers(pod)) {
+  for (const { container: { name } } of podContainers(pod)) {
     const part = containerMemory(memory, name) ?? FIRST_RUN;
     const current = currentOf(view, name);
     const exit = part.exit ?? part.last;
@@ -123,9 +123,7 @@ export function showAll(draft: Draft): boolean {
     } else if (exit) {
       draft.verdicts.set(name, { kind: "done", exit });
     } else if (draft.verdicts.get(name)?.kind !== "wait") {
-      const inits = role === "main" && pod.spec.initContainers?.length;
-      const reason = inits ? "PodInitializing" : "ContainerCreating";
-      draft.verdicts.set(name, { kind: "wait", reason });
+      draft.verdicts.set(name, { kind: "wait", reason: waitingReason(pod) });
     }
   }
   return any;

@@ -2,7 +2,7 @@ import type { Container } from "../../../core/api/mod.ts";
 import { nextRun } from "./backoff.ts";
 import type { Draft } from "./draft.ts";
 import { containerMemory, FIRST_RUN } from "./memory.ts";
-import { isSidecar, type PodContainer } from "./roles.ts";
+import { isSidecar, type PodContainer, waitingReason } from "./roles.ts";
 import type { Target } from "./starts.ts";
 import { isStarted } from "./started.ts";
 import { keep, tend } from "./tend.ts";
@@ -111,5 +111,5 @@ function stepInit(
 
 function wait(draft: Draft, which: PodContainer): void {
   const part = containerMemory(draft.memory, which.container.name) ?? FIRST_RUN;
-  keep(draft, { ...which, part, verdict: { kind: "wait", reason: "PodInitializing" } });
+  keep(draft, { ...which, part, verdict: { kind: "wait", reason: waitingReason(draft.pod) } });
 }

@@ -26,6 +26,11 @@ export function podContainers(pod: Pod): PodContainer[] {
   ];
 }
 
+/** Why a container waits that is not to start yet, or is being made, as a kubelet says of all of a pod. */
+export function waitingReason({ spec }: Pod): "PodInitializing" | "ContainerCreating" {
+  return spec.initContainers?.length ? "PodInitializing" : "ContainerCreating";
+}
+
 /** The container of that name. */
 export function findContainer(pod: Pod, name: string): PodContainer | undefined {
   return podContainers(pod).find(({ container }) => container.name === name);

@@ -4,7 +4,7 @@ import { type Draft, note, tellOnce } from "./draft.ts";
 import { withContainer } from "./memory.ts";
 import type { Action } from "./plan.ts";
 import { configProblem, volumeProblem } from "./problems.ts";
-import { fieldPathOf, type PodContainer } from "./roles.ts";
+import { fieldPathOf, type PodContainer, waitingReason } from "./roles.ts";
 import type { Judged, Verdict } from "./verdict.ts";
 import { currentOf, isLive, readySandbox } from "./view.ts";
 
@@ -23,7 +23,7 @@ export function start(draft: Draft, targets: readonly Target[], blocked: boolean
   for (const target of targets) {
     const { container: { name } } = target;
     const wait = imageWait(draft, target) ?? (ready ? configWait(draft, target) : undefined);
-    const creating = { reason: "ContainerCreating", ...(message ? { message } : {}) };
+    const creating = { reason: waitingReason(draft.pod), ...(message ? { message } : {}) };
     draft.verdicts.set(name, wait ?? { kind: "wait", ...creating });
     const present = env.images[name]?.state === "present";
     if (wait || !ready || blocked || !env.mounted || !present) continue;

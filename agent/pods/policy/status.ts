@@ -17,7 +17,7 @@ import {
   type PodMemory,
 } from "./memory.ts";
 import type { NodePolicy, PodEnv, PodView } from "./plan.ts";
-import { type PodContainer, podContainers } from "./roles.ts";
+import { type PodContainer, podContainers, waitingReason } from "./roles.ts";
 import { isReady, isStarted } from "./started.ts";
 import type { Verdict } from "./verdict.ts";
 import { currentOf } from "./view.ts";
@@ -107,7 +107,7 @@ function containerStatus(which: PodContainer, input: StatusInput): ContainerStat
   const part = containerMemory(input.memory, name) ?? FIRST_RUN;
   const current = currentOf(input.view, name);
   const verdict: Verdict = input.verdicts.get(name) ??
-    { kind: "wait", reason: "ContainerCreating" };
+    { kind: "wait", reason: waitingReason(input.pod) };
   const running = verdict.kind === "running" ? verdict.container : undefined;
   const shown = running ?? current;
   const id = shown && shown.state !== "created" ? shown.id : part.exit?.id ?? part.last?.id;
@@ -140,7 +140,7 @@ function containerId(id: string, { runtime }: NodePolicy): string {
   return `${runtime}://${id}`;
 }
 
-function stateOf(verdict: Verdict, { now, env }: StatusInput): ContainerState {
+function stateOf(verdict: Verdict, { now, env, pod }: StatusInput): ContainerState {
   switch (verdict.kind) {
     case "running": {
       if (verdict.as) return { waiting: verdict.as };
@@ -150,7 +150,7 @@ function stateOf(verdict: Verdict, { now, env }: StatusInput): ContainerState {
     case "done":
       return terminated(verdict.exit, env.node);
     case "start":
-      return { waiting: { reason: "ContainerCreating" } };
+      return { waiting: { reason: waitingReason(pod) } };
     case "wait": {
       const { reason, message } = verdict;
       return { waiting: { reason, ...(message ? { message } : {}) } };

@@ -14,8 +14,6 @@ export type Rule =
 
 const only = (...values: unknown[]): Rule => (value) =>
   values.includes(value) ? undefined : `only ${values.map((v) => JSON.stringify(v)).join(", ")}`;
-const empty = (why: string): Rule => (value) =>
-  Object.keys(value ?? {}).length === 0 ? undefined : why;
 const SCHEDULING = true;
 
 /** What the downward API can show of a pod. */
@@ -109,7 +107,7 @@ const CONTAINER: Readonly<Record<string, Rule>> = {
       : undefined,
   "securityContext.procMount": (value) =>
     value === "Default" ? undefined : "an unmasked /proc needs user namespaces, which are not made",
-  "securityContext.seLinuxOptions": empty("SELinux labels are not set"),
+  "securityContext.seLinuxOptions": true,
   "securityContext.windowsOptions": "this is a Linux node",
   stdin: true,
   stdinOnce: true,
@@ -190,7 +188,7 @@ const POD: Readonly<Record<string, Rule>> = {
   shareProcessNamespace: true,
   hostUsers: (value) => value === true ? undefined : "user namespaces are not made",
   hostname: true,
-  hostnameOverride: "hostnameOverride is not served",
+  hostnameOverride: true,
   subdomain: true,
   setHostnameAsFQDN: true,
   serviceAccountName: true,
@@ -219,8 +217,8 @@ const POD: Readonly<Record<string, Rule>> = {
   ...profile("securityContext.appArmorProfile"),
   "securityContext.sysctls": (value, node, spec) =>
     sysctlProblem(value, spec, node.allowedUnsafeSysctls),
-  "securityContext.seLinuxOptions": empty("SELinux labels are not set"),
-  "securityContext.seLinuxChangePolicy": "SELinux labels are not set",
+  "securityContext.seLinuxOptions": true,
+  "securityContext.seLinuxChangePolicy": only("Recursive"),
   "securityContext.windowsOptions": "this is a Linux node",
 };
 

@@ -4,7 +4,7 @@ import { type Draft, note } from "./draft.ts";
 import { containerMemory, FIRST_RUN, type Kill, runOf, withContainer } from "./memory.ts";
 import type { PodEvent } from "./plan.ts";
 import { needsRestart, resize, resizeOf } from "./resize.ts";
-import { fieldPathOf, type PodContainer } from "./roles.ts";
+import { fieldPathOf, type PodContainer, waitingReason } from "./roles.ts";
 import { stopSteps } from "./stopping.ts";
 import { judge, type Judged, restarts, type Verdict } from "./verdict.ts";
 import { currentOf } from "./view.ts";
@@ -53,7 +53,7 @@ function keepRunning(draft: Draft, which: PodContainer, current: ObservedContain
   const kill = run.kill ?? newKill(draft, which, current);
   if (kill) return end(draft, current, kill);
   if (which.container.lifecycle?.postStart && !run.postStart && !postStart(draft, which, current)) {
-    return { kind: "running", container: current, as: { reason: "ContainerCreating" } };
+    return { kind: "running", container: current, as: { reason: waitingReason(draft.pod) } };
   }
   resize(draft, which, current);
   return { kind: "running", container: current };

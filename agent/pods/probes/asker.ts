@@ -1,9 +1,16 @@
-import { type Clock, deadline, errorText, isAppError, type Ms } from "../../../core/base/mod.ts";
+import {
+  type Clock,
+  deadline,
+  errorText,
+  hostAndPort,
+  isAppError,
+  type Ms,
+} from "../../../core/base/mod.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
 import { connectTcp, type Endpoint } from "./connection.ts";
 import { grpcLate, grpcProbe } from "./grpc_probe.ts";
 import { goDuration } from "../policy/go_duration.ts";
-import { hostAndPort, urlOf } from "./http_get.ts";
+import { urlOf } from "./http_get.ts";
 import { httpProbe } from "./http_probe.ts";
 import { connectionWords, type ProbeOutcome } from "./outcome.ts";
 import type { ProbeHandler } from "./spec.ts";

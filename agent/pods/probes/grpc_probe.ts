@@ -1,6 +1,6 @@
-import { errorText, type Ms } from "../../../core/base/mod.ts";
+import { errorText, hostAndPort, type Ms } from "../../../core/base/mod.ts";
 import { goDuration } from "../policy/go_duration.ts";
-import { hostAndPort, USER_AGENT } from "./http_get.ts";
+import { USER_AGENT } from "./http_get.ts";
 import type { ProbeOutcome } from "./outcome.ts";
 import type { Endpoint } from "./connection.ts";
 

@@ -1,3 +1,4 @@
+import { hostAndPort } from "../../../core/base/mod.ts";
 import { kubernetesVersion } from "../../../core/parts/mod.ts";
 import { connectTcp, connectTls } from "./connection.ts";
 import { type HttpResponse, HttpResponseReader } from "./http_response.ts";
@@ -40,11 +41,6 @@ export async function httpGet(request: HttpGet, signal: AbortSignal): Promise<Ht
 /** The URL of a request, for messages. */
 export function urlOf({ scheme, hostname, port, path }: HttpGet): string {
   return `${scheme}://${hostAndPort(hostname, port)}${path}`;
-}
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function hostAndPort(hostname: string, port: number): string {
-  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 function requestHead(request: HttpGet): string {

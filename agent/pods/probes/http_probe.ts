@@ -1,5 +1,6 @@
 import { connectionWords, type ProbeOutcome } from "./outcome.ts";
-import { hostAndPort, type HttpGet, httpGet, urlOf } from "./http_get.ts";
+import { hostAndPort } from "../../../core/base/mod.ts";
+import { type HttpGet, httpGet, urlOf } from "./http_get.ts";
 import type { HttpHeader } from "./spec.ts";
 
 const MAX_REDIRECTS = 10;

@@ -12,7 +12,8 @@ import {
 import { openSqliteStore, type SqliteStore } from "../../../core/store/mod.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
 import { PodManager } from "../manager.ts";
-import type { NodeVerdicts, PodConfig } from "../options.ts";
+import { GONE_SPACE, MEMORY_SPACE } from "../options.ts";
+import type { NodeVerdicts, PodConfig, PodManagerOptions } from "../options.ts";
 import type { PodEvent } from "../policy/plan.ts";
 
 /** The node of tests. */
@@ -34,6 +35,8 @@ export interface PodBench extends AsyncDisposable {
   start(): Promise<void>;
   /** Ends the manager. */
   stop(): Promise<void>;
+  /** Ends the manager as a crash would, and makes the store forget all pods. */
+  lose(): Promise<void>;
   /** Ends the manager and stops all pods, as an agent does that is to leave none running. */
   shutDown(): Promise<void>;
   /** Writes a pod as the hub's replica does, and returns it. */
@@ -59,6 +62,8 @@ export interface BenchOptions {
   readonly config?: Partial<PodConfig>;
   readonly log?: Logger;
   readonly verdicts?: NodeVerdicts;
+  readonly boundPods?: PodManagerOptions["boundPods"];
+  readonly onStrays?: PodManagerOptions["onStrays"];
 }
 
 /** A pod with one container, to be changed by the test. */
@@ -135,6 +140,8 @@ class Bench implements PodBench {
       },
       hostIPs: () => ["192.0.2.1"],
       synced: () => this.synced,
+      boundPods: this.options.boundPods,
+      onStrays: this.options.onStrays,
       ...(this.options.verdicts ? { verdicts: this.options.verdicts } : {}),
       report: {
         status: () => {},
@@ -156,6 +163,18 @@ class Bench implements PodBench {
 
   async stop(): Promise<void> {
     await this.#end();
+  }
+
+  async lose(): Promise<void> {
+    await this.stop();
+    this.store.transact((tx) => {
+      for (const space of [MEMORY_SPACE, GONE_SPACE]) {
+        for (const { key } of tx.rows(space)) tx.deleteRow(space, key);
+      }
+      for (const { metadata: { namespace = "", name } } of tx.list(RESOURCES.pods)) {
+        tx.purge({ resource: RESOURCES.pods, namespace, name });
+      }
+    });
   }
 
   async shutDown(): Promise<void> {

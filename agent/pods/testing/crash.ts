@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { FakeMachine } from "../../runtimes/fake/mod.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
-import { type PodBench, startBench } from "./bench.ts";
+import { type BenchOptions, type PodBench, startBench } from "./bench.ts";
 
 /** The calls of the runtime in which an agent of these tests can die. */
 export type DeadlyCall =
@@ -39,17 +39,19 @@ export interface CrashRun<Host> {
  * the agent is started again when it has died.
  *
  * @param calls how many calls of each kind
+ * @param options of the bench
  * @throws {Error} when an agent did not die where it was to
  */
 export async function everywhere<Host extends FakeMachine>(
   calls: Partial<Record<DeadlyCall, number>>,
   makeHost: () => Host,
   work: (run: CrashRun<Host>) => Promise<void>,
+  options: Omit<BenchOptions, "connect"> = {},
 ): Promise<void> {
   for (const [call, count] of Object.entries(calls) as [DeadlyCall, number][]) {
     for (let nth = 1; nth <= count; nth++) {
       for (const when of ["before", "after"] as const) {
-        await survive(makeHost(), { call, nth, when }, work);
+        await survive(makeHost(), { call, nth, when }, work, options);
       }
     }
   }
@@ -82,6 +84,7 @@ async function survive<Host extends FakeMachine>(
   host: Host,
   death: Death,
   work: (run: CrashRun<Host>) => Promise<void>,
+  options: Omit<BenchOptions, "connect">,
 ): Promise<void> {
   const where = `death ${death.when} ${death.call} ${death.nth}`;
   let armed: Death | undefined;
@@ -89,6 +92,7 @@ async function survive<Host extends FakeMachine>(
   let ended = false;
   const hit = Promise.withResolvers<void>();
   await using bench = await startBench({
+    ...options,
     connect: () =>
       deadly(host.connect(), armed, () => {
         died = true;

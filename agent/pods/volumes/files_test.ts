@@ -3,7 +3,7 @@ import { ensureHostPath } from "./host_path.ts";
 import type { Pod } from "../../../core/api/mod.ts";
 import { PodPaths } from "../paths.ts";
 import { volumeUsage } from "./usage.ts";
-import { findMemoryDir, sweepMemoryDir } from "./memory_dir.ts";
+import { dropFormerDirs, findMemoryDir, sweepMemoryDir } from "./memory_dir.ts";
 import { resolveSubPath } from "./sub_path.ts";
 
 async function inTemp(fn: (dir: string) => Promise<void>): Promise<void> {
@@ -35,9 +35,9 @@ Deno.test("resolveSubPath() stays below the volume, through links as well", () =
     assert.equal(await resolveSubPath(root, "fine"), `${root}/in`);
     assert.equal(await resolveSubPath(root, "new/er"), `${root}/new/er`);
     assert.ok((await Deno.stat(`${root}/new/er`)).isDirectory);
-    await Deno.chmod(root, 0o2777);
+    await Deno.chmod(root, 0o3777);
     await resolveSubPath(root, "open/deep");
-    assert.equal(((await Deno.stat(`${root}/open/deep`)).mode ?? 0) & 0o7777, 0o2777);
+    assert.equal(((await Deno.stat(`${root}/open/deep`)).mode ?? 0) & 0o7777, 0o3777);
     for (
       const bad of ["../secret", "/etc", "out", "out/x", "up", "in/../../secret", "dangling/x"]
     ) {
@@ -85,6 +85,9 @@ Deno.test("findMemoryDir() takes no folder that would reach a disk", () =>
     const user = { node: "n1", stateDir: dir };
     assert.deepEqual(await findMemoryDir(`${dir}/m`, user), { why: `${dir}/m is not on a tmpfs` });
     assert.deepEqual(await names(dir), []);
+    await Deno.mkdir(`${dir}/mine`);
+    await findMemoryDir(`${dir}/mine`, user);
+    assert.deepEqual(await names(dir), ["mine"], "somebody else made it");
     const folder = `/dev/shm/skerry-test-${crypto.randomUUID()}`;
     try {
       const [one, two] = [
@@ -93,6 +96,45 @@ Deno.test("findMemoryDir() takes no folder that would reach a disk", () =>
       ];
       assert.ok("dir" in one && "dir" in two && one.dir !== two.dir);
       assert.ok((await Deno.stat(one.dir)).isDirectory);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }));
+
+Deno.test("dropFormerDirs() removes what an agent had under other names, where nothing is in it", () =>
+  inTemp(async (dir) => {
+    const folder = `/dev/shm/skerry-test-${crypto.randomUUID()}`;
+    const dirOf = async (node: string, stateDir = dir): Promise<string> => {
+      const found = await findMemoryDir(folder, { node, stateDir });
+      assert.ok("dir" in found);
+      return found.dir;
+    };
+    try {
+      const bare = await dirOf("bare");
+      const used = await dirOf("used");
+      await Deno.mkdir(`${used}/pods`);
+      await Deno.mkdir(`${used}/links`);
+      const kept = [
+        await dirOf("own"),
+        await dirOf("other", "/elsewhere"),
+        await dirOf("with-a-pod"),
+        await dirOf("with-a-file"),
+        await dirOf("strange"),
+      ];
+      // An empty volume that a container may still have.
+      await Deno.mkdir(`${kept[2]}/pods/uid`, { recursive: true });
+      await Deno.writeTextFile(`${kept[3]}/x`, "");
+      await Deno.mkdir(`${kept[4]}/something`);
+      await Deno.mkdir(`${kept[4]}/pods`);
+      dropFormerDirs(folder, { node: "own", stateDir: dir });
+      for (const gone of [bare, used]) await assert.rejects(Deno.stat(gone), Deno.errors.NotFound);
+      assert.deepEqual(
+        (await names(folder)).map((name) => `${folder}/${name}`),
+        kept.toSorted(),
+      );
+      assert.ok((await Deno.stat(`${kept[2]}/pods/uid`)).isDirectory);
+      assert.deepEqual(await names(kept[4] ?? ""), ["pods", "something"]);
+      dropFormerDirs(`${folder}/none`, { node: "own", stateDir: dir });
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

@@ -33,7 +33,7 @@ export async function resolveSubPath(root: string, subPath: string): Promise<str
 
 /** `mkdir` makes no folder where a link stands, so a dangling link cannot be used to get outside. */
 async function makeFolder(path: string, subPath: string, volume: string): Promise<void> {
-  const mode = ((await Deno.stat(volume)).mode ?? 0o755) & 0o2777;
+  const mode = ((await Deno.stat(volume)).mode ?? 0o755) & 0o3777;
   try {
     await Deno.mkdir(path, { mode: 0o750 });
     setMode(path, mode);

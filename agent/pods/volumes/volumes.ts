@@ -67,17 +67,23 @@ async function ensureVolume(
     await writeAtomically(dir, readable, { gid, links });
     return;
   }
-  await makeEmptyDir(dir, gid);
+  await makeEmptyDir(dir, { gid, sticky: isInMemory(volume) });
 }
 
-/** Makes the folder of an emptyDir once: what its containers have made of it since stays. */
-async function makeEmptyDir(dir: string, gid: number | undefined): Promise<void> {
+/**
+ * Makes the folder of an emptyDir once: what its containers have made of it since stays. One in memory
+ * is the root of a tmpfs with a kubelet, which is sticky.
+ */
+async function makeEmptyDir(
+  dir: string,
+  { gid, sticky }: { readonly gid: number | undefined; readonly sticky: boolean },
+): Promise<void> {
   if (await lstat(dir)) return;
   const cut = dir.lastIndexOf("/");
   const half = `${dir.slice(0, cut)}/..new-${dir.slice(cut + 1)}`;
   await Deno.mkdir(half, { recursive: true });
   if (gid !== undefined) await Deno.chown(half, null, gid);
-  await Deno.chmod(half, gid === undefined ? 0o777 : 0o2777);
+  await Deno.chmod(half, 0o777 | (gid === undefined ? 0 : 0o2000) | (sticky ? 0o1000 : 0));
   await Deno.rename(half, dir);
 }
 
@@ -152,6 +158,8 @@ export async function containerMounts(
       ...(recursive(mount.recursiveReadOnly, input.recursiveReadOnly)
         ? { recursiveReadOnly: true }
         : {}),
+      // What the node made for this pod is the pod's; a folder of the host is somebody else's.
+      ...(volume.hostPath ? {} : { relabel: true }),
       propagation: PROPAGATION[mount.mountPropagation ?? "None"] ?? "private",
     });
   }

@@ -101,6 +101,7 @@ export function toContainerConfig(
       hostPath: mount.hostPath,
       readonly: mount.readonly,
       recursiveReadOnly: mount.recursiveReadOnly ?? false,
+      selinuxRelabel: mount.relabel ?? false,
       propagation: PROPAGATION[mount.propagation],
     })),
     devices: config.devices.map((device) => ({ ...device })),

@@ -138,6 +138,29 @@ for (const [profile, name, ref] of APPARMOR) {
   });
 }
 
+Deno.test("the SELinux label is sent for sandbox and container, and what gets it", () => {
+  const seLinux = { user: "system_u", role: "system_r", type: "container_t", level: "s0:c1,c2" };
+  const mount = {
+    containerPath: "/a",
+    hostPath: "/b",
+    readonly: false,
+    propagation: "private",
+  } as const;
+  const config = convert({
+    securityContext: { seLinux },
+    mounts: [mount, { ...mount, relabel: true }],
+  });
+  const { selinuxOptions } = config.linux?.securityContext ?? {};
+  assert.deepEqual([selinuxOptions?.role, selinuxOptions?.level], ["system_r", "s0:c1,c2"]);
+  assert.deepEqual(config.mounts.map(({ selinuxRelabel }) => selinuxRelabel), [false, true]);
+  const { linux } = create(
+    PodSandboxConfigSchema,
+    toSandboxConfig({ ...SANDBOX, securityContext: { seLinux } }),
+  );
+  assert.equal(linux?.securityContext?.selinuxOptions?.type, "container_t");
+  assert.equal(convert({}).linux?.securityContext?.selinuxOptions, undefined);
+});
+
 Deno.test("toSandboxConfig() says what the sandbox needs beyond its containers", () => {
   const config = { ...SANDBOX, overhead: { memoryLimit: mib(16) }, resources: { cpuShares: 9 } };
   const { linux } = create(PodSandboxConfigSchema, toSandboxConfig(config));

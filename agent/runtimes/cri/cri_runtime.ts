@@ -136,6 +136,10 @@ class CriRuntime implements Runtime {
     return this.#observer.observe(signal, podUid);
   }
 
+  podsByNode(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return this.#observer.podsByNode(signal);
+  }
+
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
     const events = new CriEvents({
       list: (stop) => this.#observer.list(stop),

@@ -66,6 +66,17 @@ export class Observer {
     };
   }
 
+  /** {@linkcode Runtime.podsByNode}. */
+  async podsByNode(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const { items } = await this.#call(listPodSandbox, {}, signal);
+    const counts = new Map<string, number>();
+    for (const { state, labels: { [LABEL.node]: node } } of items) {
+      if (state !== PodSandboxState.SANDBOX_READY || node === undefined) continue;
+      counts.set(node, (counts.get(node) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   /** {@linkcode Runtime.observe}. */
   async observe(signal: AbortSignal, podUid?: string): Promise<Observation> {
     const listing = await this.list(signal, podUid);

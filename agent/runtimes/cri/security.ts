@@ -50,6 +50,7 @@ export function toSandboxSecurity(
     ...toGroups(from),
     ...toUser(from),
     ...toProfiles(from),
+    ...toSeLinux(from),
   };
 }
 
@@ -73,6 +74,7 @@ export function toContainerSecurity(
     readonlyPaths: [...from.readonlyPaths ?? (privileged ? [] : READONLY_PATHS)],
     ...toUser(from),
     ...toProfiles(from),
+    ...toSeLinux(from),
     apparmorProfile: toApparmorName(from.apparmorProfile),
   };
 }
@@ -114,6 +116,10 @@ function toUser(from: SecurityContext): User {
     ...(from.runAsUser === undefined ? {} : { runAsUser: { value: BigInt(from.runAsUser) } }),
     ...(from.runAsGroup === undefined ? {} : { runAsGroup: { value: BigInt(from.runAsGroup) } }),
   };
+}
+
+function toSeLinux({ seLinux }: SecurityContext): { selinuxOptions?: NonNullable<typeof seLinux> } {
+  return seLinux ? { selinuxOptions: seLinux } : {};
 }
 
 type Profile = MessageInitShape<typeof SecurityProfileSchema>;

@@ -70,6 +70,16 @@ export class FakeRuntime implements Runtime {
     return this.#machine.observe(podUid);
   }
 
+  async podsByNode(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    await this.#call(signal);
+    const counts = new Map<string, number>();
+    for (const { ready, config: { labels } } of this.#machine.sandboxes.values()) {
+      const node = labels[LABEL.node];
+      if (ready && node !== undefined) counts.set(node, (counts.get(node) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
     return this.#machine.read([signal, this.#closing.signal]);
   }

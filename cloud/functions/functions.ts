@@ -13,25 +13,26 @@ import {
   type Random,
   type Service,
 } from "../../core/base/mod.ts";
-import { createController, jsonEqual, keyOf, trigger, Views } from "../../core/control/mod.ts";
+import { createController, jsonEqual, keyOf, trigger, type Views } from "../../core/control/mod.ts";
 import { findObject, type Store } from "../../core/store/mod.ts";
 
 /** Options of {@linkcode createFunctions}. */
 export interface FunctionsOptions {
   readonly store: Store;
+  /** Whoever makes them runs them, before this service. */
+  readonly views: Views;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
 }
 
 /**
- * The services that keep the status of functions true, in the order to start them. A node reports
+ * The service that keeps the status of functions true. A node reports
  * how a function stands on it, and cannot report that it is gone or not meant any more: what such
  * nodes said is dropped here, and the nodes that should serve are counted.
  */
-export function createFunctions(options: FunctionsOptions): Service[] {
-  const { store, clock, log } = options;
-  const views = new Views(options);
+export function createFunctions(options: FunctionsOptions): Service {
+  const { store, views, clock, log } = options;
   const functions = views.of<WasmFunction>(RESOURCES.wasmfunctions);
   const nodes = views.of<Node>(RESOURCES.nodes);
   const changed = labelChanges();
@@ -69,7 +70,7 @@ export function createFunctions(options: FunctionsOptions): Service[] {
       await write(fn, settle);
     },
   });
-  return [views.service("functions-views"), controller];
+  return controller;
 
   async function write(
     fn: WasmFunction,

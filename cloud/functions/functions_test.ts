@@ -9,6 +9,7 @@ import {
 import { ms, seededRandom, silentLogger, Supervisor, systemClock } from "../../core/base/mod.ts";
 import { openSqliteStore, type Store } from "../../core/store/mod.ts";
 import { until } from "../until_test_helper.ts";
+import { Views } from "../../core/control/mod.ts";
 import { createFunctions } from "./mod.ts";
 
 const REF = { resource: RESOURCES.wasmfunctions, namespace: "default", name: "f" };
@@ -18,7 +19,9 @@ async function withHub(body: (store: Store) => Promise<void>): Promise<void> {
   const store = openSqliteStore({ path: ":memory:", ...parts });
   const stop = new AbortController();
   const supervisor = new Supervisor(parts);
-  const running = supervisor.run(createFunctions({ ...parts, store }), stop.signal);
+  const views = new Views({ ...parts, store });
+  const controller = createFunctions({ ...parts, store, views });
+  const running = supervisor.run([views.service("views"), controller], stop.signal);
   try {
     await until(() => supervisor.ready);
     await body(store);

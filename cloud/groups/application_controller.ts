@@ -1,127 +1,104 @@
 import {
   type EdgeApplication,
-  groupResource,
-  invalidObject,
   type KubeObject,
-  RESOURCE_LIST,
+  type NodeGroup,
   type ResourceDef,
   RESOURCES,
-  setDefaults,
-  validateObject,
 } from "../../core/api/mod.ts";
-import { errorText, isAppError, type Ms, seconds, type Service } from "../../core/base/mod.ts";
+import { type Ms, seconds, type Service } from "../../core/base/mod.ts";
 import {
   controllerOf,
   createController,
   jsonEqual,
   keyOf,
   trigger,
-  type View,
 } from "../../core/control/mod.ts";
-import { applicationStatus, notReady, type Outcome } from "./application_status.ts";
-import { planChild } from "./child.ts";
+import { applicationStatus, type Outcome } from "./application_status.ts";
+import { Applier } from "./applier.ts";
 import type { GroupsContext } from "./context.ts";
-import { type Problem, renderApplication, type Rendered } from "./render.ts";
+import { HeldKinds } from "./held_kinds.ts";
+import {
+  identityOf,
+  type KindLookup,
+  mayHaveMade,
+  type Problem,
+  renderApplication,
+  type Rendered,
+} from "./render.ts";
 
-/** What no application may hold: written by others all the time, or applications themselves. */
-const NEVER = new Set([
-  "events",
-  "leases.coordination.k8s.io",
-  "endpointslices.discovery.k8s.io",
-  "edgeapplications.apps.kubeedge.io",
-]);
 /** When something stands in the way that no trigger tells of, it is tried again after this time. */
 const AGAIN = seconds(30);
-
-/** Whether an application may hold objects of a kind. */
-export function isHeldByApplications(resource: ResourceDef): boolean {
-  return resource.namespaced && !NEVER.has(groupResource(resource));
-}
+const STUCK = new Set<Problem["reason"]>(["Taken", "Refused", "KindNotServed"]);
 
 /** Keeps the objects of every EdgeApplication as its manifests, groups and overriders say. */
 export function createApplicationController(context: GroupsContext): Service {
   const { views, actor, log, clock } = context;
   const apps = views.of<EdgeApplication>(RESOURCES.edgeapplications);
-  const children = new Map<string, View>(
-    RESOURCE_LIST
-      .filter(isHeldByApplications)
-      .map((resource) => [groupResource(resource), views.of(resource)]),
-  );
-  const holds = (resource: ResourceDef): boolean => children.has(groupResource(resource));
+  const groups = views.of<NodeGroup>(RESOURCES.nodegroups);
+  const held = new HeldKinds(context);
+  const applier = new Applier({
+    ...context,
+    held,
+    hasGroup: (name) => groups.get(name) !== undefined,
+  });
+  let warned = false;
   return createController({
     ...context,
     name: "edge-applications",
     triggers: [
       trigger(apps, (app) => [keyOf(app)]),
-      ...[...children.values()].map((view) =>
-        trigger(view, (object) => {
+      trigger(
+        groups,
+        ({ metadata }) =>
+          apps.all().filter((app) => groupsOf(app).includes(metadata.name)).map(keyOf),
+      ),
+      {
+        view: held,
+        keys: (object) => {
           const owner = controllerOf(object);
           if (owner?.kind !== "EdgeApplication") return [];
           return [`${object.metadata.namespace}/${owner.name}`];
-        })
-      ),
+        },
+      },
     ],
-    reconcile: async (key): Promise<Ms | void> => {
+    reconcile: async (key, signal): Promise<Ms | void> => {
       const app = apps.get(key);
       // The garbage collector takes down what it owns.
       if (!app || app.metadata.deletionTimestamp !== undefined) return;
-      const rendered = renderApplication(app, holds);
+      const unseen = await unseenOf(app, held, signal);
+      const rendered = renderApplication(app, await kindsOf(app, held, signal));
       const outcomes: Outcome[] = [];
-      for (const one of rendered) outcomes.push(await apply(one));
+      for (const one of rendered) outcomes.push(await applier.apply(app, one));
       await removeOthers(app, rendered);
+      // What cannot be removed yet must not be forgotten.
+      const wanted = new Set(rendered.map(identityOf));
+      outcomes.push(...unseen.filter((one) => !wanted.has(identityOf(one.rendered))));
       const status = applicationStatus(app, outcomes, { now: clock.now() });
       if (!jsonEqual(status, app.status)) {
         const object = { ...app, status };
         await actor.run([{ do: "status", resource: RESOURCES.edgeapplications, object }]);
+        if (status.finished && !apps.get(key)?.status?.finished) warnOfSchema();
       }
       if (outcomes.some(({ problem }) => problem && STUCK.has(problem.reason))) return AGAIN;
     },
   });
 
-  /** Makes one object as wanted. @throws {AppError} what trying again may mend */
-  async function apply(rendered: Rendered): Promise<Outcome> {
-    const { object, resource, problem } = rendered;
-    if (!object || !resource) return { rendered, ...(problem ? { problem } : {}) };
-    const view = children.get(groupResource(resource));
-    const want = normal(resource, object);
-    const live = view?.get(keyOf(want));
-    const plan = planChild(want, live);
-    if (plan.do === "leave") {
-      return { rendered, problem: { reason: "Taken", message: plan.why } };
-    }
-    try {
-      if (plan.do !== "nothing") {
-        const ready = admit(resource, plan.object, live);
-        log.info("object of an application is written", {
-          do: plan.do,
-          kind: want.kind,
-          name: keyOf(want),
-        });
-        await actor.run([{ do: plan.do, resource, object: ready }]);
-      }
-    } catch (error) {
-      const refusal = refusalOf(error);
-      if (!refusal) throw error;
-      return { rendered, problem: refusal };
-    }
-    const now = view?.get(keyOf(want)) ?? want;
-    const waiting = notReady(now);
-    return { rendered, ...(waiting ? { problem: waiting } : {}) };
+  /** Jobs are kept then, for what is not remembered would run again. */
+  function warnOfSchema(): void {
+    if (warned) return;
+    warned = true;
+    log.warn("the API server drops status.finished of EdgeApplications: apply this version's CRDs");
   }
 
   /** Removes what the application made and does not want any more. */
   async function removeOthers(app: EdgeApplication, rendered: readonly Rendered[]): Promise<void> {
-    // A manifest that cannot be read may have made any of them.
-    if (rendered.some(({ name }) => name === "")) return;
-    const wanted = new Set(rendered.map(({ kind, name }) => `${kind} ${name}`));
-    // Nor is it known what one that cannot be rendered would have kept.
-    const spoilt = new Set(
-      rendered.flatMap(({ kind, problem }) => problem && SPOILS.has(problem.reason) ? [kind] : []),
-    );
-    for (const view of children.values()) {
+    const wanted = new Set(rendered.map(identityOf));
+    for (const view of held.views()) {
       for (const object of view.by("owner", app.metadata.uid ?? "")) {
-        const { kind, metadata } = object;
-        if (wanted.has(`${kind} ${metadata.name}`) || spoilt.has(kind)) continue;
+        const { apiVersion, kind, metadata } = object;
+        const one = { apiVersion, kind, name: metadata.name };
+        if (wanted.has(identityOf(one))) continue;
+        if (rendered.some((other) => mayHaveMade(other, one))) continue;
         if (metadata.deletionTimestamp !== undefined) continue;
         log.info("object of an application is removed", { kind, name: keyOf(object) });
         await actor.run([{
@@ -135,31 +112,53 @@ export function createApplicationController(context: GroupsContext): Service {
   }
 }
 
-const STUCK = new Set<Problem["reason"]>(["Taken", "Refused"]);
-const SPOILS = new Set<Problem["reason"]>(["InvalidManifest", "KindNotServed", "OverrideFailed"]);
-
-/** Folds what the API never stores as it was sent. */
-function normal(resource: ResourceDef, object: KubeObject): KubeObject {
-  if (resource.kind !== "Secret") return object;
-  const copy = structuredClone(object);
-  setDefaults(resource, copy);
-  return copy;
-}
-
-/** What the API does to an object that a client sends. @throws {AppError} Invalid */
-function admit(resource: ResourceDef, object: KubeObject, live?: KubeObject): KubeObject {
-  const copy = structuredClone(object);
-  setDefaults(resource, copy, live);
-  const problems = validateObject(resource, copy, live);
-  if (problems.length > 0) throw invalidObject(resource, copy.metadata.name, problems);
-  return copy;
-}
-
-/** The problem that an error is, when trying again soon would not mend it. */
-function refusalOf(error: unknown): Problem | undefined {
-  if (isAppError(error, "AlreadyExists")) return { reason: "Taken", message: errorText(error) };
-  if (isAppError(error, "Invalid", "Forbidden", "BadRequest", "NotFound")) {
-    return { reason: "Refused", message: errorText(error) };
+/**
+ * Has the kinds watched of which an application had objects when its status was written: what of them
+ * it does not want any more must be seen to be removed. Returns the objects that cannot be seen.
+ */
+async function unseenOf(
+  app: EdgeApplication,
+  held: HeldKinds,
+  signal: AbortSignal,
+): Promise<Outcome[]> {
+  const unseen: Outcome[] = [];
+  for (const { identifier } of app.status?.workloadStatus ?? []) {
+    const { ordinal, group = "", version = "", kind = "", name = "" } = identifier ?? {};
+    if (version === "" || kind === "") continue;
+    const apiVersion = group === "" ? version : `${group}/${version}`;
+    const problem = await held.hold(apiVersion, kind, signal);
+    // Without a right to the kind there was none either, unless it was taken away.
+    if (!problem || problem.reason === "Refused") continue;
+    const message = `it is wanted no more, and cannot be removed: ${problem.message}`;
+    const rendered = { ordinal, apiVersion, kind, name };
+    const { reason } = problem;
+    unseen.push({ rendered, problem: { reason, message } });
   }
-  return undefined;
+  return unseen;
+}
+
+/** Finds the kinds of an application's manifests. */
+async function kindsOf(
+  app: EdgeApplication,
+  held: HeldKinds,
+  signal: AbortSignal,
+): Promise<KindLookup> {
+  const found = new Map<string, ResourceDef | Problem>();
+  const manifests: readonly Partial<KubeObject>[] = app.spec?.workloadTemplate?.manifests ?? [];
+  for (const one of manifests) {
+    const { apiVersion, kind } = one ?? {};
+    if (typeof apiVersion !== "string" || typeof kind !== "string" || !apiVersion || !kind) {
+      continue;
+    }
+    const key = `${apiVersion} ${kind}`;
+    if (!found.has(key)) found.set(key, await held.find(apiVersion, kind, signal));
+  }
+  return (apiVersion, kind) =>
+    found.get(`${apiVersion} ${kind}`) ??
+      { reason: "KindNotServed", message: `${kind} of ${apiVersion} is not known` };
+}
+
+/** The groups that an application names. */
+function groupsOf({ spec }: EdgeApplication): (string | undefined)[] {
+  return (spec?.workloadScope?.targetNodeGroups ?? []).map(({ name }) => name);
 }

@@ -6,11 +6,13 @@ import {
   pruneCustom,
   RESOURCES,
 } from "../../core/api/mod.ts";
+import { AppError } from "../../core/base/mod.ts";
+import { controllerRef } from "../../core/control/mod.ts";
 import { until } from "../until_test_helper.ts";
-import { application, deployment, type Harness, withGroups } from "./harness_test_helper.ts";
+import { application, deployment, type Harness, JOBS, withGroups } from "./harness_test_helper.ts";
 import { BELONGING_TO } from "../../core/api/mod.ts";
 
-const { configmaps, deployments, edgeapplications, services } = RESOURCES;
+const { configmaps, deployments, edgeapplications, nodegroups, services } = RESOURCES;
 
 const CONFIG = {
   apiVersion: "v1",
@@ -177,6 +179,80 @@ Deno.test("one manifest that cannot be does not stop the others, and its objects
     }));
     await untilStanding(harness, ["Deployment web-a OverrideFailed"]);
     assert.ok(await find(deployments, "web-a"), "what runs is not stopped by a mistake");
+  }));
+
+Deno.test("an application says that a group which it names does not exist", () =>
+  withGroups(async ({ create, find }) => {
+    const manifests = [deployment()];
+    const workloadScope = groups("nowhere");
+    await create(edgeapplications, application({ workloadTemplate: { manifests }, workloadScope }));
+    const message = async (): Promise<string> => {
+      const app = await find<EdgeApplication>(edgeapplications, "app");
+      return app?.status?.workloadStatus?.[0]?.message ?? "";
+    };
+    await until(async () => /there is no NodeGroup nowhere/.test(await message()));
+    await create(nodegroups, {
+      apiVersion: "apps.kubeedge.io/v1alpha1",
+      kind: "NodeGroup",
+      metadata: { name: "nowhere" },
+      spec: { nodes: ["n1"] },
+    });
+    await until(async () => /ready$/.test(await message()));
+  }));
+
+Deno.test("an application keeps in mind what it made while its kind cannot be seen, and removes it then", () => {
+  let down = true;
+  const find = () =>
+    down
+      ? Promise.reject(new AppError("ServiceUnavailable", "the server is down"))
+      : Promise.resolve(JOBS);
+  return withGroups(async (harness) => {
+    const { create, change } = harness;
+    const spec = { workloadTemplate: { manifests: [] }, workloadScope: {} };
+    const app = await create(edgeapplications, application(spec, "app"));
+    await untilStanding(harness, []);
+    const metadata = { name: "old", namespace: "default", ownerReferences: [controllerRef(app)] };
+    await create(JOBS, { apiVersion: "batch/v1", kind: "Job", metadata, spec: {} });
+    // As another hub has left it, before the manifest was taken out.
+    const identifier = { ordinal: 0, group: "batch", version: "v1", kind: "Job", name: "old" };
+    await change(edgeapplications, "app", (object) => ({
+      ...object,
+      status: { ...object["status"], workloadStatus: [{ identifier, conditions: "Available" }] },
+    }), "status");
+    await untilStanding(harness, ["Job old KindNotServed"]);
+    assert.ok(await harness.find(JOBS, "old"));
+    down = false;
+    await change(edgeapplications, "app", (object) => ({
+      ...object,
+      metadata: { ...object.metadata, labels: { look: "again" } },
+    }));
+    await untilStanding(harness, []);
+    assert.equal(await harness.find(JOBS, "old"), undefined);
+  }, { kinds: { find, prefer: find } });
+});
+
+Deno.test("an application's nulls are absent, and refused where nobody knows what they mean", () =>
+  withGroups(async (harness) => {
+    const { create, find } = harness;
+    const web = { ...deployment() };
+    Object.assign(web["spec"], { paused: null, minReadySeconds: null });
+    const bad = { ...deployment("bad") };
+    bad["spec"].template.spec.containers.push(null);
+    await create(
+      edgeapplications,
+      application({
+        workloadTemplate: { manifests: [web, bad] },
+        workloadScope: groups("a"),
+      }),
+    );
+    await untilStanding(harness, ["Deployment web-a Progressing", "Deployment bad-a Refused"]);
+    const spec = (await find(deployments, "web-a"))?.["spec"];
+    assert.ok(spec && !("paused" in spec) && spec.minReadySeconds !== null);
+    const app = await find<EdgeApplication>(edgeapplications, "app");
+    assert.match(
+      app?.status?.workloadStatus?.[1]?.message ?? "",
+      /spec\.template\.spec\.containers\[1\]: must not be null/,
+    );
   }));
 
 Deno.test("an application writes nothing when nothing is new", () =>

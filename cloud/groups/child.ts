@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { isMap, type JsonMap, type KubeObject } from "../../core/api/mod.ts";
 import { controllerOf, jsonEqual } from "../../core/control/mod.ts";
 import { merge3 } from "./merge.ts";
+import { isOtherRun } from "./runs.ts";
 
 /** What was last applied, as JSON. KubeEdge's own, so that objects that it made are taken over. */
 export const LAST_APPLIED = "apps.kubeedge.io/last-applied-template";
@@ -16,6 +17,8 @@ const SECRETIVE = new Set(["Secret", "ConfigMap"]);
 export type ChildPlan =
   | { readonly do: "nothing" }
   | { readonly do: "create" | "update"; readonly object: KubeObject }
+  /** It has run to its end, and what is wanted is to run: it goes, and is made anew. */
+  | { readonly do: "remake" }
   | { readonly do: "leave"; readonly why: string };
 
 /** Decides what to do so that `live` is as `want`. Fields that others have added stay. */
@@ -33,10 +36,15 @@ export function planChild(
   }
   // What goes is made anew when it is gone.
   if (live.metadata.deletionTimestamp !== undefined) return { do: "nothing" };
+  if (isOtherRun(want, live)) return { do: "remake" };
   const before = live.metadata.annotations ?? {};
-  const replaces = mark.key === APPLIED_HASH && before[mark.key] !== mark.value;
+  const last = lastApplied(before[LAST_APPLIED]);
+  const replaces = mark.key === APPLIED_HASH
+    ? before[mark.key] !== mark.value
+    // Another version has the same things in other fields.
+    : "apiVersion" in last && last["apiVersion"] !== want.apiVersion;
   const merged = merge3({
-    last: lastApplied(before[LAST_APPLIED]),
+    last,
     want: withMark(want, mark) as unknown as JsonMap,
     // Nobody knows any more what of it was applied, so all of it goes.
     live: (replaces ? withoutContent(live) : live) as unknown as JsonMap,

@@ -98,6 +98,47 @@ Deno.test("planChild() puts the items of a list into another order when that is 
   assert.deepEqual(names, ["b", "a"]);
 });
 
+Deno.test("planChild() takes null for absent, and takes away what is there in its place", () => {
+  const want = wanted((object) => {
+    object["spec"].paused = null;
+    object["spec"].template.spec.nodeSelector = { disk: null };
+    object["spec"].template.spec.containers[0].command = null;
+    object["spec"].template.spec.tolerations = [{ key: "a", value: null }];
+  });
+  const bare = (live: KubeObject): void => {
+    const { spec } = live["spec"].template;
+    delete live["spec"].paused;
+    delete spec.containers[0].command;
+    spec.nodeSelector = {};
+    spec.tolerations = [{ key: "a", operator: "Exists" }];
+  };
+  assert.deepEqual(planChild(want, applied(want, bare)), { do: "nothing" });
+  const next = updated(
+    want,
+    applied(want, (live) => {
+      bare(live);
+      live["spec"].paused = true;
+    }),
+  );
+  assert.equal(next["spec"].paused, null);
+});
+
+Deno.test("planChild() keeps nothing of what was applied in another version", () => {
+  const before = wanted((object) => {
+    object.apiVersion = "apps/v1beta1";
+    object["spec"].rollbackTo = { revision: 1 };
+  });
+  const want = wanted();
+  const live = applied(before, (object) => {
+    object.apiVersion = "apps/v1";
+    object["spec"].rollbackConfig = { revision: 1 };
+  });
+  const next = updated(want, live);
+  assert.equal(next["spec"].rollbackConfig, undefined);
+  assert.deepEqual(next["status"], live["status"]);
+  assert.deepEqual(planChild(want, next), { do: "nothing" });
+});
+
 Deno.test("planChild() leaves what is somebody else's, and what is on its way out", () => {
   const want = wanted();
   const theirs = applied(want, (object) => {

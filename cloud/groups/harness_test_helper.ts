@@ -6,17 +6,25 @@ import {
   RESOURCES,
   setDefaults,
 } from "../../core/api/mod.ts";
-import {
-  isAppError,
-  seededRandom,
-  silentLogger,
-  Supervisor,
-  systemClock,
-} from "../../core/base/mod.ts";
-import { openSqliteStore, type Store } from "../../core/store/mod.ts";
+import { seededRandom, silentLogger, Supervisor, systemClock } from "../../core/base/mod.ts";
+import { Views } from "../../core/control/mod.ts";
+import { findObject, openSqliteStore, type Store } from "../../core/store/mod.ts";
 import { createPlane } from "../plane/mod.ts";
 import { until } from "../until_test_helper.ts";
 import { createGroups, type GroupsContext } from "./mod.ts";
+
+/** A kind that Skerry does not know. */
+export const VALVES: ResourceDef = {
+  group: "plants.example.com",
+  version: "v1",
+  plural: "valves",
+  singular: "valve",
+  kind: "Valve",
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  hasStatus: true,
+};
 
 /** A hub's plane with this room's controllers, over a real store. */
 export interface Harness {
@@ -38,18 +46,18 @@ export interface Harness {
 /** Runs `body` on a new plane. */
 export async function withGroups(
   body: (harness: Harness) => Promise<void>,
-  options: Pick<GroupsContext, "applications"> = {},
+  options: Pick<GroupsContext, "applications" | "kinds"> = {},
 ): Promise<void> {
   const parts = { clock: systemClock, random: seededRandom(1), log: silentLogger };
   const store = openSqliteStore({ path: ":memory:", checkNamespaces: true, ...parts });
   const stop = new AbortController();
   const supervisor = new Supervisor(parts);
+  const views = new Views({ ...parts, store });
   const services = createPlane({
-    ...parts,
-    store,
+    ...{ ...parts, store, views },
     beside: (context) => createGroups({ ...context, ...options }),
   });
-  const running = supervisor.run(services, stop.signal);
+  const running = supervisor.run([views.service("views"), ...services], stop.signal);
   try {
     await until(() => supervisor.ready);
     await body(harnessOf(store));
@@ -74,12 +82,7 @@ function harnessOf(store: Store): Harness {
       return await store.create(resource, copy) as T;
     },
     async find<T extends KubeObject>(resource: ResourceDef, name: string) {
-      try {
-        return await store.get(refOf(resource, name)) as T;
-      } catch (error) {
-        if (isAppError(error, "NotFound")) return undefined;
-        throw error;
-      }
+      return await findObject(store, refOf(resource, name)) as T | undefined;
     },
     async change(resource, name, change, subresource) {
       await store.update(refOf(resource, name), change, subresource ? { subresource } : {});
@@ -103,6 +106,34 @@ function harnessOf(store: Store): Harness {
     },
     async labelsOf(node) {
       return (await store.get({ resource: RESOURCES.nodes, name: node })).metadata.labels ?? {};
+    },
+  };
+}
+
+/** A kind that only an API server knows. */
+export const JOBS: ResourceDef = {
+  group: "batch",
+  version: "v1",
+  plural: "jobs",
+  singular: "job",
+  kind: "Job",
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  hasStatus: true,
+};
+
+/** A Job manifest. */
+export function job(spec: Record<string, unknown> = {}, name = "once"): KubeObject {
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { name },
+    spec: {
+      template: {
+        spec: { restartPolicy: "Never", containers: [{ name: "main", image: "tool:1" }] },
+      },
+      ...spec,
     },
   };
 }

@@ -32,6 +32,8 @@ function mergeMap({ last = {}, want, live }: States<JsonMap>, type: string | und
   for (const key of Object.keys(last)) if (!Object.hasOwn(want, key)) delete out[key];
   for (const [key, value] of Object.entries(want)) {
     const states = { last: last[key], want: value, live: live[key] };
+    // In Kubernetes' JSON null is the same as absent.
+    if (value === null && (live[key] ?? null) === null) continue;
     out[key] = QUANTITIES.has(key) ? mergeQuantities(states) : mergeValue(states, type, key);
   }
   return out;
@@ -111,7 +113,7 @@ function holds(value: Json | undefined, part: Json): boolean {
   if (isMap(part)) {
     return isMap(value) && Object.entries(part).every(([key, item]) => holds(value[key], item));
   }
-  if (!Array.isArray(part)) return value === part;
+  if (!Array.isArray(part)) return (value ?? null) === part;
   return Array.isArray(value) && value.length === part.length &&
     part.every((item, at) => holds(value[at], item));
 }

@@ -8,7 +8,7 @@ import type { GroupsContext } from "./context.ts";
 import { createNodeGroupController, createNodeLabelController } from "./node_group_controller.ts";
 import { createIdleKindsController } from "./idle_kinds.ts";
 
-export { isHeldByApplications } from "./application_controller.ts";
+export { isHeldByApplications } from "./held_kinds.ts";
 export type { GroupsContext } from "./context.ts";
 
 /** The services of the room. The views of `context` must run, and be asked for before they do. */

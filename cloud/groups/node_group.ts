@@ -1,5 +1,6 @@
 import {
   BELONGING_TO,
+  conditionOf,
   groupOfPod,
   type Node,
   type NodeGroup,
@@ -116,7 +117,7 @@ function selection(group: string, node: Node, groups: readonly NodeGroup[]) {
 }
 
 /** `Ready`, `NotReady` or `Unknown`. */
-export function readyStatus({ status }: Node): string {
-  const ready = status?.conditions?.find(({ type }) => type === "Ready")?.status;
+export function readyStatus(node: Node): string {
+  const ready = conditionOf(node, "Ready")?.status;
   return ready === "True" ? "Ready" : ready === "False" ? "NotReady" : "Unknown";
 }

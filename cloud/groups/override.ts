@@ -114,6 +114,7 @@ function each<T extends { containerName: string }>(
   }
 }
 
+/** As in KubeEdge, init containers are not among them: their images are changed by a path only. */
 function containersOf(spec: Record<string, Any>): Any[] {
   return Array.isArray(spec["containers"]) ? spec["containers"].filter(isMap) : [];
 }

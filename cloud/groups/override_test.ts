@@ -99,6 +99,25 @@ Deno.test.each<[string, Overriders, Record<string, unknown>]>([
   }]);
 });
 
+Deno.test("override() leaves init containers as they are, but for an image by its path", () => {
+  const initContainers = [{ name: "main", image: WEB }, { name: "other", image: WEB }];
+  const object = deployment();
+  podSpecOf(object)["initContainers"] = structuredClone(initContainers);
+  const tag = { component: "Tag", operator: "replace", value: "2" } as const;
+  const containerName = "main";
+  override(object, {
+    imageOverriders: [tag],
+    envOverriders: [{ containerName, operator: "add", value: [{ name: "A", value: "1" }] }],
+    argsOverriders: [{ containerName, operator: "add", value: ["a"] }],
+    resourcesOverriders: [{ containerName, value: { limits: { cpu: "1" } } }],
+  });
+  assert.deepEqual(podSpecOf(object)["initContainers"], initContainers);
+  const path = "/spec/template/spec/initContainers/1/image";
+  override(object, { imageOverriders: [{ ...tag, predicate: { path } }] });
+  const images = podSpecOf(object)["initContainers"].map(({ image }: { image: string }) => image);
+  assert.deepEqual(images, [WEB, "registry.example/web:2"]);
+});
+
 Deno.test("override() sets replicas where there are any", () => {
   const web = deployment();
   override(web, { replicas: 3 });

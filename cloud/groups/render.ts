@@ -2,10 +2,11 @@ import {
   type EdgeApplication,
   type KubeObject,
   type ResourceDef,
-  resourceOfKind,
+  splitApiVersion,
 } from "../../core/api/mod.ts";
 import { controllerRef } from "../../core/control/mod.ts";
 import { override, podSpecPath } from "./override.ts";
+import { runOf, withRun } from "./runs.ts";
 import { type Target, targetsOf } from "./target.ts";
 
 /** On a Service: endpoints are those of the caller's group. KubeEdge's own. */
@@ -25,6 +26,9 @@ export interface Problem {
   readonly message: string;
 }
 
+/** The resource of a kind of which an application may hold objects, or why it may not. */
+export type KindLookup = (apiVersion: string, kind: string) => ResourceDef | Problem;
+
 /** What becomes of a manifest for one target. */
 export interface Rendered {
   /** Place of the manifest. */
@@ -33,6 +37,10 @@ export interface Rendered {
   readonly kind: string;
   /** Empty when the manifest has none. */
   readonly name: string;
+  /** The NodeGroup that it is for, when it is for one. */
+  readonly group?: string;
+  /** What it runs, when it runs to an end. */
+  readonly run?: string;
   readonly resource?: ResourceDef;
   /** Absent when there is a problem. */
   readonly object?: KubeObject;
@@ -45,16 +53,16 @@ const META = ["name", "labels", "annotations", "finalizers"] as const;
 /** The objects that an application wants, each manifest for each target where it is a workload. */
 export function renderApplication(
   app: EdgeApplication,
-  holds: (resource: ResourceDef) => boolean,
+  find: KindLookup,
 ): Rendered[] {
   const manifests = app.spec?.workloadTemplate?.manifests ?? [];
   const rendered = manifests.flatMap((manifest, ordinal) =>
-    renderManifest(app, manifest, { ordinal, holds })
+    renderManifest(app, manifest, { ordinal, find })
   );
   const seen = new Set<string>();
   return rendered.map((one) => {
     const { object: _, ...rest } = one;
-    const key = `${one.apiVersion} ${one.kind} ${one.name}`;
+    const key = identityOf(one);
     if (one.problem || !seen.has(key)) {
       seen.add(key);
       return one;
@@ -67,10 +75,7 @@ export function renderApplication(
 function renderManifest(
   app: EdgeApplication,
   manifest: Record<string, unknown>,
-  { ordinal, holds }: {
-    readonly ordinal: number;
-    readonly holds: (resource: ResourceDef) => boolean;
-  },
+  { ordinal, find }: { readonly ordinal: number; readonly find: KindLookup },
 ): Rendered[] {
   const { apiVersion, kind, metadata } = manifest as Partial<KubeObject>;
   const name: unknown = metadata?.name;
@@ -81,12 +86,8 @@ function renderManifest(
   if (!base.apiVersion || !base.kind || !base.name) {
     return fail("InvalidManifest", "a manifest must have apiVersion, kind and metadata.name");
   }
-  const resource = resourceOfKind(base.apiVersion, base.kind);
-  const served = resource && `${resource.group ? `${resource.group}/` : ""}${resource.version}`;
-  if (!resource || served !== base.apiVersion || !holds(resource)) {
-    const message = `${base.kind} of ${base.apiVersion} cannot be part of an application here`;
-    return fail("KindNotServed", message);
-  }
+  const resource = find(base.apiVersion, base.kind);
+  if ("reason" in resource) return fail(resource.reason, resource.message);
   const { namespace } = app.metadata;
   const other: unknown = metadata?.namespace;
   if (other !== undefined && other !== namespace) {
@@ -108,21 +109,55 @@ function renderManifest(
     );
   }
   return targets.map((target) => {
-    const named = { ...base, resource, name: `${base.name}-${target.suffix}` };
+    const { group, suffix } = target;
+    const named = {
+      ...base,
+      resource,
+      name: `${base.name}-${suffix}`,
+      ...(group ? { group } : {}),
+    };
     try {
-      return { ...named, object: renderFor(target, object, named.name) };
+      return { ...named, ...renderFor(target, object, named.name) };
     } catch (error) {
       return { ...named, problem: { reason: "OverrideFailed", message: messageOf(error) } };
     }
   });
 }
 
-function renderFor(target: Target, manifest: KubeObject, name: string): KubeObject {
+function renderFor(
+  target: Target,
+  manifest: KubeObject,
+  name: string,
+): Pick<Rendered, "object" | "run"> {
   const copy = structuredClone(manifest);
   copy.metadata.name = name;
   override(copy, target.overriders);
+  // What Skerry itself puts in is left out: with another version of it nothing is to run again.
+  const run = runOf(copy);
   target.place(copy);
-  return copy;
+  return run === undefined ? { object: copy } : { object: withRun(copy, run), run };
+}
+
+/** What an object is to the API server, whatever version it is named in. */
+export function identityOf(
+  { apiVersion, kind, name }: Pick<Rendered, "apiVersion" | "kind" | "name">,
+): string {
+  return `${splitApiVersion(apiVersion).group}/${kind} ${name}`;
+}
+
+/** Why what a manifest would have made is not known. */
+const SPOILS = new Set<Problem["reason"]>(["InvalidManifest", "KindNotServed", "OverrideFailed"]);
+
+/** Whether a manifest that cannot be rendered, by a slip maybe, may have made an object before. */
+export function mayHaveMade(
+  { apiVersion, kind, name, problem }: Rendered,
+  object: { readonly kind: string; readonly name: string },
+): boolean {
+  if (!problem || !SPOILS.has(problem.reason)) return false;
+  if (name === "" || kind === object.kind) return true;
+  // The slip may be in the words of the kind: then only the name tells.
+  const kindIsSure = apiVersion !== "" && kind !== "" && problem.reason !== "KindNotServed";
+  return !kindIsSure && (object.name === name || object.name.startsWith(`${name}-`));
 }
 
 function ownObject(app: EdgeApplication, manifest: KubeObject): KubeObject {

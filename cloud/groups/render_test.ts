@@ -8,8 +8,15 @@ import {
   validateObject,
 } from "../../core/api/mod.ts";
 import { application, deployment } from "./harness_test_helper.ts";
-import { BELONGING_TO } from "../../core/api/mod.ts";
-import { renderApplication } from "./render.ts";
+import { apiVersionOf, BELONGING_TO, resourceOfKind } from "../../core/api/mod.ts";
+import { type KindLookup, mayHaveMade, renderApplication } from "./render.ts";
+
+const find: KindLookup = (apiVersion, kind) => {
+  const resource = resourceOfKind(apiVersion, kind);
+  if (resource && apiVersionOf(resource) === apiVersion && kind !== "Lease") return resource;
+  const message = `${kind} of ${apiVersion} cannot be part of an application here`;
+  return { reason: "KindNotServed", message };
+};
 
 function render(
   manifests: Record<string, unknown>[],
@@ -17,7 +24,7 @@ function render(
 ) {
   const app = application({ workloadTemplate: { manifests }, workloadScope });
   app.metadata.uid = "u1";
-  return renderApplication(app, ({ kind }) => kind !== "Lease");
+  return renderApplication(app, find);
 }
 
 const BOTH = { targetNodeGroups: [{ name: "a" }, { name: "b", overriders: { replicas: 3 } }] };
@@ -191,6 +198,48 @@ Deno.test("renderApplication() makes nothing twice", () => {
   assert.deepEqual(problems, [undefined, "Duplicate"]);
 });
 
+Deno.test("renderApplication() makes nothing twice in two versions either", () => {
+  const app = application({
+    workloadTemplate: {
+      manifests: ["v1", "v2"].map((version) => ({
+        apiVersion: `autoscaling/${version}`,
+        kind: "HorizontalPodAutoscaler",
+        metadata: { name: "web" },
+      })),
+    },
+    workloadScope: {},
+  });
+  const known = { ...RESOURCES.services, group: "autoscaling", kind: "HorizontalPodAutoscaler" };
+  const reasons = renderApplication(app, () => known).map(({ problem }) => problem?.reason);
+  assert.deepEqual(reasons, [undefined, "Duplicate"]);
+});
+
+Deno.test.each<[string, Record<string, unknown>, string[]]>([
+  ["whose kind is not served", { apiVersion: "apps/v1", kind: "Deploymnt" }, ["web-a"]],
+  ["that has no kind", { apiVersion: "apps/v1" }, ["web-a"]],
+  ["whose version is not served", { apiVersion: "apps/v9", kind: "Deployment" }, [
+    "web-a",
+    "other",
+  ]],
+  ["without a name", { apiVersion: "apps/v1", kind: "Deployment", metadata: {} }, [
+    "web-a",
+    "other",
+  ]],
+  ["for another namespace", {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "web", namespace: "elsewhere" },
+  }, []],
+  ["that is sound", deployment(), []],
+])("mayHaveMade() of a manifest %s", (_what, manifest, expected) => {
+  const [one] = render([{ metadata: { name: "web" }, ...manifest }], BOTH);
+  assert.ok(one);
+  const objects = ["web-a", "other"].filter((name) =>
+    mayHaveMade(one, { kind: "Deployment", name })
+  );
+  assert.deepEqual(objects, expected);
+});
+
 Deno.test("renderApplication() never throws, whatever the API lets through", () => {
   const junk = fc.jsonValue({ maxDepth: 2 });
   const map = (...keys: string[]) =>
@@ -222,7 +271,7 @@ Deno.test("renderApplication() never throws, whatever the API lets through", () 
       const app = application({ workloadTemplate: { manifests }, workloadScope } as never);
       if (validateObject(RESOURCES.edgeapplications, app).length > 0) return;
       const { object } = pruneCustom(RESOURCES.edgeapplications, app);
-      for (const one of renderApplication(object as EdgeApplication, () => true)) {
+      for (const one of renderApplication(object as EdgeApplication, find)) {
         assert.notEqual(one.object === undefined, one.problem === undefined);
       }
     }),

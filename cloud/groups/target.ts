@@ -10,6 +10,8 @@ type LabelSelector = NonNullable<
 
 /** One place where an EdgeApplication runs. */
 export interface Target {
+  /** The NodeGroup, when it is one. */
+  readonly group?: string;
   /** What names of workloads get, after a `-`. */
   readonly suffix: string;
   readonly overriders: Overriders;
@@ -27,7 +29,12 @@ export function targetsOf({ spec }: EdgeApplication): Target[] {
   return [
     ...targetNodeGroups.map(({ name, overriders = {} }, index): Target => {
       if (!name) throw new RangeError(`targetNodeGroups[${index}].name is missing`);
-      return { suffix: name, overriders, place: (workload) => toGroup(workload, name) };
+      return {
+        group: name,
+        suffix: name,
+        overriders,
+        place: (workload) => toGroup(workload, name),
+      };
     }),
     ...targetNodeLabels.map(({ labelSelector = {}, overriders = {} }): Target => ({
       suffix: labelSuffix(labelSelector),

@@ -2,6 +2,7 @@ import { type KubeObject, type ObjectRef, RESOURCES } from "../../core/api/mod.t
 import {
   type Clock,
   errorText,
+  failureLevel,
   isAppError,
   type Logger,
   seconds,
@@ -91,7 +92,9 @@ export class History {
             await this.look();
           } catch (error) {
             if (!isAppError(error)) throw error;
-            log.warn("the cluster's history cannot be looked at", { error: errorText(error) });
+            log[failureLevel(error)]("the cluster's history cannot be looked at", {
+              error: errorText(error),
+            });
           }
         }
       },
@@ -130,7 +133,9 @@ export class History {
       try {
         return await this.#write(epoch);
       } catch (error) {
-        log.warn("the new epoch cannot be written down yet", { error: errorText(error) });
+        log[failureLevel(error)]("the new epoch cannot be written down yet", {
+          error: errorText(error),
+        });
       }
       await sleep(clock, seconds(1));
     }

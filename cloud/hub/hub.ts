@@ -6,6 +6,7 @@ import {
   type Ms,
   ms,
   sleep,
+  untilAborted,
 } from "../../core/base/mod.ts";
 import { CLOSE, type Connection } from "../../core/link/mod.ts";
 import { HubView } from "../../core/sync/mod.ts";
@@ -13,6 +14,7 @@ import { EventRate } from "./event_rate.ts";
 import { NodeSession, type SessionHost } from "./node_session.ts";
 import type { Hub, HubOptions, NodeLink, OpenedStream, StreamHeader } from "./options.ts";
 import { Streams } from "./streams.ts";
+import { WriteGate } from "./write_gate.ts";
 
 /** Makes the hub's side of all links. Nothing runs before `run`. */
 export function createHub(options: HubOptions): Hub {
@@ -25,6 +27,7 @@ class HubLinks implements Hub, SessionHost {
   readonly options: HubOptions;
   readonly newId: () => string;
   readonly events = new EventRate();
+  readonly gate: WriteGate;
   epoch = "";
   readonly #streams: Streams;
   readonly #log: Logger;
@@ -44,6 +47,7 @@ class HubLinks implements Hub, SessionHost {
     this.#view = new HubView(options);
     this.newId = options.newId ?? randomId;
     this.#log = options.log;
+    this.gate = new WriteGate(options);
     const { streamTag = "" } = options;
     this.#streams = new Streams({ ...options, newId: () => `${streamTag}${this.newId()}` });
     this.#ready.promise.catch(() => {});
@@ -62,28 +66,23 @@ class HubLinks implements Hub, SessionHost {
       this.#ready.promise.catch(() => {});
       this.#anew = Promise.withResolvers();
     }
-    const view = this.#view;
-    // The view ends with this, whatever ends it: what fails here must not wait for it for ever.
-    const over = new AbortController();
-    using either = linkSignals(signal, over.signal);
-    const running = view.run(either.signal);
     try {
       // Before the view is complete, absence from it means nothing: sessions wait for this.
-      await Promise.race([view.synced, running]);
+      const stopped = untilAborted(signal);
+      await Promise.race([this.#view.synced, stopped]);
       const { history, store } = this.options;
       this.epoch = await (history ?? store).epoch();
       if (!signal.aborted) {
         this.#ready.resolve();
         ready();
       }
-      await Promise.race([running, this.#anew.promise.then(throwAnew)]);
+      await Promise.race([stopped, this.#anew.promise.then(throwAnew)]);
     } finally {
       this.#stopping = true;
       this.#ready.reject(new AppError("ServiceUnavailable", "the hub is stopping"));
       for (const session of this.#ends.keys()) session.link.close(CLOSE.stopping, "hub stopping");
       await Promise.all(this.#ends.values());
-      over.abort(new AppError("ServiceUnavailable", "the hub is stopping"));
-      await running.catch(() => {});
+      this.#view[Symbol.dispose]();
     }
   }
 
@@ -118,6 +117,10 @@ class HubLinks implements Hub, SessionHost {
     return this.#up.get(name)?.info();
   }
 
+  gone(node: string): AbortSignal | undefined {
+    return this.#up.get(node)?.gone;
+  }
+
   get streams(): number {
     return this.#streams.size;
   }
@@ -127,7 +130,12 @@ class HubLinks implements Hub, SessionHost {
     // given it would lose it when the view learns better.
     this.#stopping = true;
     for (const session of this.#ends.keys()) session.link.close(CLOSE.stopping, "a new history");
+    this.options.views.beginAnew();
     this.#anew.resolve();
+  }
+
+  tellServer(): void {
+    for (const session of this.#ends.keys()) session.tellServer();
   }
 
   get unacked(): number {

@@ -1,20 +1,25 @@
 import {
+  AppError,
   type Clock,
   errorText,
+  failureLevel,
   isAppError,
   type Logger,
   type Ms,
   ms,
 } from "../../core/base/mod.ts";
+import { isDenied } from "../../core/kube/mod.ts";
 import { LINK } from "../../core/link/mod.ts";
 import {
   applyIntent,
   failedResult,
   type Intent,
   type IntentContext,
+  RefusalLog,
   type Result,
 } from "../../core/sync/mod.ts";
 import type { HubObserver } from "./options.ts";
+import type { WriteGate } from "./write_gate.ts";
 
 /** Keys whose last final answer is remembered, to answer a repeated intent without effect. */
 const REMEMBERED = 512;
@@ -22,6 +27,10 @@ const REMEMBERED = 512;
 /** Options of {@linkcode IntentQueue}. */
 export interface IntentQueueOptions {
   readonly context: () => IntentContext;
+  /** Holds what cannot be written now. */
+  readonly gate: WriteGate;
+  /** Aborts when nobody waits for answers any more. */
+  readonly signal: AbortSignal;
   readonly answer: (result: Result) => Promise<unknown>;
   readonly log: Logger;
   readonly clock: Clock;
@@ -39,12 +48,14 @@ interface Arrived {
 export class IntentQueue {
   readonly #options: IntentQueueOptions;
   readonly #answered = new Map<string, Result>();
+  readonly #refusals: RefusalLog;
   #waiting: Arrived[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: IntentQueueOptions) {
     this.#options = options;
+    this.#refusals = new RefusalLog({ ...options, level: "info", message: "intent refused" });
   }
 
   /** Takes an intent. Returns false when the node ignores the window. */
@@ -88,17 +99,22 @@ export class IntentQueue {
     if (last?.seq === seq) return last;
     // A newer one has taken its place: what this one wanted is not wanted any more.
     if (last && last.seq > seq) return { t: "result", seq, ok: true };
-    const { log, context } = this.#options;
+    const { log, context, gate, signal } = this.#options;
     try {
-      await applyIntent(context(), intent);
+      await gate.run(() => applyIntent(context(), intent), signal);
+      this.#refusals.applied(key);
       return this.#remember(key, { t: "result", seq, ok: true });
-    } catch (error) {
+    } catch (caught) {
+      const error = kind !== "event" && isDenied(caught) ? notYet(caught) : caught;
       const result = failedResult(seq, error);
       if (!isAppError(error)) log.error("intent failed", { kind, key, error: errorText(error) });
-      else if (error.cause !== undefined) {
+      else if (result.error?.retry) {
+        // A node that has left sends it again.
+        const level = signal.aborted ? "debug" : failureLevel(error);
+        log[level]("intent not applied yet", { kind, key, error });
+      } else if (error.cause !== undefined) {
         log.error("intent refused", { kind, key, error, cause: errorText(error.cause) });
-      } else if (result.error?.retry) log.warn("intent not applied yet", { kind, key, error });
-      else log.info("intent refused", { kind, key, error });
+      } else this.#refusals.refused(key, { kind, error });
       return result.error?.retry ? result : this.#remember(key, result);
     }
   }
@@ -112,4 +128,14 @@ export class IntentQueue {
     }
     return result;
   }
+}
+
+/**
+ * What the API server does not let the hub write may be let in later: rights were taken away for a
+ * moment, or what it depends on is not there yet. A node that took the refusal for its last word
+ * would not tell again. Events are worth no such trouble.
+ */
+function notYet(error: unknown): AppError {
+  const message = `the API server does not let the hub write this now: ${errorText(error)}`;
+  return new AppError("ServiceUnavailable", message, { cause: error });
 }

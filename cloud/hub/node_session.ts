@@ -20,6 +20,7 @@ import type { EventRate } from "./event_rate.ts";
 import { HistoryWatch } from "./history_watch.ts";
 import { IntentQueue } from "./intent_queue.ts";
 import type { HubOptions, NodeLink } from "./options.ts";
+import type { WriteGate } from "./write_gate.ts";
 
 /**
  * From what somebody else wrote to the request for a report: `kubectl delete` of a mirror looks, then
@@ -35,6 +36,7 @@ export interface SessionHost {
   readonly epoch: string;
   readonly newId: () => string;
   readonly events: EventRate;
+  readonly gate: WriteGate;
   /** Waits until the node's older session has ended; call `release` at the end. */
   takeTurn(session: NodeSession): Promise<void>;
   /** Asks again whether the certificate is the node's identity; closes with 4403 when it is not. */
@@ -58,6 +60,8 @@ export class NodeSession {
   #intents: IntentQueue | undefined;
   /** A request for a report is to go out. */
   #asking: Disposable | undefined;
+  /** Whether the node was told that the API server is away; absent when it is not to be told yet. */
+  #serverAway: boolean | undefined;
   /** What is to be said of the node's history; absent before the session is up. */
   #history: HistoryWatch | undefined;
 
@@ -105,6 +109,15 @@ export class NodeSession {
     return this.#sender?.unacked ?? 0;
   }
 
+  /** Tells the node whether the API server is away, when it does not know. */
+  tellServer(): void {
+    const away = this.#isServerAway();
+    if (this.#serverAway === undefined || this.#serverAway === away) return;
+    this.#serverAway = away;
+    if (!this.#hello?.features.includes("server")) return;
+    this.link.send({ t: "server", away }).catch(() => {/* the next welcome says it */});
+  }
+
   /** Runs until the session is over and its intents in progress have ended. Never throws. */
   async run(): Promise<void> {
     const { view } = this.#host;
@@ -134,6 +147,10 @@ export class NodeSession {
     const { code, reason } = await this.link.closed;
     this.#host.options.observe?.sessionEnded(code);
     this.#log.info("session over", { code, reason });
+  }
+
+  #isServerAway(): boolean {
+    return this.#host.options.serverAway?.() ?? false;
   }
 
   /** The node alone can make a mirror anew, and say that it and its pods are well. */
@@ -175,7 +192,9 @@ export class NodeSession {
       clock,
       log: this.#log,
     });
-    const same = hello.epoch === epoch && hello.digest === sender.digest();
+    const same = hello.epoch === epoch && hello.digest !== undefined &&
+      hello.digest === sender.digest();
+    const serverAway = this.#isServerAway();
     const welcome = this.link.send({
       t: "welcome",
       protocol: Math.min(hello.protocol, LINK.protocol),
@@ -185,11 +204,14 @@ export class NodeSession {
       heartbeatMs: options.heartbeat ?? LINK.heartbeat,
       sync: same ? "same" : "have",
       serverTime: clock.now(),
+      ...(serverAway ? { serverAway } : {}),
     });
     // In the turn of the digest, and after the welcome has gone out.
     if (same) sender.startSame();
     await welcome;
     this.#host.up(this);
+    this.#serverAway = serverAway;
+    this.tellServer();
     this.#history = new HistoryWatch({
       node: this.node,
       epoch,
@@ -198,6 +220,7 @@ export class NodeSession {
       store,
       clock,
       log: this.#log,
+      signal: this.gone,
       prune: () => hello.features.includes("prune") ? this.link.send({ t: "prune" }) : undefined,
     });
     this.#history.look();
@@ -209,6 +232,8 @@ export class NodeSession {
     let started = same;
     const intents = this.#intents = new IntentQueue({
       context: () => this.#context(view),
+      gate: this.#host.gate,
+      signal: this.gone,
       clock: this.#host.options.clock,
       observe: this.#host.options.observe,
       answer: (result) => this.link.send(result),
@@ -237,7 +262,6 @@ export class NodeSession {
 
   #context(view: NodeView) {
     const { identities, kubelet, store, storeOf, clock } = this.#host.options;
-    const endpoint = kubelet?.(this.node);
     return {
       node: this.node,
       store: storeOf?.(this.node) ?? store,
@@ -248,12 +272,12 @@ export class NodeSession {
       takeEventBytes: (bytes: number) =>
         this.#host.events.take(this.node, bytes, clock.monotonic()),
       checkIdentity: async () => {
-        const verdict = await identities.check(this.link.peer);
+        const verdict = await identities.check(this.link.peer, { strict: true });
         if (verdict.ok) return;
         this.link.close(CLOSE.shutOut, verdict.reason);
         throw new AppError("Forbidden", verdict.reason);
       },
-      ...(endpoint ? { kubelet: endpoint } : {}),
+      ...(kubelet ? { kubelet: () => kubelet(this.node) } : {}),
     };
   }
 

@@ -1,7 +1,9 @@
 import type { Clock, Logger, Ms, Random } from "../../core/base/mod.ts";
+import type { Views } from "../../core/control/mod.ts";
 import type { Connection, Peer, Stream } from "../../core/link/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import type { KubeletEndpoint } from "../../core/sync/mod.ts";
+import type { WriteGateOptions } from "./write_gate.ts";
 
 /** Whether a node's certificate is still its identity. */
 export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
@@ -23,6 +25,8 @@ export interface HubObserver {
 export interface HubOptions {
   /** Where the hub reads and writes as itself. */
   readonly store: Store;
+  /** What the hub sees of the cluster. Whoever makes them runs them, before the hub. */
+  readonly views: Views;
   /** Where a node's own objects are written, and what it alone may read is read. @default {`store`} */
   readonly storeOf?: ((node: string) => Store) | undefined;
   readonly clock: Clock;
@@ -30,8 +34,10 @@ export interface HubOptions {
   readonly log: Logger;
   /** This hub's version, told to the nodes. */
   readonly version: string;
-  /** Asked for each session, each stream and before a Node object is made. */
-  readonly identities: { check(peer: Peer): Promise<Verdict> };
+  /** Asked for each session, each stream and, `strict`, before a Node object is made. */
+  readonly identities: {
+    check(peer: Peer, options?: { readonly strict?: boolean }): Promise<Verdict>;
+  };
   /** Answers calls of nodes (`renew`). Absent: all are refused. */
   readonly onCall?: (
     peer: Peer,
@@ -50,6 +56,10 @@ export interface HubOptions {
     epoch(): Promise<string>;
     check(node: string, seen: string | undefined): Promise<void>;
   };
+  /** @default {it always does} */
+  readonly probe?: WriteGateOptions["probe"];
+  /** Whether the API server that pods of nodes ask is away. @default {it never is} */
+  readonly serverAway?: (() => boolean) | undefined;
   /** Takes a stream that a node dialled here and another hub waits for. @default {it is refused} */
   readonly onForeignStream?: (connection: Connection, id: string) => void;
   /** @default {nobody counts} */
@@ -106,11 +116,15 @@ export interface Hub {
   /** The nodes that are connected now. */
   nodes(): NodeLink[];
   node(name: string): NodeLink | undefined;
+  /** Aborts when the session ends that is up with this node. */
+  gone(node: string): AbortSignal | undefined;
   /**
    * Another epoch holds from now on: all sessions end at once, and {@linkcode run} ends with an error.
    * Its next life reads everything anew before it takes a node.
    */
   beginAnew(): void;
+  /** `serverAway` has changed: all nodes are told. */
+  tellServer(): void;
   /** The identity of this node may have changed: its session ends with 4403 when it is shut out. */
   recheck(node: string): Promise<void>;
   /**

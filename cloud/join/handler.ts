@@ -1,7 +1,13 @@
 import { z } from "zod";
-import { AppError, type Clock, errorText, isAppError, type Logger } from "../../core/base/mod.ts";
+import {
+  AppError,
+  type Clock,
+  errorText,
+  isAppError,
+  isNodeName,
+  type Logger,
+} from "../../core/base/mod.ts";
 import { errorResponse, type Handler, readJson } from "../../core/http/mod.ts";
-import { isNodeName } from "../../core/pki/mod.ts";
 import { admitNode } from "./admission.ts";
 import type { HubCa } from "../../core/tokens/mod.ts";
 import { type Identities, readNodeCsr } from "./identities.ts";

@@ -1,7 +1,6 @@
-import { isIP } from "node:net";
 import { RESOURCES } from "../../core/api/mod.ts";
-import { isAppError } from "../../core/base/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { isAppError, isHost } from "../../core/base/mod.ts";
+import { findObject, type Store } from "../../core/store/mod.ts";
 import { ensureSystemNamespace, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 
 /** The ConfigMap that remembers by which names nodes have reached this hub. */
@@ -9,8 +8,6 @@ const NAME = "skerry-hub-names";
 /** More than this many are not remembered: a certificate must stay small. */
 export const MAX_NAMES = 64;
 const REF = { resource: RESOURCES.configmaps, namespace: SYSTEM_NAMESPACE, name: NAME };
-const DNS_NAME =
-  /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
 /**
  * The host of a `Host` header as a certificate names it: lower case, without port and brackets;
@@ -19,7 +16,7 @@ const DNS_NAME =
 export function hostOf(header: string | null): string | undefined {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:/\s]+))(?::\d+)?$/.exec((header ?? "").toLowerCase());
   const host = (match?.[1] ?? match?.[2] ?? "").replace(/\.$/, "");
-  return isIP(host) !== 0 || DNS_NAME.test(host) ? host : undefined;
+  return isHost(host) ? host : undefined;
 }
 
 /**
@@ -42,12 +39,9 @@ export class HubNames {
 
   /** Reads what earlier hubs, and others of this cluster, have learnt. */
   async load(): Promise<void> {
-    try {
-      const { data } = await this.#store.get(REF);
-      this.#names = String(data?.names ?? "").split("\n").filter((name) => name !== "");
-    } catch (error) {
-      if (!isAppError(error, "NotFound")) throw error;
-    }
+    const found = await findObject(this.#store, REF);
+    if (!found) return;
+    this.#names = String(found["data"]?.names ?? "").split("\n").filter((name) => name !== "");
   }
 
   /** Remembers a name. Returns whether it is new; it is on disk when this resolves. */

@@ -1,5 +1,17 @@
 import { type KubeObject, RESOURCES } from "../../core/api/mod.ts";
-import { AppError, type Clock, hours, isAppError, type NodeName } from "../../core/base/mod.ts";
+import {
+  AppError,
+  type Clock,
+  errorText,
+  hours,
+  isAppError,
+  type Logger,
+  type NodeName,
+  OutageLog,
+  seconds,
+  sleep,
+} from "../../core/base/mod.ts";
+import { joinAdvice, NAME_TAKEN } from "../../core/join/mod.ts";
 import {
   type CertificateRequest,
   fingerprintOf,
@@ -9,11 +21,11 @@ import {
   nodeSubject,
   readCsr,
 } from "../../core/pki/mod.ts";
-import type { Store } from "../../core/store/mod.ts";
+import { findObject, type Store } from "../../core/store/mod.ts";
 import type { HubCa } from "../../core/tokens/mod.ts";
 import { decodeRecord, encodeRecord, recordSecret } from "../../core/tokens/mod.ts";
 import { IdentityRecord } from "../../core/tokens/mod.ts";
-import { ensureSystemNamespace, systemSecret } from "../../core/tokens/mod.ts";
+import { ensureSystemNamespace, IDENTITY_LABEL, systemSecret } from "../../core/tokens/mod.ts";
 
 /** Who is at the other end of a connection: a node's name and its certificate's fingerprint. */
 export interface NodePeer {
@@ -28,22 +40,37 @@ export type IdentityVerdict =
   /** `reason` is for the close frame (4403) and for people. */
   | { readonly ok: false; readonly reason: string };
 
-/** The label of identity Secrets; its value is `true`. */
-export const IDENTITY_LABEL = "skerry.dev/identity";
 /** The start of the names of identity Secrets; the node's name follows. */
 export const IDENTITY_PREFIX = "skerry-node-";
 const NODE_LIFETIME = hours(90 * 24);
+/** A node waits 10 s for its welcome, and is checked twice before that. */
+const ANSWER_WITHIN = seconds(2);
+
+/** Options of {@linkcode Identities}. */
+export interface IdentitiesOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ca: HubCa;
+  readonly log: Logger;
+  /** The Secret of an identity as it was last seen. @default {nothing is remembered} */
+  readonly remembered?: (node: NodeName) => KubeObject | undefined;
+}
 
 /**
  * Which certificate each node holds, as Secrets `skerry-node-<name>`. A certificate that the CA
  * signed is not enough: it must be the one written down here.
  */
 export class Identities {
+  readonly #options: IdentitiesOptions;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #ca: HubCa;
+  /** Of the store, for all nodes. */
+  readonly #outage: OutageLog;
 
-  constructor(options: { store: Store; clock: Clock; ca: HubCa }) {
+  constructor(options: IdentitiesOptions) {
+    this.#outage = new OutageLog(options);
+    this.#options = options;
     this.#store = options.store;
     this.#clock = options.clock;
     this.#ca = options.ca;
@@ -51,25 +78,56 @@ export class Identities {
 
   /** The record of a node, if it has ever joined. */
   async get(node: NodeName): Promise<IdentityRecord | undefined> {
+    const found = await findObject(this.#store, identityRef(node));
+    return found && readIdentity(node, found);
+  }
+
+  /**
+   * Asked for every connection of a node, after TLS has verified its certificate. When the store does
+   * not tell in time it goes by what was last seen there: a link that was cut while the API server is
+   * away comes back, as those stay up that were not cut. Sessions end when it is seen that their
+   * identity was shut out.
+   *
+   * @param options `strict`: by what the store says now and nothing else @default {false}
+   * @throws what the store throws, when nothing is remembered of the node
+   */
+  async check(
+    peer: NodePeer,
+    { strict = false }: { readonly strict?: boolean } = {},
+  ): Promise<IdentityVerdict> {
+    const { remembered } = this.#options;
+    const node = peer.name as NodeName;
+    if (strict) return judge(peer, await this.get(node));
     try {
-      return decodeRecord(IdentityRecord, await this.#store.get(identityRef(node)));
+      const verdict = judge(peer, await this.#getInTime(node));
+      const outage = this.#outage.ended();
+      if (outage) this.#options.log.info("identities are judged by the store again", outage);
+      return verdict;
     } catch (error) {
-      if (isAppError(error, "NotFound")) return undefined;
-      throw error;
+      const secret = remembered?.(node);
+      if (!secret) throw error;
+      this.#outage.failed("warn", "an identity is judged by what was last seen of it", {
+        node,
+        error: errorText(error),
+      });
+      return judge(peer, readIdentity(node, secret));
     }
   }
 
-  /** Asked for every connection of a node, after TLS has verified its certificate. */
-  async check(peer: NodePeer): Promise<IdentityVerdict> {
-    const record = await this.get(peer.name as NodeName);
-    if (!record) return { ok: false, reason: "this node has not joined: join it" };
-    if (record.revoked) {
-      return { ok: false, reason: `${record.revoked.reason}: join the node again` };
+  async #getInTime(node: NodeName): Promise<IdentityRecord | undefined> {
+    const done = new AbortController();
+    const late = sleep(this.#clock, ANSWER_WITHIN, done.signal).then(() => {
+      throw new AppError("Timeout", `the identity of node ${node} was not read in 2 s`);
+    });
+    // One of both comes too late for anybody.
+    late.catch(() => {});
+    const read = this.get(node);
+    read.catch(() => {});
+    try {
+      return await Promise.race([read, late]);
+    } finally {
+      done.abort();
     }
-    if (peer.fingerprint === record.current || peer.fingerprint === record.previous) {
-      return { ok: true };
-    }
-    return { ok: false, reason: "another identity has taken this name: join the node again" };
   }
 
   /**
@@ -114,6 +172,7 @@ export class Identities {
         node,
         keyId: made.keyId,
         current: fingerprintOf(made.certificate),
+        caKey: this.#ca.keyId,
         // Two answers to one node may cross; with the same key both are its own.
         ...(sameKey ? { previous: before.current } : {}),
         joinedAt: this.#clock.now(),
@@ -148,6 +207,7 @@ export class Identities {
         ...record,
         keyId: request.keyId,
         current: fingerprintOf(certificate),
+        caKey: this.#ca.keyId,
         previous: peer.fingerprint,
         renewedAt: this.#clock.now(),
       };
@@ -174,11 +234,25 @@ export class Identities {
     change: (record: IdentityRecord) => IdentityRecord,
   ): Promise<void> {
     await this.#store.update(identityRef(node), (secret) => {
-      const before = decodeRecord(IdentityRecord, secret);
+      const before = readIdentity(node, secret);
       const after = change(before);
       return after === before ? secret : { ...secret, data: encodeRecord(after) };
     });
   }
+}
+
+function judge(peer: NodePeer, record: IdentityRecord | undefined): IdentityVerdict {
+  if (!record) return { ok: false, reason: "this node has not joined: join it" };
+  if (record.revoked) {
+    return { ok: false, reason: `${record.revoked.reason}: join the node again` };
+  }
+  if (peer.fingerprint === record.current || peer.fingerprint === record.previous) {
+    return { ok: true };
+  }
+  return {
+    ok: false,
+    reason: `${NAME_TAKEN}: join the node again, with a token of --replace`,
+  };
 }
 
 /**
@@ -195,6 +269,12 @@ export async function readNodeCsr(node: string, csr: string): Promise<Certificat
     );
   }
   return request;
+}
+
+/** @throws {AppError} InternalError when somebody changed it into something unreadable */
+function readIdentity(node: NodeName, secret: KubeObject): IdentityRecord {
+  const remedy = `let the node join again: ${joinAdvice({ node, hub: "HOST:PORT" })}`;
+  return decodeRecord(IdentityRecord, secret, remedy);
 }
 
 function identityRef(node: NodeName) {

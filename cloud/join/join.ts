@@ -1,5 +1,6 @@
 import {
   type Clock,
+  errorText,
   hours,
   type Logger,
   type NodeName,
@@ -7,13 +8,15 @@ import {
   type Service,
   sleep,
 } from "../../core/base/mod.ts";
+import type { Views } from "../../core/control/mod.ts";
 import type { Handler } from "../../core/http/mod.ts";
 import type { Credential } from "../../core/pki/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import { ensureCa, type HubCa } from "../../core/tokens/mod.ts";
+import { ensureCa, type HubCa, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+import { caWatch } from "./ca_watch.ts";
 import { createJoinHandler } from "./handler.ts";
-import { Identities } from "./identities.ts";
-import { createNodeWatch } from "./node_watch.ts";
+import { Identities, IDENTITY_PREFIX } from "./identities.ts";
+import { createNodeWatch, identitySecrets } from "./node_watch.ts";
 import { HubNames } from "./hub_names.ts";
 import { Serving } from "./serving.ts";
 import { Tokens } from "../../core/tokens/mod.ts";
@@ -21,6 +24,7 @@ import { Tokens } from "../../core/tokens/mod.ts";
 /** Options of {@linkcode createJoin}. */
 export interface JoinOptions {
   readonly store: Store;
+  readonly views: Views;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -48,13 +52,17 @@ export interface Join {
 
 /**
  * Loads or makes the CA, makes the serving certificate, and ties the parts together.
- * @throws {AppError} what the store throws, InternalError when the CA's Secret is damaged
+ * @throws {AppError} what the store throws, InternalError when the CA's Secret is damaged or missing
  */
 export async function createJoin(options: JoinOptions): Promise<Join> {
   const { store, clock, log, cluster = "skerry", names = [] } = options;
   const ca = await ensureCa({ store, clock });
   const tokens = new Tokens({ store, clock, ca });
-  const identities = new Identities({ store, clock, ca });
+  const secrets = identitySecrets(options);
+  const identities = new Identities({
+    ...{ store, clock, ca, log },
+    remembered: (node) => secrets.view.get(`${SYSTEM_NAMESPACE}/${IDENTITY_PREFIX}${node}`),
+  });
   const hubNames = new HubNames(store);
   await hubNames.load();
   const serving = await Serving.create({
@@ -77,24 +85,28 @@ export async function createJoin(options: JoinOptions): Promise<Join> {
     services: [
       ...createNodeWatch({
         ...options,
+        secrets,
         identities,
         ...(options.onIdentity ? { onChange: options.onIdentity } : {}),
       }),
-      tokenSweep(tokens, clock),
+      caWatch({ ...options, ca }),
+      tokenSweep(tokens, clock, log),
       serving.service(),
     ],
   };
 }
 
 /** Removes expired tokens once an hour. */
-function tokenSweep(tokens: Tokens, clock: Clock): Service {
+function tokenSweep(tokens: Tokens, clock: Clock, log: Logger): Service {
   return {
     name: "token-sweep",
     onFailure: "restart",
     async run(signal, ready) {
       ready();
       while (!signal.aborted) {
-        await tokens.sweep();
+        await tokens.sweep((error) =>
+          log.warn("a join token is of no use any more", { error: errorText(error) })
+        );
         try {
           await sleep(clock, hours(1), signal);
         } catch {

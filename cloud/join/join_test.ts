@@ -19,6 +19,7 @@ import {
   readCertificate,
   verifyCertificate,
 } from "../../core/pki/mod.ts";
+import { Views } from "../../core/control/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
 import { createJoin, writeAdminKubeconfig } from "./mod.ts";
 import { ensureCa } from "../../core/tokens/mod.ts";
@@ -30,11 +31,11 @@ async function newHub() {
   const clock = new VirtualClock();
   const store = openSqliteStore({ path: ":memory:", clock, checkNamespaces: true });
   const told: string[] = [];
+  const parts = { store, clock, random: seededRandom(1), log: silentLogger };
+  const views = new Views(parts);
   const join = await createJoin({
-    store,
-    clock,
-    random: seededRandom(1),
-    log: silentLogger,
+    ...parts,
+    views,
     names: ["hub.example"],
     onIdentity: (node) => told.push(node),
   });
@@ -52,7 +53,7 @@ async function newHub() {
     });
     return { status: response.status, headers: response.headers, body: await response.json() };
   };
-  return { clock, store, join, post, told, [Symbol.dispose]: () => store[Symbol.dispose]() };
+  return { clock, store, views, join, post, told, [Symbol.dispose]: () => store[Symbol.dispose]() };
 }
 
 async function csrFor(node: string, keyPem?: string) {
@@ -339,7 +340,9 @@ Deno.test("a deleted Node shuts its identity out until it joins again", async ()
 
 function runServices(hub: Awaited<ReturnType<typeof newHub>>) {
   const stop = new AbortController();
-  const running = hub.join.services.map((service) => service.run(stop.signal, () => {}));
+  const running = [hub.views.service("views"), ...hub.join.services].map((service) =>
+    service.run(stop.signal, () => {})
+  );
   return {
     stop: async () => {
       stop.abort();
@@ -442,11 +445,10 @@ Deno.test("the serving certificate names the hub and is renewed after two thirds
     "fe80::1",
   ]);
   const installed: string[] = [];
+  const parts = { ...hub, random: seededRandom(1), log: silentLogger };
   const join = await createJoin({
-    store: hub.store,
-    clock: hub.clock,
-    random: seededRandom(1),
-    log: silentLogger,
+    ...parts,
+    views: new Views(parts),
     onServing: ({ certificate }) => installed.push(certificate),
   });
   const service = join.services.find(({ name }) => name === "serving-certificate");

@@ -1,20 +1,42 @@
 import { type Node, RESOURCES, type Secret } from "../../core/api/mod.ts";
 import type { Clock, Logger, NodeName, Random, Service } from "../../core/base/mod.ts";
-import { Actor, createController, trigger, View } from "../../core/control/mod.ts";
+import { Informer } from "../../core/cache/mod.ts";
+import {
+  Actor,
+  createController,
+  runTogether,
+  trigger,
+  View,
+  type Views,
+} from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import { type Identities, IDENTITY_LABEL, IDENTITY_PREFIX } from "./identities.ts";
+import { type Identities, IDENTITY_PREFIX } from "./identities.ts";
 import type { IdentityRecord } from "../../core/tokens/mod.ts";
-import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+import { IDENTITY_LABEL, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode createNodeWatch}. */
 export interface NodeWatchOptions {
   readonly store: Store;
+  readonly views: Views;
   readonly identities: Identities;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Of {@linkcode identitySecrets}; this runs it. */
+  readonly secrets: Informer<Secret>;
   /** Told when a node's identity may have changed, from whichever hub: check its sessions again. */
   readonly onChange?: (node: NodeName) => void;
+}
+
+/** The Secrets that hold identities. */
+export function identitySecrets(
+  options: Pick<NodeWatchOptions, "store" | "clock" | "random" | "log">,
+): Informer<Secret> {
+  return new Informer({
+    ...options,
+    resource: RESOURCES.secrets,
+    selection: { namespace: SYSTEM_NAMESPACE, labelSelector: `${IDENTITY_LABEL}=true` },
+  });
 }
 
 /** What to do about an identity, given the Node object that there is. */
@@ -37,20 +59,15 @@ export function decideNodeStep(identity: IdentityRecord, nodeUid: string | undef
  * hub ran.
  */
 export function createNodeWatch(options: NodeWatchOptions): Service[] {
-  const { store, identities, onChange } = options;
-  const nodes = new View<Node>({ ...options, resource: RESOURCES.nodes });
-  const secrets = new View<Secret>({
-    ...options,
-    resource: RESOURCES.secrets,
-    selection: { namespace: SYSTEM_NAMESPACE, labelSelector: `${IDENTITY_LABEL}=true` },
-  });
+  const { store, views, secrets, identities, onChange } = options;
+  const nodes = views.of<Node>(RESOURCES.nodes);
   const actor = new Actor(store);
   const controller = createController({
     ...options,
     name: "join-nodes",
     triggers: [
       trigger(nodes, (node) => [node.metadata.name]),
-      trigger(secrets, (secret) => [secret.metadata.name.slice(IDENTITY_PREFIX.length)]),
+      trigger(new View(secrets), (secret) => [secret.metadata.name.slice(IDENTITY_PREFIX.length)]),
     ],
     reconcile: async (key) => {
       const name = key as NodeName;
@@ -72,21 +89,10 @@ export function createNodeWatch(options: NodeWatchOptions): Service[] {
       }
     },
   });
-  return [viewService("join-views", [nodes, secrets]), controller];
-}
-
-function viewService(
-  name: string,
-  views: readonly { run(signal: AbortSignal): Promise<void>; readonly synced: Promise<void> }[],
-): Service {
-  return {
-    name,
+  const followed: Service = {
+    name: "join-views",
     onFailure: "restart",
-    async run(signal, ready) {
-      const running = Promise.all(views.map((view) => view.run(signal)));
-      await Promise.race([Promise.all(views.map((view) => view.synced)), running]);
-      if (!signal.aborted) ready();
-      await running;
-    },
+    run: (signal, ready) => runTogether([secrets], { signal, ready }),
   };
+  return [followed, controller];
 }

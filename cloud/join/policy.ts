@@ -44,8 +44,9 @@ export function decideJoin(
   if (isTaken(identity, ask) && !mayReplace(token, ask)) {
     return refuse(
       "AlreadyExists",
-      `node "${ask.node}" has joined with another key: choose another name, delete the node, or ` +
-        `ask for replacement with a token that has the right to it`,
+      `node "${ask.node}" has joined with another key: choose another name, or where this is the ` +
+        `same node make a token that may take the name over: "skerry token create --node ` +
+        `${ask.node} --replace"`,
     );
   }
   return { allow: true, reserve: !use };

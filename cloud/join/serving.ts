@@ -2,6 +2,7 @@ import { hostname, networkInterfaces } from "node:os";
 import {
   type Clock,
   errorText,
+  failureLevel,
   hours,
   type Logger,
   seconds,
@@ -134,7 +135,9 @@ export class Serving {
     try {
       await this.#options.reload();
     } catch (error) {
-      this.#options.log.warn("the hub's names cannot be read", { error: errorText(error) });
+      this.#options.log[failureLevel(error)]("the hub's names cannot be read", {
+        error: errorText(error),
+      });
     }
   }
 }

@@ -7,6 +7,7 @@ import {
   errorResponse,
   forbidden,
   type Handler,
+  logErrorResponse,
   unauthorized,
 } from "../../core/http/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
@@ -81,7 +82,10 @@ export function createKubeletDoor(parts: DoorParts): Handler {
         : await callNode(parts, request, info, asked, pod);
     } catch (error) {
       if (!isAppError(error) && !info.signal.aborted) throw error;
-      return errorResponse(error);
+      const { pathname } = new URL(request.url);
+      return pathname.startsWith("/containerLogs/")
+        ? logErrorResponse(error)
+        : errorResponse(error);
     }
   };
 }

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual, throws } from "node:assert/strict";
 import { type Pod, RESOURCES } from "../../core/api/mod.ts";
-import { isAppError, VirtualClock } from "../../core/base/mod.ts";
+import { AppError, isAppError, VirtualClock } from "../../core/base/mod.ts";
 import {
   type ConnectionInfo,
   createAuthenticate,
@@ -129,6 +129,28 @@ Deno.test("createKubeletDoor() asks the pod's node, and says where a node's own 
   const [code, text] = await ask(at.door, "/stats/summary");
   strictEqual(code, 400);
   match(JSON.parse(text).message, /\/api\/v1\/nodes\/NAME\/proxy\/stats\/summary/);
+});
+
+Deno.test("createKubeletDoor() tells why there is no log by plain text of codes whose text is shown", async () => {
+  using at = await place();
+  const fails = (error: AppError) =>
+    createKubeletDoor({
+      store: at.store,
+      openStream: () => Promise.reject(error),
+      authenticate: createAuthenticate(),
+      authorize: rbacLike(),
+      clock: new VirtualClock(),
+    });
+  const logs = async (error: AppError) =>
+    await ask(fails(error), "/containerLogs/default/web/main");
+  deepStrictEqual(await logs(new AppError("ServiceUnavailable", "no link to node n1")), [
+    500,
+    "no link to node n1",
+  ]);
+  deepStrictEqual(await logs(new AppError("BadRequest", "container main is waiting to start")), [
+    400,
+    "container main is waiting to start",
+  ]);
 });
 
 Deno.test("createKubeletDoor() opens streams to the pod's node in the kubelet's words", async () => {

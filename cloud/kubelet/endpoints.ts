@@ -3,6 +3,7 @@ import { type Node, RESOURCES } from "../../core/api/mod.ts";
 import {
   type Clock,
   errorText,
+  failureLevel,
   type Logger,
   ms,
   type NodeName,
@@ -68,7 +69,10 @@ export class KubeletEndpoints {
           workers: 4,
           signal,
           onError: (node, error) =>
-            this.#options.log.warn("kubelet port not ready", { node, error: errorText(error) }),
+            this.#options.log[failureLevel(error)]("kubelet port not ready", {
+              node,
+              error: errorText(error),
+            }),
         });
       },
     };
@@ -77,11 +81,12 @@ export class KubeletEndpoints {
   async #reconcile(name: NodeName, signal: AbortSignal): Promise<void> {
     const { store, storeOf, ports, connected } = this.#options;
     const ref = { resource: RESOURCES.nodes, name };
-    const node = await findObject(store, ref) as Node | undefined;
-    await ports.open(name, node?.status?.daemonEndpoints?.kubeletEndpoint?.Port, signal);
+    const find = async () => await findObject(store, ref) as Node | undefined;
+    const known = await find();
+    await ports.open(name, known?.status?.daemonEndpoints?.kubeletEndpoint?.Port, signal);
     const endpoint = this.of(name);
-    // One that registers only now is written with it; one that is at another hub is that one's.
-    if (!node || !endpoint || !connected(name)) return;
+    // One that registers from now on is written with it; one that is at another hub is that one's.
+    if (!(known ?? await find()) || !endpoint || !connected(name)) return;
     const wanted = atHub(endpoint);
     await storeOf(name).update(
       ref,

@@ -11,7 +11,7 @@ import {
   sleep,
 } from "../../core/base/mod.ts";
 import { asNode, type ImpersonationMode, type KubeClient } from "../../core/kube/mod.ts";
-import { RESOURCES } from "../../core/api/mod.ts";
+import { conditionOf, RESOURCES } from "../../core/api/mod.ts";
 import { createCsr, createKey, type Credential, nodeSubject, renewAt } from "../../core/pki/mod.ts";
 
 /** Options of {@linkcode requestServing}. */
@@ -81,7 +81,7 @@ export async function requestServing(options: SignedServingOptions): Promise<Cre
         key,
       };
     }
-    const failed = status?.conditions?.find((one: { type: string }) => one.type === "Failed");
+    const failed = conditionOf({ status }, "Failed");
     if (failed) throw new AppError("Unsupported", `the cluster refuses to sign: ${failed.message}`);
     await sleep(clock, PAUSE);
   }

@@ -1,23 +1,25 @@
-import { type Clock, type Counter, type Metrics, type Ms, seconds } from "../../core/base/mod.ts";
+import type { Clock, Counter, Metrics } from "../../core/base/mod.ts";
 import type { KubeClient } from "../../core/kube/mod.ts";
 import type { Reviewed } from "../admission/mod.ts";
 import type { PassedStream, Presence } from "../replicas/mod.ts";
 import { ApiTraffic } from "./api_traffic.ts";
+import { PodRequests } from "./pod_requests.ts";
 
 /** What is shown of a hub that serves a Kubernetes cluster. */
 export interface ClusterParts {
   readonly client: Pick<KubeClient, "load">;
   readonly presence: Pick<Presence, "others">;
+  /** Requests of pods under way. */
+  readonly podRequests: () => number;
 }
 
-/** An API server that has not been heard for so long is away. */
-const SILENT = seconds(60);
 const ROLES: readonly PassedStream[] = ["asked", "served", "forwarded", "taken"];
 const REVIEWS: readonly Reviewed[] = ["changed", "unchanged", "failed"];
 
 /** What a hub of a Kubernetes cluster counts beside what every hub does. */
 export class ClusterMetrics {
   readonly api: ApiTraffic;
+  readonly pods: PodRequests;
   readonly #metrics: Metrics;
   readonly #reviews: Counter;
   readonly #streams: Counter;
@@ -26,6 +28,7 @@ export class ClusterMetrics {
   constructor(metrics: Metrics, clock: Clock) {
     this.#metrics = metrics;
     this.api = new ApiTraffic(metrics, clock);
+    this.pods = new PodRequests(metrics);
     this.#reviews = metrics.counter(
       "skerry_hub_webhook_answers_total",
       "Pods that the API server asked about; failed ones were let in without a look.",
@@ -53,7 +56,8 @@ export class ClusterMetrics {
   readonly onPassed = (role: PassedStream): void => this.#streams.add(1, { role });
 
   /** Shows what can be read when somebody asks. */
-  show({ client, presence }: ClusterParts): void {
+  show({ client, presence, podRequests }: ClusterParts): void {
+    this.pods.show(podRequests);
     this.#gauge("skerry_hub_replicas", "Hubs of this cluster that are alive, as this one sees.", {
       read: () => presence.others().length + 1,
     });
@@ -66,13 +70,6 @@ export class ClusterMetrics {
     this.#gauge("skerry_hub_watches", "Watches of the API server that are open.", {
       read: () => client.load.watches,
     });
-  }
-
-  /** Why a hub can do no good now. */
-  problems(): string[] {
-    const silent = this.api.silentFor;
-    if (silent < SILENT) return [];
-    return [`the API server has not answered for ${Math.round(silent / 1000 as Ms)} s`];
   }
 
   #gauge(name: string, help: string, { read }: { readonly read: () => number }): void {

@@ -37,18 +37,18 @@ Deno.test("a hub says that its API server is away after a minute without an answ
   const counts = new HubMetrics(clock);
   const cluster = counts.forCluster();
   const load = { calls: 2, waiting: 1, watches: 9 };
-  cluster.show({ client: { load }, presence: { others: () => [] } });
+  cluster.show({ client: { load }, presence: { others: () => [] }, podRequests: () => 3 });
   const call = { method: "GET", query: {} } as const;
   await clock.advance(seconds(59));
   cluster.api.observe({ call, status: 503, took: ms(20) });
   await clock.advance(seconds(59));
-  assert.deepEqual(cluster.problems(), []);
   cluster.api.observe({ call, status: undefined, took: seconds(30) });
   await clock.advance(seconds(1));
-  assert.deepEqual(cluster.problems(), ["the API server has not answered for 60 s"]);
   cluster.onLeading(true);
   cluster.onReview("failed");
   cluster.onPassed("taken");
+  cluster.pods.observe("ok", ms(30));
+  cluster.pods.observe("too_many", ms(0));
   const text = counts.metrics.text();
   for (
     const line of [
@@ -61,6 +61,11 @@ Deno.test("a hub says that its API server is away after a minute without an answ
       "skerry_hub_watches 9",
       'skerry_hub_webhook_answers_total{result="failed"} 1',
       'skerry_hub_passed_streams_total{role="taken"} 1',
+      'skerry_hub_pod_requests_total{result="ok"} 1',
+      'skerry_hub_pod_requests_total{result="too_many"} 1',
+      // Of those alone that the API server has answered.
+      "skerry_hub_pod_request_seconds_count 1",
+      "skerry_hub_pod_requests_running 3",
     ]
   ) assert.ok(text.includes(`${line}\n`), line);
 });

@@ -158,7 +158,7 @@ export class HubMetrics implements HubObserver, LeaseObserver {
     );
     gauge(
       "skerry_hub_followed_objects",
-      "Secrets and ConfigMaps that are followed by name.",
+      "Secrets, ConfigMaps and what claims lead to, followed by name.",
       () => hub.followed,
     );
     gauge(

@@ -3,3 +3,4 @@ export { ApiTraffic } from "./api_traffic.ts";
 export { ClusterMetrics, type ClusterParts } from "./cluster_metrics.ts";
 export { expiryOf } from "./expiry.ts";
 export { HubMetrics, type HubParts } from "./hub_metrics.ts";
+export { type OnPodRequest, resultOfAnswer, resultOfError } from "./pod_requests.ts";

@@ -2,6 +2,7 @@ import { type KubeObject, type Lease, type ObjectRef, RESOURCES } from "../../co
 import {
   type Clock,
   errorText,
+  failureLevel,
   isAppError,
   type Logger,
   type Ms,
@@ -11,7 +12,8 @@ import {
   sleep,
   toMicroTime,
 } from "../../core/base/mod.ts";
-import type { LocalStore, Store } from "../../core/store/mod.ts";
+import { isUnreachable } from "../../core/kube/mod.ts";
+import { findObject, type LocalStore, type Store } from "../../core/store/mod.ts";
 
 /** A connected node. */
 export interface NodeSession {
@@ -86,16 +88,22 @@ export function createLeaseRenewal(options: LeaseOptions): Service {
     async run(signal, ready) {
       const renewed = new Map<string, Ms>();
       const known = new Map<string, KubeObject>();
+      let away = false;
       options.observe?.renewing(renewed);
       ready();
       for (let slot = 0; !signal.aborted; slot = (slot + 1) % SLOTS) {
         const now = clock.now();
         const all = [...sessions()];
         const due = dueNodes(all, { slot, renewed, now });
-        const failed = await renewAll(options, due, { renewed, known });
+        // While nothing is reached one tells as much as thousands, twice a second.
+        const failed = await renewAll(options, away ? due.slice(0, 1) : due, { renewed, known });
         if (failed !== undefined) {
-          log.warn("leases could not be renewed", { error: errorText(failed), count: due.length });
+          log[failureLevel(failed)]("leases could not be renewed", {
+            error: errorText(failed),
+            count: due.length,
+          });
         }
+        if (due.length > 0) away = isUnreachable(failed);
         const connected = new Set(all.map(({ node }) => node));
         for (const node of renewed.keys()) {
           if (connected.has(node)) continue;
@@ -200,13 +208,9 @@ export async function renewLease(
   } catch (error) {
     if (!isAppError(error, "NotFound")) throw error;
   }
-  let uid: string | undefined;
-  try {
-    uid = (await store.get({ resource: RESOURCES.nodes, name: node })).metadata.uid;
-  } catch (error) {
-    if (!isAppError(error, "NotFound")) throw error;
-    return undefined;
-  }
+  const found = await findObject(store, { resource: RESOURCES.nodes, name: node });
+  if (!found) return undefined;
+  const { uid } = found.metadata;
   const lease: Lease = {
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",

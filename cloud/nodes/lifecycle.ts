@@ -1,6 +1,7 @@
 import {
   type Condition,
   CONDITION_TAINTS,
+  conditionsOf,
   conditionTaints,
   type Node,
   type Pod,
@@ -60,14 +61,6 @@ export function decideNode({ node, lastAlive, now }: NodeFacts): NodeVerdict {
     reported: alive ? undefined : kept ?? (told.length > 0 ? JSON.stringify(told) : undefined),
     ...(alive ? { again: ms(lastAlive + GRACE - now) } : {}),
   };
-}
-
-/** The conditions of a node or pod, without what is none: one bad object must not stop the rest. */
-export function conditionsOf(object: { status?: { conditions?: Condition[] } }): Condition[] {
-  const conditions: unknown = object.status?.conditions;
-  return Array.isArray(conditions)
-    ? conditions.filter((one) => typeof one === "object" && one !== null)
-    : [];
 }
 
 /** Only conditions that agents report go Unknown; a foreign one is left as it is. */

@@ -1,4 +1,4 @@
-import { type Lease, type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { conditionOf, type Lease, type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import {
   type Clock,
   fromTime,
@@ -15,7 +15,7 @@ import {
   keyOf,
   trigger,
   type View,
-  Views,
+  type Views,
 } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { logUnreadable } from "../plane/mod.ts";
@@ -25,20 +25,15 @@ import {
   type LeaseObserver,
   type NodeSession,
 } from "./leases.ts";
-import {
-  conditionsOf,
-  decideNode,
-  decidePod,
-  type NodeVerdict,
-  type PodVerdict,
-  REPORTED,
-} from "./lifecycle.ts";
+import { decideNode, decidePod, type NodeVerdict, type PodVerdict, REPORTED } from "./lifecycle.ts";
 
 export type { LeaseObserver, NodeSession };
 
 /** Options of {@linkcode createNodes}. */
 export interface NodesOptions {
   readonly store: Store;
+  /** Whoever makes them runs them, before these services. */
+  readonly views: Views;
   /** Where a node's Lease is written, as the node. @default {`store`} */
   readonly storeOf?: ((node: string) => Store) | undefined;
   readonly clock: Clock;
@@ -61,13 +56,11 @@ export interface NodesOptions {
 export function createNodes(options: NodesOptions): Service[] {
   const renewal = createLeaseRenewal(options);
   if (options.lifecycle === false) return [renewal];
-  const views = new Views(options);
-  const lifecycle = createLifecycle(options, views);
-  return [views.service("nodes-views"), renewal, lifecycle];
+  return [renewal, createLifecycle(options)];
 }
 
-function createLifecycle(options: NodesOptions, views: Views): Service {
-  const { store, clock, log, session } = options;
+function createLifecycle(options: NodesOptions): Service {
+  const { store, views, clock, log, session } = options;
   const nodes = views.of<Node>(RESOURCES.nodes);
   const leases = views.of<Lease>(RESOURCES.leases);
   const pods = views.of<Pod>(RESOURCES.pods);
@@ -186,7 +179,7 @@ function leaseTrigger(nodes: View<Node>): (lease: Lease, gone: boolean) => strin
     const { name } = lease.metadata;
     if (lease.metadata.namespace !== LEASE_NAMESPACE) return [];
     const node = nodes.get(name);
-    const ready = node && conditionsOf(node).find(({ type }) => type === "Ready");
+    const ready = conditionOf(node, "Ready");
     return gone || ready?.status === "Unknown" ? [name] : [];
   };
 }

@@ -11,6 +11,7 @@ import {
   Supervisor,
   VirtualClock,
 } from "../../core/base/mod.ts";
+import { Views } from "../../core/control/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
 import { until } from "../until_test_helper.ts";
 import { createNodes, type NodeSession } from "./mod.ts";
@@ -22,16 +23,16 @@ async function start() {
   const sessions = (): Iterable<NodeSession> =>
     [...live].map((node) => ({ node, lastSeen: clock.now() }));
   const parts = { store, clock, random: seededRandom(1), log: silentLogger };
+  const views = new Views(parts);
   const supervisor = new Supervisor(parts);
   const stop = new AbortController();
-  const running = supervisor.run(
-    createNodes({
-      ...parts,
-      sessions,
-      session: (node) => [...sessions()].find((one) => one.node === node),
-    }),
-    stop.signal,
-  );
+  const services = createNodes({
+    ...parts,
+    views,
+    sessions,
+    session: (node) => [...sessions()].find((one) => one.node === node),
+  });
+  const running = supervisor.run([views.service("views"), ...services], stop.signal);
   await until(() => supervisor.ready);
   return {
     clock,

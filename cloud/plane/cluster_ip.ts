@@ -1,3 +1,6 @@
+import { splitCidr } from "../../core/base/mod.ts";
+import { SERVICE_CIDR_BITS } from "../../core/parts/mod.ts";
+
 /** A range of IPv4 addresses in CIDR notation, read. */
 export interface AddressRange {
   /** The first address as a number. */
@@ -11,16 +14,15 @@ export interface AddressRange {
  * @throws {RangeError} when it is no IPv4 range of 4 to 2^20 addresses
  */
 export function parseRange(cidr: string): AddressRange {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(cidr);
-  const bytes = (match ?? []).slice(1, 5).map(Number);
-  const bits = Number(match?.[5]);
-  if (!match || bytes.some((byte) => byte > 255) || bits < 12 || bits > 30) {
+  const found = splitCidr(cidr);
+  const [least, most] = SERVICE_CIDR_BITS;
+  if (found?.family !== "ipv4" || found.bits < least || found.bits > most) {
     throw new RangeError(
-      `Cannot use ${cidr} for Services as it must be an IPv4 range from /12 to /30`,
+      `Cannot use ${cidr} for Services as it must be an IPv4 range from /${least} to /${most}`,
     );
   }
-  const size = 2 ** (32 - bits);
-  const address = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+  const size = 2 ** (32 - found.bits);
+  const address = found.address.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
   return { base: address - address % size, size };
 }
 

@@ -1,6 +1,10 @@
-import type { Condition, Deployment, ReplicaSet } from "../../core/api/mod.ts";
+import {
+  type Condition,
+  conditionOf,
+  type Deployment,
+  type ReplicaSet,
+} from "../../core/api/mod.ts";
 import { fromTime, type Ms, ms, toTime } from "../../core/base/mod.ts";
-import { conditionOf } from "./pods.ts";
 import { boundsOf } from "./rollout.ts";
 
 type Status = NonNullable<Deployment["status"]>;

@@ -38,8 +38,9 @@ export function planEndpoints(
   for (const want of wanted) {
     const have = ours.find(({ metadata }) => metadata.name === want.metadata.name);
     if (!have) actions.push({ do: "create", resource, object: want });
-    else if (!jsonEqual(have.endpoints, want.endpoints) || !jsonEqual(have.ports, want.ports)) {
-      const object = { ...have, endpoints: want.endpoints, ports: want.ports };
+    else if (isOther(have, want)) {
+      const metadata = { ...have.metadata, labels: want.metadata.labels ?? {} };
+      const object = { ...have, metadata, endpoints: want.endpoints, ports: want.ports };
       actions.push({ do: "update", resource, object });
     }
   }
@@ -50,6 +51,11 @@ export function planEndpoints(
     }
   }
   return { actions };
+}
+
+function isOther(have: EndpointSlice, want: EndpointSlice): boolean {
+  return !jsonEqual(have.endpoints, want.endpoints) || !jsonEqual(have.ports, want.ports) ||
+    !jsonEqual(have.metadata.labels, want.metadata.labels);
 }
 
 /** Whether the plane looks after a Service's endpoints. */

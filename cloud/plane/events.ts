@@ -2,6 +2,7 @@ import { type Event, type KubeObject, RESOURCES } from "../../core/api/mod.ts";
 import {
   type Clock,
   errorText,
+  failureLevel,
   fromTime,
   hours,
   isAppError,
@@ -73,7 +74,10 @@ export function createRecorder(
       } catch (error) {
         // The namespace is going, or somebody wrote the same event in the same moment.
         if (isAppError(error, "Forbidden", "NotFound", "AlreadyExists", "Conflict")) return;
-        log.warn("an event could not be written", { reason, error: errorText(error) });
+        log[failureLevel(error)]("an event could not be written", {
+          reason,
+          error: errorText(error),
+        });
       }
     },
   };

@@ -16,6 +16,7 @@ import {
   systemClock,
   toTime,
 } from "../../core/base/mod.ts";
+import { Views } from "../../core/control/mod.ts";
 import { openSqliteStore, type Store } from "../../core/store/mod.ts";
 import { until } from "../until_test_helper.ts";
 import { createPlane, type PlaneOptions } from "./mod.ts";
@@ -63,8 +64,9 @@ export async function startPlane(
     };
     const supervisor = new Supervisor(parts);
     const { beside } = options;
-    const services = createPlane({ ...parts, ...(beside ? { beside } : {}) });
-    const running = supervisor.run(services, plane.signal);
+    const views = new Views(parts);
+    const services = createPlane({ ...parts, views, ...(beside ? { beside } : {}) });
+    const running = supervisor.run([views.service("views"), ...services], plane.signal);
     stop = async () => {
       plane.abort();
       await running;

@@ -1,3 +1,5 @@
+import { canonicalJson } from "../../core/control/mod.ts";
+
 /** Kubernetes' alphabet for hashes in names: no vowels, nothing that is read as another. */
 const ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 
@@ -7,18 +9,8 @@ const ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
  */
 export function hashOf(value: unknown): string {
   let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(canonical(value))) {
+  for (const byte of new TextEncoder().encode(canonicalJson(value))) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   }
   return [...String(hash)].map((digit) => ALPHABET[Number(digit) % ALPHABET.length]).join("");
-}
-
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`);
-  return `{${members.join(",")}}`;
 }

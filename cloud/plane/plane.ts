@@ -5,7 +5,7 @@ import {
   type Service,
   untilAborted,
 } from "../../core/base/mod.ts";
-import { Actor, Views } from "../../core/control/mod.ts";
+import { Actor, type Views } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import type { PlaneContext } from "./context.ts";
 import { createDaemonSetController } from "./daemonset_controller.ts";
@@ -26,6 +26,8 @@ import { createServiceControllers } from "./service_controller.ts";
 /** Options of {@linkcode createPlane}. */
 export interface PlaneOptions {
   readonly store: Store;
+  /** Whoever makes them runs them, before these services. */
+  readonly views: Views;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -40,10 +42,9 @@ export interface PlaneOptions {
  * @throws {RangeError} when `serviceRange` cannot be used
  */
 export function createPlane(options: PlaneOptions): Service[] {
-  const { serviceRange = "10.96.0.0/16" } = options;
+  const { serviceRange = "10.96.0.0/16", views } = options;
   const store = new PodAdmission(options.store);
-  const views = new Views(options);
-  const context: PlaneContext = { ...options, store, views, actor: new Actor(store, views) };
+  const context: PlaneContext = { ...options, store, actor: new Actor(store, views) };
   const controllers = [
     createNamespaceController(context),
     createServiceAccountController(context),
@@ -58,7 +59,6 @@ export function createPlane(options: PlaneOptions): Service[] {
   ];
   return [
     defaultObjects(store),
-    views.service("plane-views"),
     ...controllers,
     createEventSweep(options),
   ];

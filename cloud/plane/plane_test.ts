@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  conditionOf,
   type DaemonSet,
   type Deployment,
   type EndpointSlice,
@@ -14,7 +15,7 @@ import {
 import { isAppError } from "../../core/base/mod.ts";
 import { until } from "../until_test_helper.ts";
 import { deploymentOf, setTemplate, startPlane, templateOf } from "./harness_test_helper.ts";
-import { conditionOf, isActive, isReady } from "./pods.ts";
+import { isActive, isReady } from "./pods.ts";
 
 const image = (pod: Pod) => pod.spec.containers[0]?.image;
 
@@ -252,6 +253,11 @@ Deno.test("a Service gets an address and slices with ready pods and named ports"
   const [slice] = await slices();
   assert.deepEqual(slice?.ports, [{ name: "web", port: 8080, protocol: "TCP" }]);
   assert.ok(slice?.endpoints.every(({ nodeName }) => nodeName === "a"));
+  await plane.store.update(
+    { resource: RESOURCES.services, namespace: "default", name: "web" },
+    (web) => ({ ...web, metadata: { ...web.metadata, labels: { "skerry.dev/endpoints": "" } } }),
+  );
+  await until(async () => (await slices())[0]?.metadata.labels?.["skerry.dev/endpoints"] === "");
   const services = await plane.list<Service>(RESOURCES.services);
   const addresses = services.map(({ spec }) => spec?.clusterIP ?? "");
   assert.equal(new Set(addresses).size, 2);

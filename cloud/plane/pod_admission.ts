@@ -10,15 +10,16 @@ import {
 } from "../../core/api/mod.ts";
 import { autonomousTolerations, groupsIn } from "../admission/mod.ts";
 import { AppError, isAppError } from "../../core/base/mod.ts";
-import type {
-  DeleteOptions,
-  ListOptions,
-  ListResult,
-  Store,
-  UpdateOptions,
-  Watch,
-  WatchOptions,
-  WriteOptions,
+import {
+  type DeleteOptions,
+  findObject,
+  type ListOptions,
+  type ListResult,
+  type Store,
+  type UpdateOptions,
+  type Watch,
+  type WatchOptions,
+  type WriteOptions,
 } from "../../core/store/mod.ts";
 
 const SYSTEM = { apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass" } as const;
@@ -161,12 +162,7 @@ export class PodAdmission implements Store {
   }
 
   async #find<T extends KubeObject>(ref: ObjectRef): Promise<T | undefined> {
-    try {
-      return await this.#store.get(ref) as T;
-    } catch (error) {
-      if (isAppError(error, "NotFound")) return undefined;
-      throw error;
-    }
+    return await findObject(this.#store, ref) as T | undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
-import { fromTime, isAppError, type Ms, ms, seconds, type Service } from "../../core/base/mod.ts";
+import { fromTime, type Ms, ms, seconds, type Service } from "../../core/base/mod.ts";
+import { findObject } from "../../core/store/mod.ts";
 import { createController, keyOf, trigger } from "../../core/control/mod.ts";
 import type { PlaneContext } from "./context.ts";
 import { isTerminated } from "./pods.ts";
@@ -58,13 +59,7 @@ export function createPodGarbageCollector(context: PlaneContext): Service {
   }
 
   async function exists(node: string): Promise<boolean> {
-    try {
-      await context.store.get({ resource: RESOURCES.nodes, name: node });
-      return true;
-    } catch (error) {
-      if (!isAppError(error, "NotFound")) throw error;
-      return false;
-    }
+    return await findObject(context.store, { resource: RESOURCES.nodes, name: node }) !== undefined;
   }
 }
 

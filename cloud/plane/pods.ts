@@ -1,5 +1,5 @@
 import {
-  type Condition,
+  conditionOf,
   type KubeObject,
   type Pod,
   type PodTemplate,
@@ -17,16 +17,6 @@ export function isTerminated(pod: Pod): boolean {
 /** Whether a pod counts as a replica: it has not ended and is not on its way out. */
 export function isActive(pod: Pod): boolean {
   return !isTerminated(pod) && pod.metadata.deletionTimestamp === undefined;
-}
-
-/** The condition of a type, if it is there. A status that cannot be read has none. */
-export function conditionOf(
-  object: { status?: { conditions?: Condition[] } },
-  type: string,
-): Condition | undefined {
-  const conditions: unknown = object.status?.conditions;
-  if (!Array.isArray(conditions)) return undefined;
-  return conditions.find((condition) => condition?.type === type);
 }
 
 /** Whether a pod says that it is ready. */

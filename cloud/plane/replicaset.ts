@@ -1,5 +1,6 @@
 import {
   type Condition,
+  conditionOf,
   matchLabels,
   type Pod,
   type ReplicaSet,
@@ -8,7 +9,7 @@ import {
 import { fromTime, type Ms, toTime } from "../../core/base/mod.ts";
 import { type Action, jsonEqual } from "../../core/control/mod.ts";
 import { claim } from "./claim.ts";
-import { availableIn, conditionOf, isActive, isReady, podFromTemplate } from "./pods.ts";
+import { availableIn, isActive, isReady, podFromTemplate } from "./pods.ts";
 
 /** What a pure rule asks for. */
 export interface Plan {

@@ -1,9 +1,9 @@
-import { type Condition, type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { type Condition, conditionOf, type Node, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { isAppError, type Service, toTime } from "../../core/base/mod.ts";
 import { createController, keyOf, trigger } from "../../core/control/mod.ts";
 import { createRecorder } from "./events.ts";
 import type { PlaneContext } from "./context.ts";
-import { conditionOf, isTerminated } from "./pods.ts";
+import { isTerminated } from "./pods.ts";
 import { schedule } from "./schedule.ts";
 import { logUnreadable } from "./unreadable.ts";
 

@@ -1,5 +1,10 @@
-import { type Condition, conditionTaints, type Node, type Taint } from "../../core/api/mod.ts";
-import { conditionOf } from "./pods.ts";
+import {
+  conditionOf,
+  conditionsOf,
+  conditionTaints,
+  type Node,
+  type Taint,
+} from "../../core/api/mod.ts";
 
 /**
  * The taints that count for a node: its own, and those that its conditions stand for before the
@@ -7,8 +12,7 @@ import { conditionOf } from "./pods.ts";
  */
 export function taintsOf(node: Node): Taint[] {
   const taints = [...node.spec?.taints ?? []];
-  const found: unknown = node.status?.conditions;
-  const conditions: readonly Condition[] = Array.isArray(found) ? found : [];
+  const conditions = conditionsOf(node);
   const keys = conditionTaints(conditionOf(node, "Ready") ? conditions : [...conditions, READY]);
   for (const key of keys) {
     if (!taints.some((taint) => taint.key === key && taint.effect === "NoSchedule")) {

@@ -2,6 +2,7 @@ import { type Lease, type ObjectRef, RESOURCES } from "../../core/api/mod.ts";
 import {
   type Clock,
   errorText,
+  failureLevel,
   isAppError,
   linkSignals,
   type Logger,
@@ -15,7 +16,7 @@ import {
   toMicroTime,
 } from "../../core/base/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+import { LEADER_LEASE, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode leaderService}. */
 export interface LeaderOptions {
@@ -31,8 +32,6 @@ export interface LeaderOptions {
   readonly onLeading?: (leading: boolean) => void;
 }
 
-/** The Lease that the leader holds. */
-export const LEADER_LEASE = "skerry-hub-leader";
 /** client-go's defaults: a lease is good for 15 s, a leader gives up after 10, and renews every 2. */
 const LEASE_TIME = seconds(15);
 const GIVE_UP = seconds(10);
@@ -122,13 +121,15 @@ class Claim {
       if (isAppError(error, "NotFound")) {
         await store.create(RESOURCES.leases, this.#lease(0)).catch((problem) => {
           if (!isAppError(problem, "AlreadyExists")) {
-            log.warn("no Lease to lead by", { error: errorText(problem) });
+            log[failureLevel(problem)]("no Lease to lead by", { error: errorText(problem) });
           }
         });
         return false;
       }
       if (!(error instanceof Taken)) {
-        log.warn("the Lease to lead by cannot be renewed", { error: errorText(error) });
+        log[failureLevel(error)]("the Lease to lead by cannot be renewed", {
+          error: errorText(error),
+        });
         return false;
       }
       this.lost = this.#held;

@@ -1,7 +1,9 @@
 import { type Lease, RESOURCES } from "../../core/api/mod.ts";
 import {
+  AppError,
   type Clock,
   errorText,
+  failureLevel,
   fromTime,
   isAppError,
   type Logger,
@@ -11,9 +13,16 @@ import {
   sleep,
   toMicroTime,
 } from "../../core/base/mod.ts";
-import { View } from "../../core/control/mod.ts";
+import { Informer } from "../../core/cache/mod.ts";
+import { runTogether } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+import {
+  CA_SECRET,
+  HUB_LABEL,
+  KUBELET_ANNOTATION,
+  PEER_ANNOTATION,
+  SYSTEM_NAMESPACE,
+} from "../../core/tokens/mod.ts";
 
 /** How one replica is reached. */
 export interface Replica {
@@ -24,6 +33,8 @@ export interface Replica {
   readonly kubeletAddress: string;
   /** `host:port` of its port for nodes, which takes other replicas too. */
   readonly peer: string;
+  /** Fingerprint of its CA; empty when it does not tell. */
+  readonly ca: string;
 }
 
 /** Options of {@linkcode Presence}. */
@@ -35,10 +46,9 @@ export interface PresenceOptions {
   readonly log: Logger;
 }
 
-const LABEL = "skerry.dev/hub";
-const KUBELET = "skerry.dev/kubelet-address";
-const PEER = "skerry.dev/peer";
 const TAG = "skerry.dev/stream-tag";
+const CA = "skerry.dev/ca";
+const SELECTION = { namespace: SYSTEM_NAMESPACE, labelSelector: `${HUB_LABEL}=true` };
 const RENEW = seconds(10);
 /** A replica that has not renewed for so long is gone. */
 const LEASE_TIME = seconds(40);
@@ -46,21 +56,48 @@ const LEASE_TIME = seconds(40);
 /** The replicas of this cluster, by their Leases in the hub's namespace. */
 export class Presence {
   readonly #options: PresenceOptions;
-  readonly #leases: View<Lease>;
+  readonly #leases: Informer<Lease>;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    this.#leases = new View<Lease>({
+    this.#leases = new Informer<Lease>({
       ...options,
       resource: RESOURCES.leases,
-      selection: { namespace: SYSTEM_NAMESPACE, labelSelector: `${LABEL}=true` },
+      selection: SELECTION,
     });
   }
 
   /** The other replicas that are alive. */
   others(): Replica[] {
+    return this.#othersOf(this.#leases.view.list());
+  }
+
+  /**
+   * Looks once whether a hub with another CA serves this cluster: nodes could come to either, and
+   * one would take them while the other shuts them out.
+   *
+   * @throws {AppError} Conflict
+   */
+  async refuseForeign(): Promise<void> {
+    const { store, self } = this.#options;
+    const { items } = await store.list(RESOURCES.leases, SELECTION);
+    const foreign = this.#othersOf(items as readonly Lease[]).find(({ ca }) =>
+      ca !== "" && ca !== self.ca
+    );
+    if (!foreign) return;
+    throw new AppError(
+      "Conflict",
+      `hub ${foreign.id} serves this cluster with another CA than secret ` +
+        `${SYSTEM_NAMESPACE}/${CA_SECRET} holds: the Secret was replaced while that hub ran, and ` +
+        "its nodes do not know this one. Restore the Secret from a copy, or delete it while that " +
+        "hub runs, which then puts it back. To go over to the new CA stop all hubs first; every " +
+        "node must join again then",
+    );
+  }
+
+  #othersOf(leases: readonly Lease[]): Replica[] {
     const { clock, self } = this.#options;
-    return this.#leases.all().flatMap((lease) => {
+    return leases.flatMap((lease) => {
       const renewed = fromTime(lease.spec.renewTime) ?? 0;
       const replica = replicaOf(lease);
       if (!replica || replica.id === self.id || clock.now() - renewed > LEASE_TIME) return [];
@@ -84,12 +121,7 @@ export class Presence {
       {
         name: "replicas",
         onFailure: "restart",
-        run: async (signal, ready) => {
-          const running = this.#leases.run(signal);
-          await Promise.race([this.#leases.synced, running]);
-          if (!signal.aborted) ready();
-          await running;
-        },
+        run: (signal, ready) => runTogether([this.#leases], { signal, ready }),
       },
       {
         name: "presence",
@@ -115,8 +147,11 @@ export class Presence {
       metadata: {
         name: nameOf(self.id),
         namespace: SYSTEM_NAMESPACE,
-        labels: { [LABEL]: "true" },
-        annotations: { [KUBELET]: self.kubeletAddress, [PEER]: self.peer, [TAG]: self.tag },
+        labels: { [HUB_LABEL]: "true" },
+        annotations: {
+          ...{ [KUBELET_ANNOTATION]: self.kubeletAddress, [PEER_ANNOTATION]: self.peer },
+          ...{ [TAG]: self.tag, [CA]: self.ca },
+        },
       },
       spec: {
         holderIdentity: self.id,
@@ -133,7 +168,9 @@ export class Presence {
       await store.update(ref, (current) => ({ ...current, spec: lease.spec }));
     } catch (error) {
       if (!isAppError(error, "NotFound")) {
-        log.warn("the Lease of this replica cannot be renewed", { error: errorText(error) });
+        log[failureLevel(error)]("the Lease of this replica cannot be renewed", {
+          error: errorText(error),
+        });
         return;
       }
       await store.create(RESOURCES.leases, lease);
@@ -143,7 +180,7 @@ export class Presence {
   /** Leases of replicas that ended without a word. */
   async #sweep(): Promise<void> {
     const { clock } = this.#options;
-    for (const lease of this.#leases.all()) {
+    for (const lease of this.#leases.view.list()) {
       const replica = replicaOf(lease);
       const renewed = fromTime(lease.spec.renewTime) ?? 0;
       if (replica && clock.now() - renewed > 3 * LEASE_TIME) await this.#remove(replica.id);
@@ -162,7 +199,13 @@ function nameOf(id: string): string {
 }
 
 function replicaOf({ metadata, spec }: Lease): Replica | undefined {
-  const { [KUBELET]: kubeletAddress, [PEER]: peer, [TAG]: tag } = metadata.annotations ?? {};
+  const {
+    [KUBELET_ANNOTATION]: kubeletAddress,
+    [PEER_ANNOTATION]: peer,
+    [TAG]: tag,
+    [CA]: ca = "",
+  } = metadata.annotations ??
+    {};
   const id = spec.holderIdentity;
-  return id && kubeletAddress && peer && tag ? { id, kubeletAddress, peer, tag } : undefined;
+  return id && kubeletAddress && peer && tag ? { id, kubeletAddress, peer, tag, ca } : undefined;
 }

@@ -8,6 +8,7 @@ import {
 import { type HttpsServer, metricsService } from "../../core/http/mod.ts";
 import { CLOSE, type Connection, loadWsAcceptor } from "../../core/link/mod.ts";
 import { type HUB_OPTIONS, type PartContext, VERSION } from "../../core/parts/mod.ts";
+import { Views, type ViewsOptions } from "../../core/control/mod.ts";
 import type { Credential } from "../../core/pki/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { createFunctions } from "../functions/mod.ts";
@@ -18,18 +19,26 @@ import { createNodes } from "../nodes/mod.ts";
 import { PEER_PATH } from "../replicas/mod.ts";
 import { answerCall, type IssueToken } from "./calls.ts";
 import { nodeListenerService } from "./node_listener.ts";
+import { NodeRequests, type NodeRequestsOptions } from "./node_requests.ts";
+import { Readiness } from "./readiness.ts";
 
 /** Options of {@linkcode createBase}. */
 export interface BaseOptions extends
+  Pick<ViewsOptions, "selections">,
   Pick<
     HubOptions,
-    "storeOf" | "kubelet" | "onLink" | "onForeignStream" | "streamTag" | "history"
+    | "storeOf"
+    | "kubelet"
+    | "onLink"
+    | "onForeignStream"
+    | "streamTag"
+    | "history"
+    | "probe"
+    | "serverAway"
   > {
   readonly context: PartContext<typeof HUB_OPTIONS>;
   /** Counts what happens. */
   readonly counts: HubMetrics;
-  /** Why this hub can do no good now, beside what every hub may say. @default {nothing} */
-  readonly problems?: () => readonly string[];
   readonly store: Store;
   /** Names and addresses by which others than nodes reach this hub. */
   readonly names: readonly string[];
@@ -39,15 +48,23 @@ export interface BaseOptions extends
   readonly onPeer?: (connection: Connection, path: string) => void;
   /** Has the cluster issue service account tokens. @default {none are issued} */
   readonly issueToken?: IssueToken;
+  /** The API server that requests of pods are passed on to. @default {there is none} */
+  readonly api?: NodeRequestsOptions["api"];
+  /** Told what comes of those requests. @default {nobody counts} */
+  readonly onPodRequest?: NodeRequestsOptions["observe"];
   /** Judge nodes by their Leases: where Kubernetes does not do that itself. */
   readonly lifecycle: boolean;
 }
 
 /** What every hub has, whoever serves its API: nodes join, and hold their links. */
 export interface Base {
+  /** What it sees of the cluster, for whoever else wants to see. Run them before all services. */
+  readonly views: Views;
   readonly join: Join;
   readonly hub: Hub;
   readonly metrics: Metrics;
+  /** Requests of pods that are passed on now. */
+  readonly podRequests: () => number;
   readonly supervisor: Supervisor;
   /** The hub's own certificate, to serve with now. */
   readonly serving: () => Credential;
@@ -67,8 +84,9 @@ export async function createBase(options: BaseOptions): Promise<Base> {
   const clock = systemClock;
   const random = systemRandom;
   const servers: HttpsServer[] = [];
+  const views = new Views({ ...options, clock, random, log });
   const join = await createJoin({
-    store,
+    ...{ store, views },
     clock,
     random,
     log,
@@ -80,21 +98,26 @@ export async function createBase(options: BaseOptions): Promise<Base> {
       for (const server of servers) server.setCertificate({ cert: certificate, key });
     },
     onIdentity: (node) => {
-      hub.recheck(node).catch((error) => log.error("identity check failed", { node, error }));
+      for (const part of [hub, requests]) {
+        part?.recheck(node).catch((error) => log.error("identity check failed", { node, error }));
+      }
     },
   });
   let serving: Credential = join.serving;
   const issueToken = options.issueToken && counts.countTokens(options.issueToken);
   const hub = createHub({
     ...options,
-    clock,
-    random,
-    log,
+    ...{ views, clock, random, log },
     version: VERSION,
     identities: join.identities,
     observe: counts,
     onCall: (peer, method, body, signal) =>
-      answerCall({ join, issueToken }, peer, { method, body, signal }),
+      answerCall({ join, issueToken, store }, peer, { method, body, signal }),
+  });
+  const { api } = options;
+  const requests = api && new NodeRequests({
+    ...{ api, clock, identities: join.identities, observe: options.onPodRequest },
+    session: (node) => hub.gone(node),
   });
   const acceptor = await loadWsAcceptor();
   acceptor.onConnection((connection, path) => {
@@ -103,13 +126,16 @@ export async function createBase(options: BaseOptions): Promise<Base> {
     connection.close(CLOSE.protocol, "this hub has no others");
   });
   const supervisor = new Supervisor({ clock, random, log });
+  const readiness = new Readiness(() => supervisor.states());
   const onServer = (server: HttpsServer): void => void servers.push(server);
   counts.show({ hub, supervisor, expiry: expiryOf(() => serving) });
   const { metrics } = counts;
   return {
+    views,
     join,
     hub,
     metrics,
+    podRequests: () => requests?.open ?? 0,
     supervisor,
     serving: () => serving,
     onServer,
@@ -117,9 +143,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
       { name: "links", onFailure: "restart", run: (stop, up) => hub.run(stop, up) },
       ...createNodes({
         ...options,
-        clock,
-        random,
-        log,
+        ...{ views, clock, random, log },
         lifecycle,
         observe: counts,
         sessions: () => hub.nodes(),
@@ -127,7 +151,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
       }),
       ...join.services,
     ],
-    controllers: createFunctions({ store, clock, random, log }),
+    controllers: [createFunctions({ store, views, clock, random, log })],
     listeners: [
       nodeListenerService({
         ca: join.ca.certificate,
@@ -138,6 +162,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         hostname: flags["node-address"],
         port: flags["node-port"],
         join: join.handle,
+        requests,
         acceptor,
       }),
       metricsService({
@@ -145,9 +170,8 @@ export async function createBase(options: BaseOptions): Promise<Base> {
         port: flags["metrics-port"],
         metrics,
         problems: () => [
-          ...supervisor.problems(),
+          ...readiness.problems(),
           ...(hub.draining ? ["this hub takes no nodes any more"] : []),
-          ...(options.problems?.() ?? []),
         ],
         clock,
         log,

@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { RESOURCES } from "../../core/api/mod.ts";
 import { AppError } from "../../core/base/mod.ts";
 import type { TokenRequest } from "../../core/kube/mod.ts";
 import type { Peer } from "../../core/link/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
 import type { Join } from "../join/mod.ts";
 
 /** Has the cluster issue a token, in the name of a node. */
@@ -24,10 +26,16 @@ const TokenBody = z.object({
 /**
  * Answers a `call` of a node on its session (docs/protocol.md 7).
  *
- * @throws {AppError} MethodNotAllowed, BadRequest, Unsupported, and what renewing or issuing throws
+ * @throws {AppError} MethodNotAllowed, BadRequest, Unsupported, and what renewing, issuing or reading
+ * throws
  */
 export async function answerCall(
-  { join, issueToken }: { readonly join: Join; readonly issueToken: IssueToken | undefined },
+  { join, issueToken, store }: {
+    readonly join: Join;
+    readonly issueToken: IssueToken | undefined;
+    /** Where the hub reads as itself. */
+    readonly store: Pick<Store, "list">;
+  },
   peer: Peer,
   { method, body, signal }: {
     readonly method: string;
@@ -51,6 +59,12 @@ export async function answerCall(
       const { data, error } = TokenBody.safeParse(body);
       if (error) throw new AppError("BadRequest", `token: ${error.issues[0]?.message ?? ""}`);
       return await issueToken(peer.name, data, signal);
+    }
+    case "pods": {
+      // Of the store: a view may be behind, and by the answer a node ends what it does not name.
+      const fieldSelector = `spec.nodeName=${peer.name}`;
+      const { items } = await store.list(RESOURCES.pods, { fieldSelector });
+      return { uids: items.map(({ metadata }) => metadata.uid) };
     }
     default:
       throw new AppError("MethodNotAllowed", `there is no call ${method}`);

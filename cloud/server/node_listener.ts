@@ -9,9 +9,10 @@ import {
   type HttpsServer,
   serveHttps,
 } from "../../core/http/mod.ts";
-import type { WsAcceptor } from "../../core/link/mod.ts";
+import { LINK, type WsAcceptor } from "../../core/link/mod.ts";
 import { type Credential, HUB_NAME, nodeNameOf } from "../../core/pki/mod.ts";
 import { HUBS_GROUP, PEER_PATH } from "../replicas/mod.ts";
+import { KUBE_PATH, type NodeRequests } from "./node_requests.ts";
 
 /** Options of {@linkcode nodeListenerService}. */
 export interface NodeListenerOptions {
@@ -22,6 +23,8 @@ export interface NodeListenerOptions {
   /** The serving certificate to use now. */
   readonly serving: () => Credential;
   readonly join: Handler;
+  /** Passes requests of pods on to the cluster's API server. @default {there is none} */
+  readonly requests?: Pick<NodeRequests, "answer"> | undefined;
   readonly acceptor: WsAcceptor;
   readonly clock: Clock;
   readonly log: Logger;
@@ -31,13 +34,11 @@ export interface NodeListenerOptions {
 
 /** What nodes may ask for. */
 const NODE_PATHS = /^\/v1\/(link|stream\/[A-Za-z0-9_-]+)$/;
-/** Connections that the port takes at once; each node holds one, and one for each stream. */
-const MAX_CONNECTIONS = 65_536;
 
 /**
  * The port that nodes connect to (docs/protocol.md 1): `POST /join` for anybody with a token, the
- * link for nodes whose certificate verifies, and streams for other hubs of the cluster. Everything
- * else is refused.
+ * link and requests of pods for nodes whose certificate verifies, and streams for other hubs of the
+ * cluster. Everything else is refused.
  */
 export function nodeListenerService(options: NodeListenerOptions): Service {
   return {
@@ -54,7 +55,8 @@ export function nodeListenerService(options: NodeListenerOptions): Service {
         clock: options.clock,
         log: options.log,
         signal,
-        maxConnections: MAX_CONNECTIONS,
+        maxConnections: LINK.connections,
+        timeouts: { handshake: LINK.answerTimeout, head: LINK.answerTimeout },
         handler: (request, info) => answer(options, request, info),
         onUpgrade: (message, socket, head, info) => upgrade(options, message, socket, head, info),
       });
@@ -71,13 +73,26 @@ export function nodeListenerService(options: NodeListenerOptions): Service {
   };
 }
 
-/** Plain requests: only `POST /join`; the rest is 401 without a certificate, 404 with one. */
+/**
+ * Plain requests: `POST /join`, and those of pods by their node; the rest is 401 without a
+ * certificate, 404 with one.
+ */
 function answer(
   options: NodeListenerOptions,
   request: Request,
   info: ConnectionInfo,
 ): Promise<Response> {
-  if (new URL(request.url).pathname === "/join") return options.join(request, info);
+  const { pathname } = new URL(request.url);
+  if (pathname === "/join") return options.join(request, info);
+  const name = info.peer && nodeNameOf(info.peer);
+  if (info.peer && name !== undefined && pathname.startsWith(KUBE_PATH)) {
+    if (options.requests) {
+      const { fingerprint } = info.peer;
+      return options.requests.answer(request, { name, fingerprint }, info.signal);
+    }
+    const none = "this hub serves no cluster's API server: its pods have no service account tokens";
+    return Promise.resolve(errorResponse(new AppError("Unsupported", none)));
+  }
   const refused = info.peer
     ? new AppError("NotFound", "this port serves POST /join and the link of nodes")
     : new AppError("Unauthorized", "this port needs a node's certificate: join first");

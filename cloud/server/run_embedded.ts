@@ -1,5 +1,11 @@
 import { RESOURCE_LIST } from "../../core/api/mod.ts";
-import { type Service, systemClock, systemRandom, untilAborted } from "../../core/base/mod.ts";
+import {
+  hostAndPort,
+  type Service,
+  systemClock,
+  systemRandom,
+  untilAborted,
+} from "../../core/base/mod.ts";
 import { createApi, createAuthenticate, rbacLike } from "../../core/http/mod.ts";
 import { type HUB_OPTIONS, type PartContext, printReady, VERSION } from "../../core/parts/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
@@ -83,8 +89,9 @@ export async function runEmbedded(context: PartContext<typeof HUB_OPTIONS>): Pro
   });
   const listener = { ca: join.ca.certificate, serving, clock, log, onServer };
   await supervisor.run([
+    base.views.service("views"),
     ...createPlane({
-      ...{ store, clock, random, log },
+      ...{ store, clock, random, log, views: base.views },
       serviceRange: options["service-cidr"],
       beside: createGroups,
     }),
@@ -123,7 +130,7 @@ function readyService(
     name: "ready",
     onFailure: "restart",
     async run(stop, isReady) {
-      const server = `https://${options["api-address"]}:${options["api-port"]}`;
+      const server = `https://${hostAndPort(options["api-address"], options["api-port"])}`;
       const kubeconfig = `${options["state-dir"]}/admin.kubeconfig`;
       await writeAdminKubeconfig({
         ca: join.ca,
@@ -136,7 +143,7 @@ function readyService(
       printReady({
         kubeconfig,
         api: server,
-        nodes: `${options["node-address"]}:${options["node-port"]}`,
+        nodes: hostAndPort(options["node-address"], options["node-port"]),
       });
       await untilAborted(stop);
     },

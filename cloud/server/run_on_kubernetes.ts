@@ -1,6 +1,7 @@
 import { RESOURCES } from "../../core/api/mod.ts";
 import {
-  AppError,
+  hostAndPort,
+  type Logger,
   type Ms,
   seconds,
   systemClock,
@@ -10,8 +11,12 @@ import {
 import { Actor, Views } from "../../core/control/mod.ts";
 import {
   asNode,
+  Forwarder,
   impersonationMode,
+  isKindGone,
+  kindDiscovery,
   KubeClient,
+  pathOf,
   readEndpoint,
   RemoteStore,
   requestToken,
@@ -23,6 +28,7 @@ import {
   printReady,
 } from "../../core/parts/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
+import { INTERESTING_SLICES } from "../../core/sync/mod.ts";
 import { createGroups } from "../groups/mod.ts";
 import { History } from "../history/mod.ts";
 import { HubMetrics } from "../metrics/mod.ts";
@@ -36,14 +42,21 @@ import {
   KubeletServing,
   type OpenStream,
 } from "../kubelet/mod.ts";
+import { refuseForeignCa } from "../join/mod.ts";
 import { leaderService, Peers, Presence } from "../replicas/mod.ts";
 import { admissionHandler, groupsIn, webhookService } from "../admission/mod.ts";
 import { apiListenerService } from "./api_listener.ts";
 import { type Base, createBase } from "./base.ts";
+import { unreachableKubelets } from "./loopback.ts";
+import { ServerWatch } from "./server_watch.ts";
 
-const { pods } = RESOURCES;
+const { namespaces, pods } = RESOURCES;
 /** Name of the cluster for nodes that join. */
 const CLUSTER = "kubernetes";
+/** Something small that is in every cluster, and that the hub may read. */
+const KNOWN = pathOf(namespaces, { name: "kube-system" });
+/** Kubernetes lets everybody ask. */
+const READY = "/readyz";
 
 /** Runs the hub of a Kubernetes cluster: what its API server says is so, and all state is there. */
 export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>): Promise<void> {
@@ -54,6 +67,19 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const counts = new HubMetrics(clock);
   const cluster = counts.forCluster();
   using client = new KubeClient({ endpoint, clock, random, log, observe: cluster.api.observe });
+  // With the CA alone: what pods ask for must not get any right of this hub.
+  const tls = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
+  using forwarder = new Forwarder({ what: "the API server", tls, clock });
+  const watch = new ServerWatch({
+    probe: async (away, stop) => await client.probe(away ? READY : KNOWN, stop) === "ok",
+    heard: () => client.heard,
+    onChange: (away) => {
+      if (away) forwarder.renew();
+      base.hub.tellServer();
+    },
+    clock,
+    log,
+  });
   const history: History = new History({
     ...{ clock, log },
     store: () => store,
@@ -62,6 +88,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const { mark } = history;
   const store: Store = new RemoteStore({ client, clock, random, mark });
   const mode = await impersonationMode(client, options.impersonation);
+  await tellMissingKinds(client, log);
   const stores = new Map<string, Store>();
   const storeOf = (node: string): Store => {
     let known = stores.get(node);
@@ -77,14 +104,18 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const base: Base = await createBase({
     context,
     counts,
-    problems: () => cluster.problems(),
     store,
     storeOf,
+    probe: async (stop) => await client.probe(KNOWN, stop) !== "silent",
+    serverAway: () => watch.phase.away,
+    selections: new Map([[RESOURCES.endpointslices, INTERESTING_SLICES]]),
     names: [options["peer-address"] || options["kubelet-address"]],
     cluster: CLUSTER,
     lifecycle: false,
     issueToken: (node, request, stop) =>
       requestToken(client, request, { as: asNode(node, mode)("write", pods), signal: stop }),
+    api: { server: endpoint.server, forwarder, watch },
+    onPodRequest: cluster.pods.observe,
     kubelet: (node) => endpoints.of(node),
     onLink: (node) => endpoints.look(node),
     onPeer: (connection, path) => peers.accept(connection, path),
@@ -94,11 +125,14 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   });
   const { hub, supervisor } = base;
   const address = options["kubelet-address"];
-  const self = { id, tag, kubeletAddress: address, peer: peerOf(options) };
+  const ca = base.join.ca.fingerprint;
+  const self = { id, tag, kubeletAddress: address, peer: peerOf(options), ca };
   const presence = new Presence({ store, self, clock, random, log });
+  await presence.refuseForeign();
+  await refuseForeignCa({ store, ca: base.join.ca });
   const { onPassed } = cluster;
   const peers = new Peers({ hub, store, presence, ca: base.join.ca, clock, log, onPassed });
-  cluster.show({ client, presence });
+  cluster.show({ client, presence, podRequests: base.podRequests });
   const openStream: OpenStream = (node, header, stop) => peers.openStream(node, header, stop);
   const auth = clusterAuth(client, clock);
   const serving = new KubeletServing(
@@ -121,15 +155,22 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     ...{ store, storeOf, ports, address, clock, random, log },
     connected: (node) => hub.node(node) !== undefined,
   });
-  const views = new Views({ store, clock, random, log });
+  // What only the leader looks at, it alone holds.
+  const views = new Views({ store, clock, random, log, shared: base.views });
   const actor = new Actor(store, views);
   const groups = createGroups({
     ...{ store, views, actor, clock, random, log },
-    applications: isOn(options),
+    kinds: kindDiscovery({ client, clock }),
+    isKindGone: (resource, stop) => isKindGone(client, resource, stop),
+    applications: options.applications === "on",
   });
   const controllers = [...base.controllers, views.service("groups-views"), ...groups];
   log.info("serving a cluster", { server: client.server, impersonation: mode });
+  const unreachable = unreachableKubelets(options);
+  if (unreachable) log.warn(unreachable, { server: client.server });
   await supervisor.run([
+    watch.service(),
+    base.views.service("views"),
     serving.service(),
     endpoints.service(),
     ...base.services,
@@ -160,7 +201,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
         isReady();
         printReady({
           api: client.server,
-          nodes: `${options["node-address"]}:${options["node-port"]}`,
+          nodes: hostAndPort(options["node-address"], options["node-port"]),
         });
         await untilAborted(stop);
       },
@@ -180,14 +221,22 @@ function drained({ hub }: Base, span: Ms, signal: AbortSignal): AbortSignal {
   return stop.signal;
 }
 
-/** @throws {AppError} BadRequest */
-function isOn({ applications }: HubOptions): boolean {
-  if (applications === "on" || applications === "off") return applications === "on";
-  throw new AppError("BadRequest", `--applications=${applications}: say on or off`);
+/** Says what to do where the kinds of Skerry are not installed: nothing works before they are. */
+async function tellMissingKinds(client: KubeClient, log: Logger): Promise<void> {
+  const { group } = RESOURCES.wasmfunctions;
+  const list = await client.call({ method: "GET", path: "/apis" }) as {
+    groups?: { name?: string }[];
+  };
+  if (list.groups?.some(({ name }) => name === group)) return;
+  log.error(
+    "this cluster has no kinds of Skerry: kubectl apply --server-side -f charts/skerry/crds; until " +
+      "then no node is let in",
+    { group },
+  );
 }
 
 /** `host:port` at which other hubs reach this one. */
 function peerOf(options: HubOptions): string {
   const host = options["peer-address"] || options["kubelet-address"];
-  return `${host.includes(":") ? `[${host}]` : host}:${options["node-port"]}`;
+  return hostAndPort(host, options["node-port"]);
 }

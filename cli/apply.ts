@@ -1,5 +1,5 @@
-import { parseAllDocuments } from "yaml";
-import { type KubeObject, resourceOfKind } from "../core/api/mod.ts";
+import { LineCounter, parseAllDocuments } from "yaml";
+import { apiVersionOf, conditionOf, type KubeObject, resourceOfKind } from "../core/api/mod.ts";
 import { AppError, isAppError, ms, seconds, sleep, systemClock } from "../core/base/mod.ts";
 import { pathOf } from "../core/kube/mod.ts";
 import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
@@ -22,20 +22,46 @@ export async function runApply(args: readonly string[]): Promise<void> {
     throw new AppError("BadRequest", "say what to apply: --file FILE");
   }
   using client = await openClient(options.kubeconfig);
-  const objects = parseAllDocuments(await Deno.readTextFile(options.file))
-    .map((document) => document.toJS() as KubeObject | null)
-    .filter((object) => object !== null);
+  // Before the first is made: a file is not to be left half done for a kind that is not known here.
+  const objects = readObjects(options.file, await Deno.readTextFile(options.file));
   for (const object of objects) await applyOne(client, object);
   if (options.wait > 0) {
     for (const object of objects) await waitReady(client, object, options.wait);
   }
 }
 
+/**
+ * The objects of a file.
+ *
+ * @throws {AppError} BadRequest naming the file, the line of a document and what is wrong with it
+ */
+export function readObjects(file: string, text: string): KubeObject[] {
+  const lines = new LineCounter();
+  return [...parseAllDocuments(text, { lineCounter: lines })].flatMap((document) => {
+    const start = document.contents?.range?.[0] ?? document.range[0];
+    const bad = (why: string, at = start): AppError =>
+      new AppError("BadRequest", `${file}, line ${lines.linePos(at).line}: ${why}`);
+    const [error] = document.errors;
+    if (error) throw bad(`is no YAML: ${error.message.split("\n")[0]}`, error.pos[0]);
+    const object = document.toJS() as Partial<KubeObject> | null;
+    if (object === null) return [];
+    const { apiVersion, kind, metadata } = object;
+    if (typeof apiVersion !== "string" || typeof kind !== "string" || !metadata?.name) {
+      throw bad("an object needs apiVersion, kind and metadata.name");
+    }
+    const resource = resourceOfKind(apiVersion, kind);
+    if (resource && apiVersionOf(resource) === apiVersion) return [object as KubeObject];
+    const known = resource ? `, but of ${apiVersionOf(resource)}` : "";
+    throw bad(
+      `${kind} ${metadata.name}: skerry apply knows no kind ${kind} of apiVersion ${apiVersion}` +
+        `${known}: correct it, or where the server serves it say kubectl apply`,
+    );
+  });
+}
+
 function pathsOf(object: KubeObject): { collection: string; item: string } {
   const resource = resourceOfKind(object.apiVersion, object.kind);
-  if (!resource) {
-    throw new AppError("BadRequest", `the hub does not serve ${object.apiVersion} ${object.kind}`);
-  }
+  if (!resource) throw new TypeError(`Cannot apply ${object.kind}: readObjects() refuses it`);
   const namespace = resource.namespaced ? object.metadata.namespace ?? "default" : undefined;
   const at = namespace === undefined ? {} : { namespace };
   return {
@@ -62,9 +88,7 @@ async function waitReady(client: ApiClient, object: KubeObject, limit: number): 
   const end = systemClock.monotonic() + seconds(limit);
   for (;;) {
     const current = await client.request("GET", pathsOf(object).item) as KubeObject;
-    const conditions: { type: string; status: string; message?: string }[] =
-      current.status?.conditions ?? [];
-    const ready = conditions.find((condition) => condition.type === "Ready");
+    const ready = conditionOf(current, "Ready");
     if (ready?.status === "True") return;
     if (systemClock.monotonic() > end) {
       throw new AppError(

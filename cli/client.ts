@@ -8,15 +8,19 @@ export const ADMIN_KUBECONFIG = `${STATE_ROOT}/hub/admin.kubeconfig`;
 /** The option that every verb has which talks to the hub. */
 export const KUBECONFIG_OPTION = {
   kubeconfig: {
-    help: `kubeconfig of the hub's API (default: $KUBECONFIG, else ${ADMIN_KUBECONFIG})`,
+    help: `kubeconfig of the hub's API (default: the one file of $KUBECONFIG, else ` +
+      `${ADMIN_KUBECONFIG})`,
     value: "FILE",
     fallback: "",
   },
 } as const;
 
 /**
- * Which kubeconfig counts: the one given, else the first of `KUBECONFIG` that exists, else the
+ * Which kubeconfig counts: the one given, else the one of `KUBECONFIG` that exists, else the
  * administrator's. When none of `KUBECONFIG` exists, its first, so that the error names it.
+ *
+ * @throws {AppError} BadRequest when several of `KUBECONFIG` exist: kubectl would merge them, and what
+ * one of them says alone may be another cluster
  */
 export function chooseKubeconfig(
   given: string,
@@ -25,7 +29,18 @@ export function chooseKubeconfig(
 ): string {
   if (given !== "") return given;
   const paths = (environment ?? "").split(":").filter((path) => path !== "");
-  return paths.find(exists) ?? paths[0] ?? ADMIN_KUBECONFIG;
+  const [found, ...more] = new Set(paths.filter(exists));
+  if (more.length > 0) {
+    throw new AppError(
+      "BadRequest",
+      `KUBECONFIG names several files, ${
+        [found, ...more].join(" and ")
+      }, and this does not merge ` +
+        "them as kubectl does: say which one is meant with --kubeconfig FILE, or write one file: " +
+        "kubectl config view --flatten --minify > FILE",
+    );
+  }
+  return found ?? paths[0] ?? ADMIN_KUBECONFIG;
 }
 
 function isFile(path: string): boolean {
@@ -55,11 +70,15 @@ export interface ApiClient extends Disposable {
  * A client for the current context of a kubeconfig. `""` is the one that
  * {@linkcode chooseKubeconfig} finds.
  *
+ * @param missing what to do when there is no such file
  * @throws {AppError} NotFound, Invalid, Unsupported
  */
-export async function openClient(kubeconfig: string): Promise<ApiClient> {
+export async function openClient(
+  kubeconfig: string,
+  missing = "start the hub first, or name another kubeconfig with --kubeconfig",
+): Promise<ApiClient> {
   const path = kubeconfig || chooseKubeconfig("", Deno.env.get("KUBECONFIG"), isFile);
-  const endpoint = await endpointOf(path);
+  const endpoint = await endpointOf(path, missing);
   const kube = new KubeClient({ endpoint, clock: systemClock, random: systemRandom });
   return {
     endpoint,
@@ -76,14 +95,21 @@ export async function openClient(kubeconfig: string): Promise<ApiClient> {
   };
 }
 
-async function endpointOf(path: string): Promise<KubeEndpoint> {
+/**
+ * Whether a client speaks with a hub that is its own API, and not with the API server of a cluster.
+ *
+ * @throws {AppError} as {@linkcode ApiClient.request}
+ */
+export async function speaksWithHub(client: ApiClient): Promise<boolean> {
+  const { gitVersion } = await client.request("GET", "/version");
+  return String(gitVersion).includes("skerry");
+}
+
+async function endpointOf(path: string, missing: string): Promise<KubeEndpoint> {
   try {
     return await readEndpoint(path);
   } catch (error) {
     if (!isAppError(error, "NotFound")) throw error;
-    throw new AppError(
-      "NotFound",
-      `${error.message}: start the hub first, or name another kubeconfig with --kubeconfig`,
-    );
+    throw new AppError("NotFound", `${error.message}: ${missing}`);
   }
 }

@@ -1,5 +1,7 @@
 import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
-import { KUBECONFIG_OPTION, openClient } from "./client.ts";
+import { systemClock } from "../core/base/mod.ts";
+import { KUBECONFIG_OPTION, openClient, speaksWithHub } from "./client.ts";
+import { clusterStatus, readCluster } from "./cluster_status.ts";
 import { say } from "./say.ts";
 import { table } from "./table.ts";
 
@@ -9,12 +11,18 @@ interface HubStatus {
   readonly nodes: { name: string; connected: boolean; since: string; agent: string }[];
 }
 
-/** `skerry status`: the hub's services and every node's link. */
+/**
+ * `skerry status`: the hub's services and every node's link; of a cluster what its Leases and Nodes
+ * tell of both.
+ */
 export async function runStatus(args: readonly string[]): Promise<void> {
   if (args.includes("--help")) {
     return say(optionsHelp("deno task skerry status [options]", KUBECONFIG_OPTION));
   }
   using client = await openClient(parseOptions(KUBECONFIG_OPTION, args).kubeconfig);
+  if (!await speaksWithHub(client)) {
+    return say(clusterStatus(await readCluster(client), systemClock.now()));
+  }
   const status: HubStatus = await client.request("GET", "/skerry/v1/status");
   say(`hub ${status.version}`);
   say(table(

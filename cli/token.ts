@@ -1,7 +1,9 @@
 import { AppError, isAppError, minutes } from "../core/base/mod.ts";
 import { optionsHelp, parseOptions } from "../core/parts/mod.ts";
+import { TOKEN_LIMITS } from "../core/tokens/mod.ts";
 import { type ApiClient, KUBECONFIG_OPTION, openClient } from "./client.ts";
 import { say } from "./say.ts";
+import { openOut } from "./token_file.ts";
 import { table } from "./table.ts";
 import { tokenDesk } from "./token_desk.ts";
 
@@ -12,10 +14,24 @@ const CREATE = {
     value: "NAME",
     fallback: "",
   },
-  ttl: { help: "minutes until the token expires", value: "MINUTES", fallback: 60 },
-  uses: { help: "how many nodes may join with it", value: "N", fallback: 1 },
+  ttl: {
+    help: "minutes until the token expires",
+    value: "MINUTES",
+    fallback: 60,
+    range: [TOKEN_LIMITS.ttl[0] / minutes(1), TOKEN_LIMITS.ttl[1] / minutes(1)] as const,
+  },
+  uses: {
+    help: "how many nodes may join with it",
+    value: "N",
+    fallback: 1,
+    range: TOKEN_LIMITS.uses,
+  },
   "unless-joined": { help: "make none when the node is there already", fallback: false },
-  replace: { help: "may take over the name of a node that has joined before", fallback: false },
+  replace: {
+    help: "may take over the name of a node that has joined before: for a gateway that joins " +
+      "again with a new key, e.g. set up anew or in place of a broken one",
+    fallback: false,
+  },
   out: {
     help: "file to write the token to (0600) instead of printing it",
     value: "FILE",
@@ -56,9 +72,11 @@ async function createToken(args: readonly string[]): Promise<void> {
   using client = await openClient(options.kubeconfig);
   if (options["unless-joined"] && await hasNode(client, options.node)) return say(ALREADY_JOINED);
   const { node, ttl, uses, replace } = options;
-  const token = await (await tokenDesk(client)).create({ node, ttl: minutes(ttl), uses, replace });
-  if (options.out === "") return say(token);
-  await Deno.writeTextFile(options.out, `${token}\n`, { mode: 0o600 });
+  const desk = await tokenDesk(client);
+  const make = (): Promise<string> => desk.create({ node, ttl: minutes(ttl), uses, replace });
+  if (options.out === "") return say(await make());
+  using file = openOut(options.out);
+  await file.write(await make());
 }
 
 async function hasNode(client: ApiClient, name: string): Promise<boolean> {

@@ -1,13 +1,15 @@
-import { systemClock, systemRandom } from "../core/base/mod.ts";
+import { AppError, isAppError, systemClock, systemRandom } from "../core/base/mod.ts";
 import { RemoteStore } from "../core/kube/mod.ts";
 import {
   type CreateTokenOptions,
+  type HubCa,
   readCa,
+  SYSTEM_NAMESPACE,
   Tokens,
   type TokenView,
   viewOfToken,
 } from "../core/tokens/mod.ts";
-import type { ApiClient } from "./client.ts";
+import { type ApiClient, speaksWithHub } from "./client.ts";
 
 /** Makes, shows and revokes join tokens. */
 export interface TokenDesk {
@@ -27,8 +29,7 @@ const PATH = "/skerry/v1/tokens";
  * @throws {AppError} what the API refuses; NotFound when no hub has run on this cluster yet
  */
 export async function tokenDesk(client: ApiClient): Promise<TokenDesk> {
-  const { gitVersion } = await client.request("GET", "/version");
-  return String(gitVersion).includes("skerry") ? atHub(client) : await onCluster(client);
+  return await speaksWithHub(client) ? atHub(client) : await onCluster(client);
 }
 
 function atHub(client: ApiClient): TokenDesk {
@@ -49,10 +50,23 @@ function atHub(client: ApiClient): TokenDesk {
 async function onCluster({ kube }: ApiClient): Promise<TokenDesk> {
   const clock = systemClock;
   const store = new RemoteStore({ client: kube, clock, random: systemRandom });
-  const tokens = new Tokens({ store, clock, ca: await readCa(store) });
+  const tokens = new Tokens({ store, clock, ca: await hubCa(store) });
   return {
     create: async (options) => (await tokens.create(options)).text,
     list: async () => (await tokens.list()).map((info) => viewOfToken(info, clock.now())),
     revoke: (id) => tokens.revoke(id),
   };
+}
+
+async function hubCa(store: RemoteStore): Promise<HubCa> {
+  try {
+    return await readCa(store);
+  } catch (error) {
+    if (!isAppError(error, "NotFound")) throw error;
+    throw new AppError(
+      "NotFound",
+      `no hub has run on this cluster: namespace ${SYSTEM_NAMESPACE} has no CA of one ` +
+        `(${error.message}). Start the hub first: docs/install-kubernetes.md`,
+    );
+  }
 }

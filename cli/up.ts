@@ -29,8 +29,8 @@ import { fail, say } from "./say.ts";
 import { ALREADY_JOINED } from "./token.ts";
 
 const UP_OPTIONS = {
-  "state-dir": { help: "folder of all state", value: "DIR", fallback: STATE_ROOT },
-  "name": { help: "node name (default: the host name)", value: "NAME", fallback: "" },
+  "state-dir": { help: "folder of all state", value: "DIR", path: true, fallback: STATE_ROOT },
+  "name": AGENT_OPTIONS.name,
   "cri-socket": AGENT_OPTIONS["cri-socket"],
   "pod-logs": AGENT_OPTIONS["pod-logs"],
   "pod-cidr": AGENT_OPTIONS["pod-cidr"],
@@ -44,7 +44,7 @@ const UP_OPTIONS = {
     fallback: ["127.0.0.1", "localhost"] as readonly string[],
   },
   "keep-pods": { help: "leave containers running at the end", fallback: false },
-  "log-level": { help: "debug, info, warn or error", value: "LEVEL", fallback: "warn" },
+  "log-level": { ...AGENT_OPTIONS["log-level"], fallback: "warn" },
 } as const;
 
 type ReadyFacts = Awaited<RunningPart["ready"]>;

@@ -7,6 +7,7 @@ import { BUNDLE } from "../cli/agent_main.ts";
 import { partArgs, type PartSpec } from "../cli/launch.ts";
 import {
   AGENT_OPTIONS,
+  type AgentOptions,
   EXIT,
   HOST_VIEW,
   HUB_OPTIONS,
@@ -56,9 +57,9 @@ const NO_HOST = ["PrivateDevices=yes", "ProtectKernelModules=yes", "RestrictSUID
 
 const AGENT_SERVICE = [
   "# root, because the CRI socket is root's and volumes belong to the users of containers;",
-  "# of root's powers only those over files are left.",
+  "# of root's powers only those over files are left, and to listen at 443 (--api-port).",
   "User=root",
-  "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID",
+  "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_NET_BIND_SERVICE",
   "DevicePolicy=closed",
   "# hostPath volumes may ask what a device is, and Deno looks at nothing below /dev or /sys.",
   `BindReadOnlyPaths=/dev:${HOST_VIEW}/dev /sys:${HOST_VIEW}/sys`,
@@ -82,18 +83,15 @@ const AGENT_SERVICE = [
   "TimeoutStopSec=60",
 ];
 
-function agentSpec(args: readonly string[]): PartSpec {
-  return {
-    part: "agent",
-    main: `${APP}/${BUNDLE}`,
-    options: parseOptions(AGENT_OPTIONS, [
-      "--state-dir=/var/lib/skerry/agent",
-      "--runner-socket=/run/skerry-runner/control.sock",
-      "--manifests=/etc/skerry/manifests",
-      "--function-files=/etc/skerry/functions",
-      ...args,
-    ]),
-  };
+/** @param more options whose values systemd fills in: no parser reads them here */
+function agentSpec(more: Partial<AgentOptions> = {}): PartSpec {
+  const options = parseOptions(AGENT_OPTIONS, [
+    "--state-dir=/var/lib/skerry/agent",
+    "--runner-socket=/run/skerry-runner/control.sock",
+    "--manifests=/etc/skerry/manifests",
+    "--function-files=/etc/skerry/functions",
+  ]);
+  return { part: "agent", main: `${APP}/${BUNDLE}`, options: { ...options, ...more } };
 }
 
 const UNITS: readonly Unit[] = [
@@ -128,7 +126,7 @@ const UNITS: readonly Unit[] = [
       "ConditionPathExists=/etc/skerry/agent.env",
       "Conflicts=skerry-agent-alone.service",
     ],
-    spec: agentSpec(["--hub=${SKERRY_HUB}", "--token-file=/etc/skerry/token"]),
+    spec: agentSpec({ "hub": "${SKERRY_HUB}", "token-file": "/etc/skerry/token" }),
     extra: "$SKERRY_AGENT_OPTIONS",
     service: ["EnvironmentFile=/etc/skerry/agent.env", ...AGENT_SERVICE],
   },
@@ -139,7 +137,7 @@ const UNITS: readonly Unit[] = [
       "Wants=skerry-runner.service",
       "After=skerry-runner.service containerd.service network.target",
     ],
-    spec: agentSpec([]),
+    spec: agentSpec(),
     extra: "$SKERRY_AGENT_OPTIONS",
     service: ["EnvironmentFile=-/etc/skerry/agent.env", ...AGENT_SERVICE],
   },

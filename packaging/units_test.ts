@@ -33,7 +33,7 @@ for (const [name, text] of files) {
     assert.equal(values(text, "User").length, 1);
     assert.match(
       values(text, "CapabilityBoundingSet")[0] ?? "none",
-      /^(CAP_(CHOWN|DAC_OVERRIDE|FOWNER|FSETID) ?)*$/,
+      /^(CAP_(CHOWN|DAC_OVERRIDE|FOWNER|FSETID|NET_BIND_SERVICE) ?)*$/,
     );
   });
 }

@@ -14,6 +14,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{/* An address that Kubernetes fills in, as URLs and lists of permissions have it. */}}
+{{- define "skerry.bracketed" -}}
+{{- if eq .ipFamily "IPv6" }}[$({{ .variable }})]{{ else }}$({{ .variable }}){{ end }}
+{{- end }}
+
+{{/* Where gateways are listened for: all addresses, of both families where both may come. */}}
+{{- define "skerry.nodeAddress" -}}
+{{- if or (eq .Values.ipFamily "IPv6") (not (has .Values.service.ipFamilyPolicy (list "" "SingleStack"))) }}::{{ else }}0.0.0.0{{ end }}
+{{- end }}
+
 {{/* What is asked for, and in each of its terms that the node is no gateway. */}}
 {{- define "skerry.affinity" -}}
 {{- $noGateway := dict "key" "node-role.kubernetes.io/edge" "operator" "DoesNotExist" }}

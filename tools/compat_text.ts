@@ -90,8 +90,9 @@ export const NOTES: Readonly<Record<string, string>> = {
   setHostnameAsFQDN: "a name of more than 64 characters: Event `FailedCreatePodSandBox`",
   hostNetwork: "the pod has the node's addresses",
   enableServiceLinks: "Services of the namespace that have an address, as of the container's start",
-  serviceAccountName: "no token is mounted",
-  automountServiceAccountToken: "no token is mounted, whatever it says",
+  serviceAccountName: "a token is mounted where the hub serves a cluster",
+  automountServiceAccountToken:
+    "where the hub serves a cluster; else no token is mounted, whatever it says",
   "securityContext.fsGroup":
     "group of the files of configMap, secret, downwardAPI, projected and " +
     "emptyDir volumes",

@@ -30,7 +30,8 @@ export function hubMetrics(kind: "cluster" | "embedded" = "cluster"): MetricInfo
   const counts = new HubMetrics(systemClock);
   if (kind === "cluster") {
     const load = { calls: 0, waiting: 0, watches: 0 };
-    counts.forCluster().show({ client: { load }, presence: { others: () => [] } });
+    const presence = { others: () => [] };
+    counts.forCluster().show({ client: { load }, presence, podRequests: () => 0 });
   }
   const hub = { nodes: () => [], streams: 0, unacked: 0, followed: 0, draining: false };
   counts.show({

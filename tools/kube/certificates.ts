@@ -44,7 +44,7 @@ export async function makeCertificates(dir: string, server: string): Promise<voi
   const ca = { certificate, key };
   await write(pki, "ca", ca);
   const altNames = [
-    ...["127.0.0.1", FIRST_SERVICE_IP, "localhost"],
+    ...["127.0.0.1", "::1", FIRST_SERVICE_IP, "localhost"],
     ...["kubernetes", "kubernetes.default", "kubernetes.default.svc"],
   ];
   await write(
@@ -59,7 +59,35 @@ export async function makeCertificates(dir: string, server: string): Promise<voi
     const text = kubeconfigText({ ca, server, cluster: "kube", credential });
     await Deno.writeTextFile(`${dir}/${name}.kubeconfig`, text, { mode: 0o600 });
   }
+  await writeFrontProxy(pki);
   await writeServiceAccountKeys(pki);
+}
+
+/** The API server's own word to what it hands requests on to; its CA vouches for nothing else. */
+async function writeFrontProxy(pki: string): Promise<void> {
+  const key = await createKey();
+  const now = systemClock.now();
+  const commonName = "front-proxy-ca";
+  const certificate = await issueCa({ keyPem: key, commonName, now, lifetime: LIFETIME });
+  const ca = { certificate, key };
+  await write(pki, "front-proxy-ca", ca);
+  const subject = { commonName: "front-proxy-client", organizations: [] };
+  await write(pki, "front-proxy-client", await issue(ca, subject, "client"));
+}
+
+/** Has the cluster's CA vouch for a server that runs beside it: `NAME.crt` and `.key` in `dir/pki`. */
+export async function makeServing(
+  dir: string,
+  name: string,
+  altNames: readonly string[],
+): Promise<void> {
+  const pki = `${dir}/pki`;
+  const [certificate, key] = await Promise.all(
+    ["ca.crt", "ca.key"].map((file) => Deno.readTextFile(`${pki}/${file}`)),
+  );
+  const ca = { certificate: certificate ?? "", key: key ?? "" };
+  const subject = { commonName: name, organizations: [] };
+  await write(pki, name, await issue(ca, subject, "server", altNames));
 }
 
 async function issue(

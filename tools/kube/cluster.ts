@@ -1,5 +1,5 @@
 import { parse, stringify } from "yaml";
-import { ms, seconds, sleep, systemClock, systemRandom } from "../../core/base/mod.ts";
+import { ms, seconds, sleep, systemClock } from "../../core/base/mod.ts";
 import type { KubePrograms } from "./build.ts";
 import { makeCertificates } from "./certificates.ts";
 import {
@@ -9,6 +9,7 @@ import {
   COMPONENTS,
   type KubePorts,
 } from "./commands.ts";
+import { freePort } from "./free_port.ts";
 
 /** Longest time until a part answers. */
 const START_LIMIT = seconds(60);
@@ -19,6 +20,10 @@ const STOP_LIMIT = seconds(2);
 export interface KubeClusterOptions {
   /** User whose requests are written down in `audit.log`. @default {nobody's} */
   readonly auditOf?: string;
+  /** Feature gates of the API server, e.g. `ConstrainedImpersonation=false`. @default {its own} */
+  readonly featureGates?: string;
+  /** Seconds after which a node whose Lease is not renewed is lost. @default {Kubernetes' own} */
+  readonly nodeGrace?: number;
 }
 
 /** What is written down of one user's requests: who asked whom for what, and how it ended. */
@@ -36,14 +41,12 @@ export class KubeCluster implements AsyncDisposable {
   /** Holds all of it: keys, data, logs, kubeconfigs, process ids. */
   readonly dir: string;
   readonly programs: KubePrograms;
-  readonly #ports: KubePorts;
-  readonly #audit: boolean;
+  readonly #place: CommandPlace;
 
-  private constructor(place: Required<CommandPlace>) {
+  private constructor(place: CommandPlace) {
     this.dir = place.dir;
     this.programs = place.programs;
-    this.#ports = place.ports;
-    this.#audit = place.audit;
+    this.#place = place;
   }
 
   /** The control plane of a folder, whether it runs or not; a new folder gets keys and ports. */
@@ -55,8 +58,9 @@ export class KubeCluster implements AsyncDisposable {
     await Deno.mkdir(`${dir}/data`, { recursive: true, mode: 0o700 });
     const known = await Deno.readTextFile(`${dir}/ports.json`).catch(() => undefined);
     const ports: KubePorts = known === undefined ? freePorts() : JSON.parse(known);
-    const { auditOf } = options;
-    const cluster = new KubeCluster({ dir, programs, ports, audit: auditOf !== undefined });
+    const { auditOf, nodeGrace, featureGates = "" } = options;
+    const audit = auditOf !== undefined;
+    const cluster = new KubeCluster({ dir, programs, ports, audit, featureGates, nodeGrace });
     if (auditOf !== undefined) {
       await Deno.writeTextFile(`${dir}/audit.yaml`, stringify(auditPolicy(auditOf)));
     }
@@ -89,7 +93,7 @@ export class KubeCluster implements AsyncDisposable {
 
   /** Address of the API server. */
   get server(): string {
-    return `https://127.0.0.1:${this.#ports.apiserver}`;
+    return `https://127.0.0.1:${this.#place.ports.apiserver}`;
   }
 
   /** Path of the administrator's kubeconfig. */
@@ -102,16 +106,24 @@ export class KubeCluster implements AsyncDisposable {
     const text = await Deno.readTextFile(`${this.dir}/${component}.pid`).catch(() => "");
     const pid = Number(text);
     if (!Number.isSafeInteger(pid) || pid < 2) return undefined;
-    // Another process may have the number by now.
-    const line = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
-    const [program = ""] = commandOf(component, this.#place());
-    return line.split("\0")[0] === program ? pid : undefined;
+    // Another process may have the number by now. One that is ending holds its ports until the last
+    // of its threads is gone, long after it has no command line any more.
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+    const [, name, rest = ""] = /^\d+ \((.*)\) (.*)/.exec(stat) ?? [];
+    const [state, ...others] = rest.split(" ");
+    const threads = Number(others[16]);
+    const runs = name === nameOf(component) && (state !== "Z" || threads > 1);
+    return runs ? pid : undefined;
   }
 
   /** Starts one part, unless it runs; resolves when it answers. */
   async start(component: Component): Promise<void> {
     if (await this.pid(component) === undefined) await this.#spawn(component);
-    await this.#until(() => this.#answers(component), component);
+    await this.#until(async () => {
+      if (await this.#answers(component)) return true;
+      if (await this.pid(component) !== undefined) return false;
+      throw new Error(`${component} in ${this.dir} has ended:\n${await this.log(component)}`);
+    }, component);
   }
 
   /** Ends one part, or all in turn: by itself, and after two seconds at once. */
@@ -133,6 +145,21 @@ export class KubeCluster implements AsyncDisposable {
     await Deno.remove(`${this.dir}/${component}.pid`).catch(() => {});
   }
 
+  /** Has etcd forget all but the latest, after writes that no client has seen. */
+  async compactHistory(): Promise<void> {
+    // By its JSON gateway.
+    const ask = async (path: string, body: unknown) => {
+      const url = `http://127.0.0.1:${this.#place.ports.etcd}/v3/kv/${path}`;
+      const response = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`etcd answered ${path} with ${text}`);
+      return JSON.parse(text);
+    };
+    for (let i = 0; i < 10; i++) await ask("put", { key: btoa("elsewhere"), value: btoa(`${i}`) });
+    const { header } = await ask("range", { key: btoa("elsewhere") });
+    await ask("compaction", { revision: header.revision, physical: true });
+  }
+
   /** Sends a signal to a part, e.g. SIGSTOP. */
   async signal(component: Component, signal: Deno.Signal): Promise<void> {
     const pid = await this.pid(component);
@@ -152,12 +179,8 @@ export class KubeCluster implements AsyncDisposable {
     await Deno.remove(this.dir, { recursive: true });
   }
 
-  #place() {
-    return { programs: this.programs, ports: this.#ports, dir: this.dir, audit: this.#audit };
-  }
-
   async #spawn(component: Component): Promise<void> {
-    const command = commandOf(component, this.#place());
+    const command = commandOf(component, this.#place);
     // A session of its own, so that Ctrl-C on a test does not reach it; the shell sends the output to
     // a file, which outlives the process that started it, and tells who it has become.
     const script = 'dir="$0"; name="$1"; shift; echo $$ >"$dir/$name.pid"; ' +
@@ -183,7 +206,7 @@ export class KubeCluster implements AsyncDisposable {
   }
 
   async #answers(component: Component): Promise<boolean> {
-    const { etcd, controllerManager, scheduler } = this.#ports;
+    const { etcd, controllerManager, scheduler } = this.#place.ports;
     switch (component) {
       case "etcd":
         return await isOk(`http://127.0.0.1:${etcd}/health`);
@@ -222,6 +245,12 @@ export class KubeCluster implements AsyncDisposable {
   }
 }
 
+/** What the system calls the process of a part: 15 characters at most. */
+function nameOf(component: Component): string {
+  const program = component === "etcd" ? component : `kube-${component}`;
+  return program.slice(0, 15);
+}
+
 async function isOk(url: string, client?: Deno.HttpClient): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(5000);
@@ -249,20 +278,4 @@ function freePorts(): KubePorts {
     freePort,
   );
   return { apiserver, etcd, etcdPeer, controllerManager, scheduler };
-}
-
-/**
- * Below the ports that the system gives to outgoing connections: a part that is stopped and started
- * again could find its port taken by one of those.
- */
-function freePort(): number {
-  for (;;) {
-    const port = 26_000 + Math.floor(systemRandom() * 6_000);
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
 }

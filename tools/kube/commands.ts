@@ -22,6 +22,10 @@ export interface CommandPlace {
   readonly dir: string;
   /** Whether the API server writes down each request in `audit.log`, by `audit.yaml`. */
   readonly audit?: boolean;
+  /** The API server's; "" for its own. */
+  readonly featureGates?: string;
+  /** Seconds after which a node whose Lease is not renewed is lost. @default {Kubernetes' own} */
+  readonly nodeGrace?: number | undefined;
 }
 
 /** Range of Service addresses; the first is `kubernetes.default`. */
@@ -62,12 +66,13 @@ function etcdFlags({ dir, ports }: CommandPlace): string[] {
   ];
 }
 
-function apiserverFlags({ dir, ports, audit }: CommandPlace): string[] {
+function apiserverFlags({ dir, ports, audit, featureGates = "" }: CommandPlace): string[] {
   const pki = `${dir}/pki`;
   return [
     ...(audit
       ? [`--audit-policy-file=${dir}/audit.yaml`, `--audit-log-path=${dir}/audit.log`]
       : []),
+    ...(featureGates === "" ? [] : [`--feature-gates=${featureGates}`]),
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
     "--bind-address=127.0.0.1",
     "--advertise-address=127.0.0.1",
@@ -86,13 +91,21 @@ function apiserverFlags({ dir, ports, audit }: CommandPlace): string[] {
     `--kubelet-client-key=${pki}/kubelet-client.key`,
     `--kubelet-certificate-authority=${pki}/ca.crt`,
     "--kubelet-preferred-address-types=InternalIP,Hostname",
+    // Other servers behind it (an APIService).
+    `--requestheader-client-ca-file=${pki}/front-proxy-ca.crt`,
+    "--requestheader-allowed-names=front-proxy-client",
+    "--requestheader-username-headers=X-Remote-User",
+    "--requestheader-group-headers=X-Remote-Group",
+    "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+    `--proxy-client-cert-file=${pki}/front-proxy-client.crt`,
+    `--proxy-client-key-file=${pki}/front-proxy-client.key`,
     "--enable-bootstrap-token-auth=true",
     "--allow-privileged=true",
   ];
 }
 
 /** One identity with all rights for all controllers: it is there twice as fast. */
-function controllerManagerFlags({ dir, ports }: CommandPlace): string[] {
+function controllerManagerFlags({ dir, ports, nodeGrace }: CommandPlace): string[] {
   const pki = `${dir}/pki`;
   return [
     ...leaderless(`${dir}/controller-manager.kubeconfig`, ports.controllerManager),
@@ -102,6 +115,7 @@ function controllerManagerFlags({ dir, ports }: CommandPlace): string[] {
     `--cluster-signing-cert-file=${pki}/ca.crt`,
     `--cluster-signing-key-file=${pki}/ca.key`,
     "--controllers=*,bootstrapsigner,tokencleaner",
+    ...(nodeGrace === undefined ? [] : [`--node-monitor-grace-period=${nodeGrace}s`]),
   ];
 }
 

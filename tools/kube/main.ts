@@ -5,10 +5,13 @@
 import { buildKube } from "./build.ts";
 import { KubeCluster } from "./cluster.ts";
 
+const USAGE = "use: deno task kube up|down|kubeconfig [DIR]";
+
 async function main([verb, dir = ".skerry/kube"]: readonly string[]): Promise<string> {
+  if (dir.startsWith("-")) throw new Error(USAGE);
   if (verb === "kubeconfig") return `${await Deno.realPath(dir)}/admin.kubeconfig`;
   if (verb !== "up" && verb !== "down") {
-    throw new Error("use: deno task kube up|down|kubeconfig [DIR]");
+    throw new Error(USAGE);
   }
   await Deno.mkdir(dir, { recursive: true });
   const programs = await buildKube();

@@ -19,7 +19,9 @@ export async function findTestFiles(root: string): Promise<string[]> {
 
 /** The test files of `suite`. */
 export function filesOf(suite: Suite, files: readonly string[]): string[] {
-  return files.filter((file) => suite.paths.some((path) => file.startsWith(`${path}/`)));
+  return files.filter((file) =>
+    suite.paths.some((path) => file === path || file.startsWith(`${path}/`))
+  );
 }
 
 /** Test files that no suite would run: a check that is skipped in silence. */

@@ -5,6 +5,7 @@
  *     deno task test [--verbose] [--list] [SUITE ...]
  */
 import { errorText } from "../../core/base/mod.ts";
+import { RunCluster } from "./cluster.ts";
 import { findTestFiles, orphans } from "./files.ts";
 import { inCi } from "./needs.ts";
 import { runSuites } from "./run.ts";
@@ -37,7 +38,9 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
       verdicts.push({ name: file, passed: 0, failed: 1, skipped: 0, reasons: [reason] });
     }
     const verbose = flags.includes("--verbose");
-    const options = { root: ROOT, files, missing, ci, verbose, width: WIDTH, say, signal };
+    await using shared = new RunCluster(Deno.env.get("KUBECONFIG"), say);
+    const cluster = (): Promise<string> => shared.kubeconfig();
+    const options = { root: ROOT, files, missing, ci, verbose, width: WIDTH, cluster, say, signal };
     verdicts.push(...await runSuites(suites, options));
   } catch (error) {
     const reason = errorText(error);
@@ -56,6 +59,7 @@ function tell(verdicts: readonly Verdict[]): void {
   }
   const failed = verdicts.filter((verdict) => verdict.failed > 0);
   if (failed.length > 0) say(`\nFailed: ${failed.map(({ name }) => name).join(", ")}`);
+  for (const brief of failed.flatMap(({ briefs = [] }) => briefs)) say(`  ${brief}`);
   say(sumLine(verdicts));
 }
 

@@ -1,7 +1,8 @@
+import { errorText } from "../../core/base/mod.ts";
 import { filesOf } from "./files.ts";
 import { type Missing, MISSING_VARIABLE, reasonFor } from "./needs.ts";
 import { runLimited } from "./process.ts";
-import type { Suite } from "./suites.ts";
+import { type Suite, TURNS } from "./suites.ts";
 import { failureText } from "./summary.ts";
 import { absent, judge, type Verdict } from "./verdict.ts";
 
@@ -16,28 +17,28 @@ export interface RunSuitesOptions {
   readonly verbose: boolean;
   /** How many suites may run at once. */
   readonly width: number;
+  /** The kubeconfig of the cluster for suites that run on one. */
+  readonly cluster: () => Promise<string>;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 const PROGRESS = 15_000;
 
-/** Runs `suites`, `width` at once and those marked `alone` by themselves at the end. */
+/** Runs `suites`, turn by turn, `width` at once. */
 export async function runSuites(
   suites: readonly Suite[],
   options: RunSuitesOptions,
 ): Promise<Verdict[]> {
-  const shared = suites.filter(({ alone }) => !alone);
-  const queue = [...shared];
   const verdicts: Verdict[] = [];
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      verdicts.push(await runSuite(next, options));
-    }
-  };
-  await Promise.all(Array.from({ length: options.width }, worker));
-  for (const suite of suites) {
-    if (suite.alone) verdicts.push(await runSuite(suite, options));
+  for (const now of TURNS) {
+    const queue = suites.filter(({ turn }) => turn === now);
+    const worker = async (): Promise<void> => {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        verdicts.push(await runSuite(next, options).catch((error) => broken(next, error, options)));
+      }
+    };
+    await Promise.all(Array.from({ length: options.width }, worker));
   }
   return verdicts;
 }
@@ -56,10 +57,16 @@ async function runSuite(suite: Suite, options: RunSuitesOptions): Promise<Verdic
   let last = "";
   const progress = setInterval(() => say(`${suite.name}: ${seconds()} s: ${last}`), PROGRESS);
   try {
+    const kubeconfig = suite.onCluster ? await options.cluster() : "";
     const ended = await runLimited(Deno.execPath(), {
       args: ["test", "--no-prompt", "--no-check", "--frozen", "--allow-all", ...files],
       cwd: options.root,
-      env: { NO_COLOR: "1", RUST_BACKTRACE: "0", [MISSING_VARIABLE]: JSON.stringify(missing) },
+      env: {
+        NO_COLOR: "1",
+        RUST_BACKTRACE: "0",
+        [MISSING_VARIABLE]: JSON.stringify(missing),
+        KUBECONFIG: kubeconfig,
+      },
       limit: suite.limit,
       onLine: (line) => {
         if (line.trim() !== "") last = line;
@@ -74,6 +81,17 @@ async function runSuite(suite: Suite, options: RunSuitesOptions): Promise<Verdic
   } finally {
     clearInterval(progress);
   }
+}
+
+/** A suite that could not run, e.g. as there is no cluster for it, takes no other's result away. */
+function broken(
+  { name }: Suite,
+  error: unknown,
+  { say, signal }: Pick<RunSuitesOptions, "say" | "signal">,
+): Verdict {
+  signal.throwIfAborted();
+  const reasons = [errorText(error)];
+  return told({ name, passed: 0, failed: 1, skipped: 0, reasons }, 0, say);
 }
 
 function told(verdict: Verdict, seconds: number, say: (line: string) => void): Verdict {

@@ -9,17 +9,30 @@ const FILES: Readonly<Record<string, string>> = {
   "bad/a_test.ts": `Deno.test("a", () => { throw new Error("boom"); });`,
   "part/a_test.ts": `Deno.test({ name: "needs a thing", ignore: true, fn() {} });\n` +
     `Deno.test("told", () => { if (!Deno.env.get("SKERRY_TEST_MISSING")) throw new Error(); });`,
+  "on/a_test.ts":
+    `Deno.test("a", () => { if (Deno.env.get("KUBECONFIG") !== "/the/cluster") throw new Error(); });`,
+  "off/a_test.ts": `Deno.test("a", () => { if (Deno.env.get("KUBECONFIG")) throw new Error(); });`,
   "hang/a_test.ts": `Deno.test("a", () => { while (true); });`,
   "dies/a_test.ts": `Deno.test("a", () => Deno.exit(0));`,
 };
 
 function suite(name: string, rest: Partial<Suite> = {}): Suite {
-  return { name, paths: [name], needs: [], limit: 60, alone: false, never: [], ...rest };
+  return {
+    name,
+    paths: [name],
+    needs: [],
+    limit: 60,
+    turn: "machine",
+    onCluster: false,
+    never: [],
+    ...rest,
+  };
 }
 
 async function run(
   suites: readonly Suite[],
   ci: boolean,
+  cluster = () => Promise.resolve("/the/cluster"),
 ): Promise<{ sums: string[]; out: string }> {
   const root = await Deno.makeTempDir();
   try {
@@ -35,6 +48,7 @@ async function run(
       ci,
       verbose: false,
       width: 2,
+      cluster,
       say: (line) => lines.push(line),
       signal: new AbortController().signal,
     });
@@ -58,6 +72,18 @@ Deno.test("runSuites() counts good, bad, ignored and missing on a laptop", async
   assert.match(out, /SKIPPED dies/);
   assert.match(out, /dies: kubectl: no package has it/);
   assert.match(out, /part: not run: needs a thing/);
+});
+
+Deno.test("runSuites() tells a suite that runs on a cluster which one, and others that there is none", async () => {
+  const { sums } = await run([suite("on", { onCluster: true }), suite("off")], true);
+  assert.deepEqual(sums, ["off 1/0/0", "on 1/0/0"]);
+});
+
+Deno.test("runSuites() keeps what passed when there is no cluster for the rest", async () => {
+  const cluster = () => Promise.reject(new Error("no cluster can be had"));
+  const { sums, out } = await run([suite("on", { onCluster: true }), suite("off")], true, cluster);
+  assert.deepEqual(sums, ["off 1/0/0", "on 0/1/0"]);
+  assert.match(out, /on: no cluster can be had/);
 });
 
 Deno.test("runSuites() skips nothing in CI", async () => {

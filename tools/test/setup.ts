@@ -46,7 +46,7 @@ const STEPS: readonly Step[] = [
     gives: "device-plugin",
   },
   {
-    title: "Kubernetes, built with Go (the first time some 6 minutes)",
+    title: "Kubernetes and metrics-server, built with Go (the first time some 11 minutes)",
     args: ["run", "-A", "tools/kube/build.ts"],
     gives: "kube",
     limit: 1800,

@@ -1,16 +1,27 @@
 import type { Need } from "./needs.ts";
 
+/**
+ * What runs side by side: first what fills the processors, then what waits most of its time for
+ * control planes, containers and nodes that are lost.
+ */
+export const TURNS = ["machine", "world"] as const;
+
+/** One of {@linkcode TURNS}. */
+export type Turn = typeof TURNS[number];
+
 /** A set of test files that runs as one `deno test` process. */
 export interface Suite {
   readonly name: string;
-  /** Folders from the repository's root. */
+  /** Folders from the repository's root, or single files. */
   readonly paths: readonly string[];
   /** Without these the whole suite means nothing; on a laptop it is then skipped with the reason. */
   readonly needs: readonly Need[];
   /** A suite that takes longer hangs: it is ended and counts as failed. Seconds. */
   readonly limit: number;
-  /** Whether no other suite may run beside it. */
-  readonly alone: boolean;
+  /** Suites of one turn run side by side, those of the next after them. */
+  readonly turn: Turn;
+  /** Whether its tests run on a real cluster (`cluster.ts`), and not on the embedded hub. */
+  readonly onCluster: boolean;
   /** Names of tests that never apply here: skipping exactly these is right, in CI as well. */
   readonly never: readonly string[];
 }
@@ -41,18 +52,45 @@ export const SUITES: readonly Suite[] = [
     ],
   }),
   suite("compat", ["tests/compat"], 10 * MINUTE, { needs: ["kubectl"] }),
-  suite("kube", ["tests/kube"], 20 * MINUTE, { needs: ["kube"], alone: true }),
-  suite("e2e", ["tests/e2e"], 30 * MINUTE, { needs: ["kubectl", "libwasmtime"], alone: true }),
+  // What is about Kubernetes and not about Skerry's own API alone.
+  suite(
+    "compat-cluster",
+    filesIn("tests/compat", ["kubectl", "list", "kubeedge", "plane"]),
+    10 * MINUTE,
+    {
+      needs: ["kubectl", "kube"],
+      onCluster: true,
+    },
+  ),
+  // Each file has control planes of its own, whose parts it kills: never the cluster of `KUBECONFIG`.
+  suite("kube", ["tests/kube"], 30 * MINUTE, { needs: ["kube"], turn: "world" }),
+  suite("e2e", ["tests/e2e"], 30 * MINUTE, {
+    needs: ["kubectl", "libwasmtime", "kube"],
+    turn: "world",
+    onCluster: true,
+  }),
+  // On the embedded hub as well: its store through a crash, its scheduler and controllers, its
+  // endpoints. Tests of that hub itself are on it in `e2e` too: gateway_start, gateway_up, top.
+  suite(
+    "e2e-embedded",
+    filesIn("tests/e2e", ["gateway_hub_killed", "gateway_two_nodes", "gateway_probes"]),
+    10 * MINUTE,
+    { needs: ["kubectl", "libwasmtime"], turn: "world" },
+  ),
 ];
+
+function filesIn(folder: string, names: readonly string[]): string[] {
+  return names.map((name) => `${folder}/${name}_test.ts`);
+}
 
 function suite(
   name: string,
   paths: readonly string[],
   limit: number,
-  rest: Partial<Pick<Suite, "needs" | "alone" | "never">> = {},
+  rest: Partial<Pick<Suite, "needs" | "turn" | "onCluster" | "never">> = {},
 ): Suite {
-  const { needs = [], alone = false, never = [] } = rest;
-  return { name, paths, limit, needs, alone, never };
+  const { needs = [], turn = "machine", onCluster = false, never = [] } = rest;
+  return { name, paths, limit, needs, turn, onCluster, never };
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findTestFiles, orphans } from "./files.ts";
 import { inCi, reasonFor } from "./needs.ts";
-import { chooseSuites, SUITES } from "./suites.ts";
+import { chooseSuites, SUITES, TURNS } from "./suites.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -15,10 +15,27 @@ Deno.test("orphans() names a test file that no suite covers", () => {
   assert.deepEqual(orphans(SUITES, ["core/a_test.ts", "charts/b_test.ts"]), ["charts/b_test.ts"]);
 });
 
-Deno.test("no suite covers a folder of another", () => {
-  const paths = SUITES.flatMap((suite) => suite.paths);
-  for (const path of paths) {
-    assert.deepEqual(paths.filter((other) => `${other}/`.startsWith(`${path}/`)), [path]);
+Deno.test("no suite covers a folder of another, unless one of them runs on a cluster", () => {
+  for (const onCluster of [true, false]) {
+    const paths = SUITES.filter((suite) => suite.onCluster === onCluster).flatMap((one) =>
+      one.paths
+    );
+    for (const path of paths) {
+      assert.deepEqual(paths.filter((other) => `${other}/`.startsWith(`${path}/`)), [path]);
+    }
+  }
+});
+
+Deno.test("a file that a suite names is there", async () => {
+  const files = await findTestFiles(ROOT);
+  for (const path of SUITES.flatMap((suite) => suite.paths)) {
+    if (path.endsWith(".ts")) assert.ok(files.includes(path), path);
+  }
+});
+
+Deno.test("suites that share a cluster never run at once", () => {
+  for (const now of TURNS) {
+    assert.equal(SUITES.filter(({ onCluster, turn }) => onCluster && turn === now).length, 1);
   }
 });
 

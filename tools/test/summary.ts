@@ -48,6 +48,28 @@ export function failureText(output: string, limit = 400): string {
     : [...chosen.slice(0, limit), `(${chosen.length - limit} more lines)`].join("\n");
 }
 
+/**
+ * What failed and why in few lines, for the end of a long log: of each error of `deno test` the test's
+ * name and place, and what it says before its stack.
+ */
+export function failureBriefs(output: string, limit = 30): string[] {
+  const lines = plainLines(output);
+  const start = lines.findIndex((line) => line.trim() === "ERRORS");
+  const end = lines.findIndex((line) => line.trim() === "FAILURES");
+  if (start < 0 || end < start) return [];
+  const briefs: string[] = [];
+  for (let at = start; at < end; at++) {
+    if (!/ => \S+:\d+:\d+$/.test(lines[at] ?? "")) continue;
+    const rest = lines.slice(at, end);
+    const stack = rest.findIndex((line) => /^\s+at /.test(line));
+    const said = rest.slice(0, stack < 0 ? limit : Math.min(stack, limit));
+    briefs.push(
+      said.filter((line) => line.trim() !== "").map((line) => line.slice(0, 400)).join("\n"),
+    );
+  }
+  return briefs;
+}
+
 function plainLines(output: string): string[] {
   return output.replaceAll(COLOURS, "").trimEnd().split("\n");
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { failureText, ignoredTests, parseSummary } from "./summary.ts";
+import { failureBriefs, failureText, ignoredTests, parseSummary } from "./summary.ts";
 
 const LINES: readonly [line: string, passed: number, failed: number, ignored: number][] = [
   ["ok | 12 passed | 0 failed (4s)", 12, 0, 0],
@@ -35,4 +35,17 @@ Deno.test("failureText() begins at the errors, or gives the last lines", () => {
   assert.equal(failureText("a ... FAILED\n\n ERRORS \n\na => boom\n"), " ERRORS \n\na => boom");
   assert.equal(failureText("1\n2\n3\n", 2), "2\n3");
   assert.equal(failureText(" ERRORS \n1\n2", 2), " ERRORS \n1\n(1 more lines)");
+});
+
+Deno.test("failureBriefs() gives of each error where it was and what it says, without its stack", () => {
+  const error = (name: string): string =>
+    `${name} => ./a_test.ts:2:44\nerror: Error: no\n+ 1\n\n- 2\n    at x (a_test.ts:2:67)\n    at y\n`;
+  const output = `b ... FAILED\n\n ERRORS \n\n${error("a ... b")}\n${
+    error("a")
+  }\n FAILURES \n\na => ./a:2:6\n`;
+  const [first, second, ...more] = failureBriefs(output);
+  assert.equal(first, "a ... b => ./a_test.ts:2:44\nerror: Error: no\n+ 1\n- 2");
+  assert.equal(second, "a => ./a_test.ts:2:44\nerror: Error: no\n+ 1\n- 2");
+  assert.deepEqual(more, []);
+  assert.deepEqual(failureBriefs("ok | 1 passed | 0 failed"), []);
 });

@@ -1,6 +1,6 @@
 import type { Ended } from "./process.ts";
 import type { Suite } from "./suites.ts";
-import { ignoredTests, parseSummary } from "./summary.ts";
+import { failureBriefs, ignoredTests, parseSummary } from "./summary.ts";
 
 /** What a suite (or a step of the set-up) adds to the sum, and why. */
 export interface Verdict {
@@ -10,6 +10,8 @@ export interface Verdict {
   readonly skipped: number;
   /** One line a reason, for failures that the tests' own output does not tell and for skips. */
   readonly reasons: readonly string[];
+  /** What failed and why, of tests that tell it, a few lines each. @default {none} */
+  readonly briefs?: readonly string[];
 }
 
 /** Judges how a suite ended. In CI a test that did not run counts as failed. */
@@ -45,6 +47,7 @@ export function judge(
     failed: ci ? failed + count : failed,
     skipped: ci ? 0 : count,
     reasons: [...reasons, ...ignored.map((test) => `not run: ${test}`)],
+    briefs: failureBriefs(ended.output),
   };
 }
 

@@ -18,6 +18,7 @@ Deno.test("judge() counts what passed", () => {
     failed: 0,
     skipped: 0,
     reasons: [],
+    briefs: [],
   });
 });
 

@@ -5,7 +5,7 @@ import {
   type ResourceDef,
   RESOURCES,
 } from "../../core/api/mod.ts";
-import { isAppError, systemClock, toTime } from "../../core/base/mod.ts";
+import { isAppError } from "../../core/base/mod.ts";
 import type { LocalStore } from "../../core/store/mod.ts";
 
 const WATCHED = [
@@ -16,8 +16,8 @@ const WATCHED = [
 ];
 
 /**
- * Plays scheduler, kubelet, and the Deployment and namespace controllers, just enough for kubectl's
- * waiting verbs: every pod runs at once on `edge-1`, Deployments own one ReplicaSet per template.
+ * Plays scheduler, and the Deployment and namespace controllers, just enough for kubectl's waiting
+ * verbs: every pod goes to `edge-1`, Deployments own one ReplicaSet per template.
  */
 export async function runActor(store: LocalStore, signal: AbortSignal): Promise<void> {
   const loops = WATCHED.map(async (resource) => {
@@ -47,7 +47,7 @@ async function act(store: LocalStore, resource: ResourceDef, object: KubeObject)
     case RESOURCES.namespaces:
       return await endNamespace(store, object);
     case RESOURCES.pods:
-      await runPod(store, object);
+      await schedule(store, object);
       return await forOwners(store, object);
     case RESOURCES.deployments:
       return await rollOut(store, object);
@@ -73,48 +73,17 @@ async function endNamespace(store: LocalStore, { metadata }: KubeObject): Promis
   }));
 }
 
-async function runPod(store: LocalStore, pod: KubeObject): Promise<void> {
+async function schedule(store: LocalStore, pod: KubeObject): Promise<void> {
   const ref = refOf(RESOURCES.pods, pod);
-  const uid = pod.metadata.uid ?? "";
   if (pod.metadata.deletionTimestamp !== undefined) {
-    await store.delete(ref, { gracePeriodSeconds: 0, preconditions: { uid } });
+    if (pod["spec"].nodeName === undefined) await store.delete(ref, { gracePeriodSeconds: 0 });
     return;
   }
-  if (pod["spec"].nodeName === undefined) {
-    await store.update(ref, (current) => ({
-      ...current,
-      spec: { ...current["spec"], nodeName: "edge-1" },
-    }));
-    return;
-  }
-  if ((pod["status"]?.phase ?? "Pending") !== "Pending") return;
-  const now = toTime(systemClock.now());
-  await store.update(ref, (current) => ({ ...current, status: runningStatus(current, now) }), {
-    subresource: "status",
-  });
-}
-
-function runningStatus(pod: KubeObject, now: string): unknown {
-  const broken = pod.metadata.annotations?.["test/crash"] === "yes";
-  return {
-    phase: "Running",
-    podIP: "10.1.0.5",
-    startTime: now,
-    conditions: ["Initialized", "PodScheduled", "Ready", "ContainersReady"].map((type) => ({
-      type,
-      status: broken && type.includes("Ready") ? "False" : "True",
-      lastTransitionTime: now,
-    })),
-    containerStatuses: pod["spec"].containers.map((one: { name: string; image: string }) => ({
-      name: one.name,
-      image: one.image,
-      imageID: "",
-      ready: !broken,
-      restartCount: broken ? 4 : 0,
-      lastState: {},
-      state: broken ? { waiting: { reason: "CrashLoopBackOff" } } : { running: { startedAt: now } },
-    })),
-  };
+  if (pod["spec"].nodeName !== undefined) return;
+  await store.update(ref, (current) => ({
+    ...current,
+    spec: { ...current["spec"], nodeName: "edge-1" },
+  }));
 }
 
 async function forOwners(store: LocalStore, object: KubeObject): Promise<void> {

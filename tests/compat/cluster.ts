@@ -1,5 +1,5 @@
 import { RESOURCE_LIST, RESOURCES } from "../../core/api/mod.ts";
-import { createLogger, deadline, seconds, systemClock } from "../../core/base/mod.ts";
+import { createLogger, systemClock } from "../../core/base/mod.ts";
 import {
   createApi,
   createAuthenticate,
@@ -9,50 +9,42 @@ import {
   VIEWER_GROUP,
 } from "../../core/http/mod.ts";
 import { makePki, type Pki } from "../../core/http/testing.ts";
-import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
-import { findKubectl } from "../../tools/kubectl.ts";
+import { type LocalStore, openSqliteStore, type Store } from "../../core/store/mod.ts";
+import { upstreamKubeconfig } from "../e2e/upstream.ts";
 import { runActor } from "./actor.ts";
+import { type KubectlAt, kubectlIn } from "./kubectl.ts";
+import { addNode, playNodes } from "./kubelet.ts";
+import { stayOn, writeUsers } from "./stay.ts";
 
-/** What a command printed and how it ended. */
-export interface Output {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** A one-process cluster for tests: API over HTTPS, a store in memory, and an actor for the rest. */
-export interface Cluster extends AsyncDisposable {
-  readonly store: LocalStore;
-  readonly port: number;
-  /** The CA of server and clients, PEM. */
-  readonly ca: string;
-  /** Runs real kubectl as administrator. */
-  kubectl(args: readonly string[], options?: KubectlOptions): Promise<Output>;
-  /** As {@linkcode kubectl}, and throws with all output when it fails. Returns standard output. */
-  ok(args: readonly string[], options?: KubectlOptions): Promise<string>;
-  /** Starts kubectl and leaves it running; the caller ends it. */
-  start(args: readonly string[]): Deno.ChildProcess;
-}
-
-/** How one kubectl is run. */
-export interface KubectlOptions {
-  readonly stdin?: string;
-  /** @default {"admin"} */
-  readonly as?: "admin" | "viewer" | "nobody";
+/** A cluster for tests with real kubectl: an API, and what makes pods run behind it. */
+export interface Cluster extends AsyncDisposable, KubectlAt {
+  /** Whether its API is this process's own, and not Kubernetes'. */
+  readonly inProcess: boolean;
+  readonly store: Store;
 }
 
 /** The bearer token of the viewer. */
-export const VIEWER_TOKEN = "viewer-token";
+const VIEWER_TOKEN = "viewer-token";
 
-const LIMIT = seconds(60);
+/** The node that every cluster has. */
+const NODE = "edge-1";
 
-/** Starts a cluster. */
-export async function startCluster(extensions: Extensions = {}): Promise<Cluster> {
-  const kubectl = await findKubectl();
-  const folder = await Deno.makeTempDir({ prefix: "skerry-compat-" });
-  const stop = new AbortController();
+/**
+ * Starts a cluster of this process, or with `KUBECONFIG` begins a stay on that one: its API server,
+ * scheduler and controllers, with one node that is played. For both the same must hold.
+ */
+export async function startCluster(): Promise<Cluster> {
+  const upstream = upstreamKubeconfig();
+  return upstream === undefined ? await startInProcess() : await startOn(upstream);
+}
+
+/** Starts a cluster of this process, whatever the upstream: for what only Skerry's API does. */
+export async function startInProcess(extensions: Extensions = {}): Promise<Cluster> {
+  await using held = new AsyncDisposableStack();
+  const folder = await makeFolder(held);
   const log = createLogger({ level: "error" });
-  const store = openSqliteStore({ path: ":memory:", clock: systemClock, checkNamespaces: true });
+  const clock = systemClock;
+  const store = held.use(openSqliteStore({ path: ":memory:", clock, checkNamespaces: true }));
   await seed(store);
   const api = createApi({
     store,
@@ -62,12 +54,13 @@ export async function startCluster(extensions: Extensions = {}): Promise<Cluster
         token === VIEWER_TOKEN ? { name: "vera", groups: [VIEWER_GROUP] } : undefined,
     }),
     authorize: rbacLike(),
-    clock: systemClock,
+    clock,
     log,
     version: "0.1.0",
     extensions,
   });
   const pki = await makePki();
+  const stop = new AbortController();
   const server = await serveHttps({
     hostname: "127.0.0.1",
     port: 0,
@@ -75,52 +68,40 @@ export async function startCluster(extensions: Extensions = {}): Promise<Cluster
     key: pki.server.key,
     clientCa: pki.ca.certificate,
     handler: api.fetch,
-    clock: systemClock,
+    clock,
     log,
     signal: stop.signal,
   });
+  held.defer(() => server.finished);
   await writeKubeconfigs(folder, server.port, pki);
   const acting = runActor(store, stop.signal);
-  const command = (args: readonly string[], as = "admin"): Deno.Command =>
-    new Deno.Command(kubectl, {
-      args: [`--kubeconfig=${folder}/${as}`, `--cache-dir=${folder}/cache`, ...args],
-      env: { HOME: folder, KUBECTL_EXTERNAL_DIFF: "diff -u -N" },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    });
-  const run = async (args: readonly string[], options: KubectlOptions = {}): Promise<Output> => {
-    const child = command(args, options.as).spawn();
-    using limit = deadline(systemClock, LIMIT, () => new Error("kubectl took too long"));
-    limit.signal.addEventListener("abort", () => child.kill("SIGKILL"));
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(options.stdin ?? "")).catch(() => {});
-    await writer.close().catch(() => {});
-    const { code, stdout, stderr } = await child.output();
-    const text = (data: Uint8Array): string => new TextDecoder().decode(data);
-    return { code, out: text(stdout), err: text(stderr) };
-  };
+  held.defer(() => acting);
+  held.use(playNodes(store, [NODE]));
+  held.defer(() => stop.abort(new Error("the test is over")));
+  const kubectl = await kubectlIn(folder);
+  const stack = held.move();
+  return { inProcess: true, store, ...kubectl, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+async function startOn(upstream: string): Promise<Cluster> {
+  await using held = new AsyncDisposableStack();
+  const stay = held.use(await stayOn(upstream, [NODE]));
+  const folder = await makeFolder(held);
+  await writeUsers(folder, upstream, stay.client);
+  const kubectl = await kubectlIn(folder);
+  const stack = held.move();
   return {
-    store,
-    port: server.port,
-    ca: pki.ca.certificate,
-    kubectl: run,
-    async ok(args, options) {
-      const { code, out, err } = await run(args, options);
-      if (code !== 0) {
-        throw new Error(`kubectl ${args.join(" ")} ended with ${code}:\n${out}${err}`);
-      }
-      return out;
-    },
-    start: (args) => command(args).spawn(),
-    async [Symbol.asyncDispose]() {
-      stop.abort(new Error("the test is over"));
-      await acting;
-      await server.finished;
-      store[Symbol.dispose]();
-      await Deno.remove(folder, { recursive: true });
-    },
+    inProcess: false,
+    store: stay.store,
+    ...kubectl,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+}
+
+async function makeFolder(held: AsyncDisposableStack): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "skerry-compat-" });
+  held.defer(() => Deno.remove(folder, { recursive: true }));
+  return folder;
 }
 
 async function seed(store: LocalStore): Promise<void> {
@@ -131,22 +112,7 @@ async function seed(store: LocalStore): Promise<void> {
       metadata: { name },
     });
   }
-  const node = { resource: RESOURCES.nodes, name: "edge-1" };
-  await store.create(RESOURCES.nodes, {
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: { name: "edge-1", labels: { "node-role.kubernetes.io/edge": "" } },
-  });
-  await store.update(node, (current) => ({
-    ...current,
-    status: {
-      capacity: { cpu: "4", memory: "4Gi", pods: "110" },
-      allocatable: { cpu: "4", memory: "4Gi", pods: "110" },
-      addresses: [{ type: "InternalIP", address: "10.0.0.7" }],
-      conditions: [{ type: "Ready", status: "True", reason: "KubeletReady" }],
-      nodeInfo: { kubeletVersion: "v1.34.0-skerry", osImage: "Test OS" },
-    },
-  }), { subresource: "status" });
+  await addNode(store, NODE);
 }
 
 async function writeKubeconfigs(folder: string, port: number, pki: Pki): Promise<void> {

@@ -108,7 +108,8 @@ Deno.test("kubectl get shows Kubernetes' columns, wide too, and selects by label
     "AGE",
   ]);
   const wide = await line(["get", "pods", "-o", "wide"], "web");
-  assert.deepEqual(wide.slice(5, 7), ["10.1.0.5", "edge-1"]);
+  assert.match(wide[5] ?? "", /^10\.42\./);
+  assert.equal(wide[6], "edge-1");
   assert.deepEqual((await line(["get", "deploy", "-o", "wide"], "web")).slice(1, 4), [
     "2/2",
     "2",
@@ -132,7 +133,9 @@ Deno.test("kubectl get -w follows changes line by line", async () => {
   const reading = (async () => {
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) seen.push(text);
   })();
-  const has = (text: string) => () => seen.join("").includes(text) ? true : undefined;
+  // kubectl writes a line in pieces.
+  const has = (text: string) => () =>
+    new RegExp(`^${text} .*\\n`, "m").test(seen.join("")) ? true : undefined;
   await until("the first line", has("first"));
   await cluster.ok(["create", "configmap", "second", "--from-literal=a=b"]);
   await until("the second line", has("second"));
@@ -141,7 +144,8 @@ Deno.test("kubectl get -w follows changes line by line", async () => {
   await child.stdin.close();
   await child.status;
   await reading;
-  assert.match(seen.join(""), /^NAME +DATA +AGE\nfirst +0 +\S+\nsecond +1 +\S+\n$/);
+  const lines = seen.join("").replace(/^kube-root-ca\.crt .*\n/m, "");
+  assert.match(lines, /^NAME +DATA +AGE\nfirst +0 +\S+\nsecond +1 +\S+\n$/);
 });
 
 Deno.test("kubectl patch takes all three forms; label, annotate, set image and scale work", async () => {
@@ -198,7 +202,9 @@ Deno.test("kubectl delete waits until objects are gone, also namespaces with con
   assert.match((await cluster.kubectl(["get", "ns", "tmp"])).err, /namespaces "tmp" not found/);
   await ok(["create", "configmap", "a"]);
   await ok(["delete", "configmaps", "--all"]);
-  assert.equal((await cluster.store.list(RESOURCES.configmaps)).items.length, 0);
+  // The cluster makes its own one anew.
+  const left = (await ok(["get", "configmaps", "-o", "name"])).trim();
+  assert.match(left, /^(configmap\/kube-root-ca\.crt)?$/);
 });
 
 Deno.test("kubectl describe, events, api-resources, api-versions and explain work", async () => {
@@ -240,7 +246,8 @@ Deno.test("kubectl describe, events, api-resources, api-versions and explain wor
   assert.match(await ok(["explain", "pod.spec.containers"]), /image\t<string>/);
   assert.match(await ok(["explain", "deploy", "--recursive"]), /replicas\t<integer>/);
   assert.match(await ok(["explain", "wf.spec.limits"]), /Default 16Mi/);
-  assert.match(await ok(["version"]), /Server Version: v1\.34\.0-skerry\.0\.1\.0/);
+  const version = cluster.inProcess ? /v1\.34\.0-skerry\.0\.1\.0/ : /v1\.\d+\./;
+  assert.match(await ok(["version"]), new RegExp(`Server Version: ${version.source}`));
 });
 
 Deno.test("kubectl auth can-i and whoami answer by role, and refusals name what is missing", async () => {
@@ -293,12 +300,15 @@ Deno.test("kubectl says what is wrong with bad input and how to fix it", async (
   await fails(manifest().replace("image: nginx:1", ""), /containers\[0\]\.image: Required value/);
   await fails(
     manifest().replace("replicas: 1", "replicas: one"),
-    /spec\.replicas: must be an integer, not "one"/,
+    // Kubernetes speaks of the Go type here.
+    cluster.inProcess
+      ? /spec\.replicas: must be an integer, not "one"/
+      : /spec\.replicas of type int32/,
   );
   await fails(manifest().replace("name: web", "name: Web"), /metadata\.name: Invalid value: "Web"/);
   await fails(
     "apiVersion: skerry.dev/v1alpha1\nkind: WasmFunction\nmetadata: {name: f}\nspec: {source: {}}\n",
-    /The WasmFunction "f" is invalid: spec\.source: must have exactly one of file, configMapRef, http/,
+    /The WasmFunction "f" is invalid: spec\.source: (Invalid value: )?must have exactly one of file, configMapRef, http/,
   );
   const big = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata: {a: "${
     "x".repeat(1_200_000)
@@ -308,6 +318,7 @@ Deno.test("kubectl says what is wrong with bad input and how to fix it", async (
   await apply(cluster, manifest());
   const selector = manifest().replaceAll("{app: web}", "{app: other}");
   await fails(selector, /spec\.selector: .*field is immutable/);
+  if (!cluster.inProcess) return;
   const server = await cluster.kubectl(["apply", "--server-side", "-f", "-"], {
     stdin: manifest(),
   });
@@ -322,21 +333,23 @@ Deno.test("a WasmFunction is applied, changed, labelled and shown as any other o
   assert.match(await apply(cluster, wasm("a.wasm")), /created/);
   assert.match(await apply(cluster, wasm("b.wasm")), /configured/);
   await ok(["label", "wf", "f", "a=b"]);
-  assert.match(
-    await ok(["get", "wf", "-o", "wide"]),
-    /^NAME +READY +REASON +DIGEST +INVOCATIONS +NODES +AGE +MESSAGE +ERRORS\nf +Unknown/,
-  );
+  const [header = "", row = ""] = (await ok(["get", "wf", "-o", "wide"])).split("\n");
+  const columns = "NAME READY REASON INVOCATIONS NODES AGE DIGEST MESSAGE ERRORS".split(" ");
+  const shown = header.split(/ +/);
+  assert.deepEqual(columns.filter((one) => !shown.includes(one)), []);
+  // Columns of a CRD show what is there and compute nothing.
+  assert.match(row, cluster.inProcess ? /^f +Unknown/ : /^f +/);
   const { spec, metadata } = JSON.parse(await ok(["get", "wf", "f", "-o", "json"]));
   assert.deepEqual([spec.source.file, metadata.generation, metadata.labels], ["b.wasm", 2, {
     a: "b",
   }]);
 });
 
-Deno.test("kubectl --as is refused, and no user can make a running pod look like a mirror", async () => {
+Deno.test("kubectl --as gives no right, and no user can make a running pod look like a mirror", async () => {
   await using cluster = await startCluster();
   const { ok, kubectl } = cluster;
   const as = await kubectl(["create", "configmap", "a", "--as=nobody", "--as-group=x"]);
-  assert.match(as.err, /impersonation is not served/);
+  assert.match(as.err, cluster.inProcess ? /impersonation is not served/ : /User "nobody" cannot/);
   assert.match((await kubectl(["get", "cm", "a"])).err, /not found/);
   await ok(["run", "one", "--image=x:1"]);
   await ok(["wait", "--for=condition=Ready", "pod/one", "--timeout=30s"]);

@@ -1,123 +1,44 @@
-// Real kubectl against the API with the embedded plane behind it, and a stand-in for the nodes.
+// Real kubectl and controllers: the embedded plane's, or a cluster's own; nodes are played.
 import assert from "node:assert/strict";
-import { type KubeObject, type Pod, RESOURCE_LIST, RESOURCES } from "../../core/api/mod.ts";
-import { deadline, seconds, silentLogger, systemClock } from "../../core/base/mod.ts";
-import { createApi, createAuthenticate, rbacLike, serveHttps } from "../../core/http/mod.ts";
-import { makePki } from "../../core/http/testing.ts";
-import { kubeconfigText } from "../../core/pki/mod.ts";
-import { createGroups } from "../../cloud/groups/mod.ts";
-import { type Harness, startPlane } from "../../cloud/plane/harness_test_helper.ts";
+import { type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { until } from "../../cloud/until_test_helper.ts";
-import { findKubectl } from "../../tools/kubectl.ts";
+import { type PlaneCluster, startPlaneCluster as start } from "./plane.ts";
 
-interface PlaneCluster extends AsyncDisposable {
-  readonly plane: Harness;
-  /** Runs kubectl. Returns what it printed; fails when its exit code is not `code`. */
-  kubectl(args: string, options?: { stdin?: unknown; code?: number }): Promise<string>;
-}
-
-async function start(): Promise<PlaneCluster> {
-  const binary = await findKubectl();
-  const plane = await startPlane({ nodes: ["edge-1", "edge-2"], beside: createGroups });
-  const stop = new AbortController();
-  const api = createApi({
-    store: plane.store,
-    resources: RESOURCE_LIST,
-    authenticate: createAuthenticate(),
-    authorize: rbacLike(),
-    clock: systemClock,
-    log: silentLogger,
-    version: "0.1.0",
-  });
-  const pki = await makePki();
-  const server = await serveHttps({
-    hostname: "127.0.0.1",
-    port: 0,
-    cert: pki.server.certificate,
-    key: pki.server.key,
-    clientCa: pki.ca.certificate,
-    handler: api.fetch,
-    clock: systemClock,
-    log: silentLogger,
-    signal: stop.signal,
-  });
-  const folder = await Deno.makeTempDir({ prefix: "skerry-plane-" });
-  await Deno.writeTextFile(
-    `${folder}/config`,
-    kubeconfigText({
-      ca: pki.ca,
-      server: `https://127.0.0.1:${server.port}`,
-      cluster: "test",
-      credential: pki.admin,
-    }),
-    { mode: 0o600 },
-  );
-  return {
-    plane,
-    async kubectl(args, { stdin, code = 0 } = {}) {
-      const child = new Deno.Command(binary, {
-        args: [`--kubeconfig=${folder}/config`, `--cache-dir=${folder}/cache`, ...args.split(" ")],
-        env: { HOME: folder },
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn();
-      using limit = deadline(systemClock, seconds(60), () => new Error("kubectl took too long"));
-      limit.signal.addEventListener("abort", () => child.kill("SIGKILL"));
-      const writer = child.stdin.getWriter();
-      const input = stdin === undefined ? "" : JSON.stringify(stdin);
-      await writer.write(new TextEncoder().encode(input)).catch(() => {});
-      await writer.close().catch(() => {});
-      const result = await child.output();
-      const out = new TextDecoder().decode(result.stdout);
-      const text = `${out}${new TextDecoder().decode(result.stderr)}`;
-      assert.equal(result.code, code, `kubectl ${args}:\n${text}`);
-      return text;
-    },
-    async [Symbol.asyncDispose]() {
-      stop.abort(new Error("the test is over"));
-      await server.finished;
-      await plane[Symbol.asyncDispose]();
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
-}
-
-const images = async (plane: Harness) => [
+const images = async (cluster: PlaneCluster) => [
   ...new Set(
-    (await plane.list<Pod>(RESOURCES.pods)).map((pod) => pod.spec.containers[0]?.image),
+    (await cluster.list<Pod>(RESOURCES.pods)).map((pod) => pod.spec.containers[0]?.image),
   ),
 ];
 
 Deno.test("kubectl rollout status, history, undo, restart, pause and resume work on a Deployment", async () => {
   await using cluster = await start();
-  const { kubectl, plane } = cluster;
+  const { kubectl } = cluster;
   await kubectl("create deployment web --image=example/app:1 --replicas=3");
   assert.match(await kubectl("rollout status deployment/web"), /successfully rolled out/);
   assert.match(await kubectl("get deployment web --no-headers"), /^web +3\/3 +3 +3 /);
   await kubectl("set image deployment/web app=example/app:2");
   assert.match(await kubectl("rollout status deployment/web"), /successfully rolled out/);
-  assert.deepEqual(await images(plane), ["example/app:2"]);
+  assert.deepEqual(await images(cluster), ["example/app:2"]);
   const history = await kubectl("rollout history deployment/web");
   assert.match(history, /^1 .*\n2 /m);
   assert.match(await kubectl("rollout history deployment/web --revision=1"), /example\/app:1/);
   await kubectl("rollout undo deployment/web");
   assert.match(await kubectl("rollout status deployment/web"), /successfully rolled out/);
-  assert.deepEqual(await images(plane), ["example/app:1"]);
+  assert.deepEqual(await images(cluster), ["example/app:1"]);
   assert.match(await kubectl("rollout history deployment/web"), /^2 .*\n3 /m);
-  const before = (await plane.list<Pod>(RESOURCES.pods)).map(({ metadata }) => metadata.uid);
+  const before = (await cluster.list<Pod>(RESOURCES.pods)).map(({ metadata }) => metadata.uid);
   await kubectl("rollout restart deployment/web");
   assert.match(await kubectl("rollout status deployment/web"), /successfully rolled out/);
-  const after = (await plane.list<Pod>(RESOURCES.pods)).map(({ metadata }) => metadata.uid);
+  const after = (await cluster.list<Pod>(RESOURCES.pods)).map(({ metadata }) => metadata.uid);
   assert.ok(after.every((uid) => !before.includes(uid)));
   await kubectl("rollout pause deployment/web");
   await kubectl("set image deployment/web app=example/app:3");
   await kubectl("scale deployment/web --replicas=4");
-  await until(async () => (await plane.list<Pod>(RESOURCES.pods)).length === 4);
-  assert.deepEqual(await images(plane), ["example/app:1"]);
+  await until(async () => (await cluster.list<Pod>(RESOURCES.pods)).length === 4);
+  assert.deepEqual(await images(cluster), ["example/app:1"]);
   await kubectl("rollout resume deployment/web");
   assert.match(await kubectl("rollout status deployment/web"), /successfully rolled out/);
-  assert.deepEqual(await images(plane), ["example/app:3"]);
+  assert.deepEqual(await images(cluster), ["example/app:3"]);
   const described = await kubectl("describe deployment web");
   assert.match(described, /NewReplicaSet: +web-\w+ \(4\/4 replicas created\)/);
   assert.match(described, /Progressing +True +NewReplicaSetAvailable/);
@@ -126,8 +47,8 @@ Deno.test("kubectl rollout status, history, undo, restart, pause and resume work
 
 Deno.test("kubectl rollout status fails with Kubernetes' words when a rollout makes no progress", async () => {
   await using cluster = await start();
-  const { kubectl, plane } = cluster;
-  plane.healthy = () => false;
+  const { kubectl } = cluster;
+  cluster.healthy = () => false;
   await kubectl("create deployment web --image=example/app:1");
   const patch = '-p={"spec":{"progressDeadlineSeconds":1}}';
   await kubectl(`patch deployment web ${patch}`);
@@ -137,27 +58,27 @@ Deno.test("kubectl rollout status fails with Kubernetes' words when a rollout ma
 
 Deno.test("kubectl delete takes down in the foreground, leaves orphans, and a namespace with all in it", async () => {
   await using cluster = await start();
-  const { kubectl, plane } = cluster;
+  const { kubectl } = cluster;
   await kubectl("create deployment web --image=example/app:1 --replicas=2");
   await kubectl("wait --for=condition=Available deployment/web");
   await kubectl("delete deployment web --cascade=orphan");
-  assert.equal((await plane.list(RESOURCES.replicasets)).length, 1);
-  assert.equal((await plane.list(RESOURCES.pods)).length, 2);
+  assert.equal((await cluster.list(RESOURCES.replicasets)).length, 1);
+  assert.equal((await cluster.list(RESOURCES.pods)).length, 2);
   await kubectl("create deployment web --image=example/app:1 --replicas=2");
   await kubectl("delete deployment web --cascade=foreground");
-  assert.equal((await plane.list(RESOURCES.pods)).length, 0);
-  assert.equal((await plane.list(RESOURCES.replicasets)).length, 0);
+  assert.equal((await cluster.list(RESOURCES.pods)).length, 0);
+  assert.equal((await cluster.list(RESOURCES.replicasets)).length, 0);
   await kubectl("create namespace team");
   await kubectl("-n team create deployment web --image=example/app:1");
   await kubectl("-n team wait --for=condition=Available deployment/web");
   await kubectl("delete namespace team");
-  assert.equal((await plane.list(RESOURCES.pods)).length, 0);
+  assert.equal((await cluster.list(RESOURCES.pods)).length, 0);
   assert.match(await kubectl("get namespace team", { code: 1 }), /not found/);
 });
 
 Deno.test("kubectl apply of a DaemonSet and a Service: rollout status, addresses, slices", async () => {
   await using cluster = await start();
-  const { kubectl, plane } = cluster;
+  const { kubectl } = cluster;
   const labels = { app: "log" };
   const daemonSet = (image: string): KubeObject => ({
     apiVersion: "apps/v1",
@@ -172,12 +93,12 @@ Deno.test("kubectl apply of a DaemonSet and a Service: rollout status, addresses
   assert.match(await kubectl("rollout status daemonset/log"), /successfully rolled out/);
   await kubectl("apply -f -", { stdin: daemonSet("example/log:2") });
   assert.match(await kubectl("rollout status daemonset/log"), /successfully rolled out/);
-  assert.deepEqual(await images(plane), ["example/log:2"]);
-  const nodes = (await plane.list<Pod>(RESOURCES.pods)).map((pod) => pod.spec.nodeName);
+  assert.deepEqual(await images(cluster), ["example/log:2"]);
+  const nodes = (await cluster.list<Pod>(RESOURCES.pods)).map((pod) => pod.spec.nodeName);
   assert.deepEqual(nodes.sort(), ["edge-1", "edge-2"]);
   await kubectl("create deployment web --image=example/app:1 --port=8080");
   await kubectl("expose deployment web --port=80 --target-port=8080");
-  await until(async () => /10\.96\.\d+\.\d+/.test(await kubectl("get service web")));
+  await until(async () => /^web +ClusterIP +\d+\.\d+\./m.test(await kubectl("get service web")));
   await until(async () =>
     / 8080 +10\.42\./.test(await kubectl("get endpointslices -l kubernetes.io/service-name=web"))
   );
@@ -186,26 +107,27 @@ Deno.test("kubectl apply of a DaemonSet and a Service: rollout status, addresses
 
 Deno.test("kubectl cordon keeps new pods off a node, and describe says why a pod waits", async () => {
   await using cluster = await start();
-  const { kubectl, plane } = cluster;
+  const { kubectl } = cluster;
   await kubectl("cordon edge-1");
   await kubectl("create deployment web --image=example/app:1 --replicas=2");
   await kubectl("rollout status deployment/web");
-  assert.ok((await plane.list<Pod>(RESOURCES.pods)).every((p) => p.spec.nodeName === "edge-2"));
+  assert.ok((await cluster.list<Pod>(RESOURCES.pods)).every((p) => p.spec.nodeName === "edge-2"));
   await kubectl("taint node edge-2 site=closed:NoSchedule");
   await kubectl("run late --image=example/app:1");
   await until(async () => (await kubectl("describe pod late")).includes("FailedScheduling"));
   const described = await kubectl("describe pod late");
-  assert.ok(described.includes(
-    "0/2 nodes are available: 1 node(s) had untolerated taint {site: closed}, " +
-      "1 node(s) were unschedulable.",
-  ));
+  // A cluster may have nodes of its own; newer ones name no taint.
+  assert.match(
+    described,
+    /0\/\d nodes are available: 1 node\(s\) had untolerated taint(\(s\)| \{site: closed\}), \d node\(s\) were unschedulable\./,
+  );
   await kubectl("uncordon edge-1");
   await kubectl("wait --for=condition=Ready pod/late");
 });
 
 Deno.test("kubectl apply of node groups and an application: each group has its own, and wait works", async () => {
   await using cluster = await start();
-  const { kubectl, plane } = cluster;
+  const { kubectl } = cluster;
   const group = (name: string, spec: object) => ({
     apiVersion: "apps.kubeedge.io/v1alpha1",
     kind: "NodeGroup",
@@ -245,7 +167,7 @@ Deno.test("kubectl apply of node groups and an application: each group has its o
     },
   });
   await kubectl("wait eapp/app --for=condition=Available --timeout=60s");
-  const where = (await plane.list<Pod>(RESOURCES.pods))
+  const where = (await cluster.list<Pod>(RESOURCES.pods))
     .map(({ spec }) => `${spec.nodeName} ${spec.containers[0]?.image}`).sort();
   assert.deepEqual(where, [
     "edge-1 registry.example/web:1",
@@ -256,9 +178,9 @@ Deno.test("kubectl apply of node groups and an application: each group has its o
   assert.match(await kubectl("get nodes -L apps.kubeedge.io/belonging-to"), /edge-1 .* north\n/);
   await kubectl("delete ng south --timeout=60s");
   await until(async () =>
-    (await plane.list<Pod>(RESOURCES.pods)).every(({ spec }) => spec.nodeName !== "edge-2")
+    (await cluster.list<Pod>(RESOURCES.pods)).every(({ spec }) => spec.nodeName !== "edge-2")
   );
   await until(async () => /app +False +Progressing/.test(await kubectl("get eapp")));
   await kubectl("delete eapp app --timeout=60s");
-  await until(async () => (await plane.list(RESOURCES.deployments)).length === 0);
+  await until(async () => (await cluster.list(RESOURCES.deployments)).length === 0);
 });

@@ -3,7 +3,7 @@ import { type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { AppError, systemClock, toTime } from "../../core/base/mod.ts";
 import { until } from "../../core/http/testing.ts";
 import { metricsApi, type NodeUsage } from "../../core/usage/mod.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { type Cluster, startInProcess } from "./cluster.ts";
 
 const MIB = 1024 * 1024;
 
@@ -15,7 +15,8 @@ function use(millicores: number, bytes: number) {
   };
 }
 
-/** A cluster whose node says that each container burns a quarter of a core. */
+/**
+ * An API of Skerry's own (a cluster has metrics-server for this), whose node says that each container burns a quarter of a core. */
 async function withPods(away = false): Promise<Cluster> {
   let pods: readonly Pod[] = [];
   const read = (): Promise<NodeUsage> => {
@@ -28,7 +29,7 @@ async function withPods(away = false): Promise<Cluster> {
       })),
     });
   };
-  const cluster = await startCluster({ resources: metricsApi(read, systemClock) });
+  const cluster = await startInProcess({ resources: metricsApi(read, systemClock) });
   const make = (name: string, namespace: string, ...containers: string[]): string =>
     JSON.stringify({
       apiVersion: "v1",

@@ -24,7 +24,7 @@ import {
 
 /** What a container of the suite does. */
 export type Program =
-  /** Runs until TERM, then ends at once. */
+  /** Prints a line once it listens to TERM (a first process ignores it before); ends at once then. */
   | { readonly kind: "sleep" }
   /** Runs on after TERM. */
   | { readonly kind: "stubborn" }
@@ -190,6 +190,13 @@ class Pod implements AsyncDisposable {
     }
   }
 
+  /** Waits until a container of kind `sleep` listens to TERM, where a runtime lets that be seen. */
+  async untilListening(id: string): Promise<void> {
+    const { features } = await this.runtime.info(this.signal);
+    if (!features.logs) return;
+    await untilText((await this.until(id, "running")).logPath, /./, this.signal);
+  }
+
   /** Waits until what the container uses is as `wanted` says. */
   async untilUsage(
     id: string,
@@ -299,6 +306,16 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
       assert.ok(uids.has(pod.uid) && uids.has(other.uid));
     },
   },
+  "podsByNode() counts the pods whose sandbox is ready by their node's name": {
+    async run({ runtime }, pod) {
+      const node = `node-of-${pod.uid}`;
+      const labels = { ...pod.sandboxConfig.labels, [LABEL.node]: node };
+      const first = await runtime.runSandbox({ ...pod.sandboxConfig, labels }, pod.signal);
+      assert.equal((await runtime.podsByNode(pod.signal)).get(node), 1);
+      await runtime.stopSandbox(first, pod.signal);
+      assert.equal((await runtime.podsByNode(pod.signal)).get(node), undefined);
+    },
+  },
   "a container goes from created to running to exited with its times and exit code": {
     async run({ runtime }, pod) {
       const sandboxId = await pod.runSandbox();
@@ -373,6 +390,7 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
   "stopContainer() ends a container that listens to TERM before its grace is over": {
     async run({ runtime }, pod) {
       const { id } = await pod.start({ kind: "sleep" });
+      await pod.untilListening(id);
       const from = systemClock.monotonic();
       await runtime.stopContainer(id, seconds(15), pod.signal);
       assert.ok(systemClock.monotonic() - from < 10_000);

@@ -74,6 +74,18 @@ Deno.test({
         assert.doesNotMatch(list, new RegExp(good.split(".")[3] ?? "-"));
       });
 
+      await step("a token for a file that cannot be is not made", async () => {
+        const before = await site.skerry(hub, ["token", "list"]);
+        const out = `${site.folder}/no-such-folder/token`;
+        await assert.rejects(
+          site.token(hub, NODE, [`--out=${out}`]),
+          /there is no folder .*no-such-folder: make it .*; no token was made/,
+        );
+        assert.equal(await site.skerry(hub, ["token", "list"]), before);
+        await site.token(hub, NODE, [`--out=${site.folder}/token`]);
+        assert.match(await Deno.readTextFile(`${site.folder}/token`), /^skerry1\.\S+\n$/);
+      });
+
       const token = await site.token(hub, NODE);
       const first = await site.agent(NODE, { hub: address, token });
       await until("node Ready", async () => await nodeReady(api, NODE) === "True");
@@ -86,7 +98,13 @@ Deno.test({
           const options = { hub: address, flags };
           await givesUp(site, "other", { ...options, token }, NEEDS_JOIN, /was used already/);
           const second = await site.token(hub, NODE);
-          await givesUp(site, "other", { ...options, token: second }, NEEDS_JOIN, /another key/);
+          await givesUp(
+            site,
+            "other",
+            { ...options, token: second },
+            NEEDS_JOIN,
+            /another key.*--replace/,
+          );
           assert.equal(await site.linked(hub, NODE), true);
         },
       );
@@ -121,9 +139,11 @@ Deno.test("the node port refuses whoever has no certificate of its CA, and bodie
   Site.run(async (site) => {
     const hub = await site.hub();
     using api = await openClient(hub.kubeconfig);
+    const path = "/api/v1/namespaces/skerry-system/secrets/skerry-ca";
+    const ca = atob((await api.request("GET", path)).data["tls.crt"]);
     const base = `https://127.0.0.1:${hub.nodePort}`;
     {
-      using bare = Deno.createHttpClient({ caCerts: [api.endpoint.ca ?? ""] });
+      using bare = Deno.createHttpClient({ caCerts: [ca] });
       for (const path of ["/v1/link", "/v1/stream/abc", "/api/v1/nodes", "/"]) {
         const response = await fetch(`${base}${path}`, { client: bare });
         assert.equal(response.status, 401, path);
@@ -144,7 +164,7 @@ Deno.test("the node port refuses whoever has no certificate of its CA, and bodie
     const { certificate, key } = await issue(foreign.ca, subject, "client");
     const dialer = createWsDialer({
       hub: `127.0.0.1:${hub.nodePort}`,
-      credentials: () => ({ ca: api.endpoint.ca ?? "", cert: certificate, key }),
+      credentials: () => ({ ca, cert: certificate, key }),
       clock: systemClock,
     });
     await assert.rejects(dialer.dial("/v1/link", new AbortController().signal));

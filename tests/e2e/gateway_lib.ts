@@ -1,12 +1,21 @@
 /** A place for end-to-end tests: hub, agents and runners as a person starts them, and kubectl. */
-import type { KubeObject, Node, Pod, WasmFunction } from "../../core/api/mod.ts";
+import {
+  conditionOf,
+  type KubeObject,
+  type Node,
+  type Pod,
+  type WasmFunction,
+} from "../../core/api/mod.ts";
+import { ADDRESSES_ANNOTATION } from "../../core/sync/mod.ts";
 import { type ApiClient, openClient } from "../../cli/client.ts";
 import { envelope, guest } from "../../runner/guests.ts";
 import { testWasm } from "../../runner/harness.ts";
 import { type Containerd, runCommand, startContainerd } from "../../tools/containerd/mod.ts";
 import { TEST_IMAGES } from "../../tools/images/mod.ts";
+import { freePort, visitCluster } from "../../tools/kube/mod.ts";
 import { findKubectl } from "../../tools/kubectl.ts";
-import { freePort, type Output, ROOT, Running, runToEnd, until } from "./gateway_process_lib.ts";
+import { type Output, ROOT, Running, runToEnd, until } from "./gateway_process_lib.ts";
+import { kubeletAddress, upstreamKubeconfig } from "./upstream.ts";
 
 /** The command that starts a part by hand, as `deno task hub|agent|runner` does. */
 export function partCommand(part: string, flags: readonly string[]): string[] {
@@ -24,6 +33,8 @@ export interface HubAt {
   readonly process: Running;
   readonly nodePort: number;
   readonly kubeconfig: string;
+  /** Whether it is its own API, and has no cluster. */
+  readonly embedded: boolean;
 }
 
 /** An agent that runs. */
@@ -51,6 +62,7 @@ export class Site implements AsyncDisposable {
   readonly #processes: Running[] = [];
   readonly #ports = new Map<string, number>();
   #memory: string | undefined;
+  #visiting = false;
 
   private constructor(folder: string, kubectl: string) {
     this.folder = folder;
@@ -115,30 +127,52 @@ export class Site implements AsyncDisposable {
     return port;
   }
 
-  /** Starts the hub; again with the same state and ports when there was one. Waits until it serves. */
-  async hub(flags: readonly string[] = []): Promise<HubAt> {
+  /**
+   * Starts the hub where the tests' API is (`upstream.ts`); again with the same state and ports when
+   * there was one. Waits until it serves.
+   */
+  async hub(): Promise<HubAt> {
+    const cluster = upstreamKubeconfig();
+    if (cluster === undefined) return await this.embeddedHub();
+    if (!this.#visiting) this.hold(await visitCluster(cluster));
+    this.#visiting = true;
+    const address = await kubeletAddress(cluster);
+    return await this.hubOn(cluster, [`--kubelet-address=${address}`, `--api-address=${address}`]);
+  }
+
+  /** Starts the hub that is its own API, whatever the upstream: for tests of that hub itself. */
+  async embeddedHub(): Promise<HubAt> {
+    return await this.#startHub(`${this.folder}/hub/admin.kubeconfig`, []);
+  }
+
+  /** Starts a hub that serves a cluster of the test's own. */
+  async hubOn(kubeconfig: string, flags: readonly string[] = []): Promise<HubAt> {
+    return await this.#startHub(kubeconfig, [`--kubeconfig=${kubeconfig}`, ...flags]);
+  }
+
+  async #startHub(kubeconfig: string, flags: readonly string[]): Promise<HubAt> {
     const process = this.start("hub", partCommand("hub", this.hubFlags(flags)));
     await process.prints(/hub is ready/);
-    return {
-      process,
-      nodePort: this.port("node"),
-      kubeconfig: `${this.folder}/hub/admin.kubeconfig`,
-    };
+    const embedded = !flags.some((flag) => flag.startsWith("--kubeconfig="));
+    return { process, nodePort: this.port("node"), kubeconfig, embedded };
   }
 
-  /** Starts a hub that serves a cluster; else as {@linkcode hub}. */
-  async hubOn(kubeconfig: string, flags: readonly string[] = []): Promise<HubAt> {
-    return { ...await this.hub([`--kubeconfig=${kubeconfig}`, ...flags]), kubeconfig };
-  }
-
-  /** Starts one of several hubs of a cluster, each with ports of its own. */
+  /** Starts one of several hubs of a cluster, each with ports of its own. Waits until it serves. */
   async replica(
     index: number,
     kubeconfig: string,
     flags: readonly string[] = [],
   ): Promise<HubAt> {
+    const process = this.startReplica(index, kubeconfig, flags);
+    await process.prints(/hub is ready/);
+    const nodePort = this.port(`hub${index}-node`);
+    return { process, nodePort, kubeconfig, embedded: false };
+  }
+
+  /** As {@linkcode Site.replica}, and waits for nothing. */
+  startReplica(index: number, kubeconfig: string, flags: readonly string[] = []): Running {
     const port = (what: string): number => this.port(`hub${index}-${what}`);
-    const process = this.start(
+    return this.start(
       `hub ${index}`,
       partCommand("hub", [
         ...[`--kubeconfig=${kubeconfig}`, `--state-dir=${this.folder}/hub${index}`],
@@ -149,8 +183,6 @@ export class Site implements AsyncDisposable {
         ...[`--webhook-port=${port("webhook")}`, ...flags],
       ]),
     );
-    await process.prints(/hub is ready/);
-    return { process, nodePort: port("node"), kubeconfig };
   }
 
   /** The hub's options at this site. */
@@ -228,11 +260,25 @@ export class Site implements AsyncDisposable {
     );
   }
 
-  /** Whether and since when the hub has a link with `node`. */
+  /** Whether the hub has a link with `node`, which is the only one of this site. */
   async linked(hub: HubAt, node: string): Promise<boolean> {
+    // A cluster's API does not know; its hub counts.
+    if (!hub.embedded) {
+      const metrics = await call(`http://127.0.0.1:${this.port("hub-metrics")}/metrics`);
+      return /^skerry_hub_connected_nodes 1$/m.test(metrics);
+    }
     using client = await openClient(hub.kubeconfig);
     const { nodes } = await client.request("GET", "/skerry/v1/status");
     return nodes.find((one: { name: string }) => one.name === node)?.connected === true;
+  }
+
+  /** Where an API server calls the kubelet of `node`. */
+  async kubeletDoor(hub: HubAt, node: string): Promise<{ hostname: string; port: number }> {
+    if (hub.embedded) return { hostname: "127.0.0.1", port: this.port("kubelet") };
+    using client = await openClient(hub.kubeconfig);
+    const { status }: Node = await client.request("GET", `/api/v1/nodes/${node}`);
+    const hostname = status?.addresses?.[0]?.address ?? "";
+    return { hostname, port: status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 0 };
   }
 
   /** A small client of the API that `kubeconfig` names. */
@@ -304,10 +350,8 @@ export async function podOf(client: ApiClient, name: string): Promise<Pod | unde
 }
 
 /** Whether all containers of a pod are ready. */
-export function isReady(pod: Pod | undefined): boolean {
-  return pod?.status?.conditions?.some(({ type, status }) =>
-    type === "Ready" && status === "True"
-  ) === true;
+export function isReady(object: Node | Pod | undefined): boolean {
+  return conditionOf(object, "Ready")?.status === "True";
 }
 
 /** Waits until a pod of `default` is ready. */
@@ -323,6 +367,14 @@ export async function readyPod(client: ApiClient, name: string, limit = 30): Pro
 export async function nodeReady(client: ApiClient, name: string): Promise<string | undefined> {
   const node: Node = await client.request("GET", `/api/v1/nodes/${name}`);
   return node.status?.conditions?.find(({ type }) => type === "Ready")?.status;
+}
+
+/** The addresses that a gateway has itself; on a cluster its Node's own are the hub's. */
+export async function addressesOf(client: ApiClient, name: string): Promise<string[]> {
+  const { metadata, status }: Node = await client.request("GET", `/api/v1/nodes/${name}`);
+  const told = metadata.annotations?.[ADDRESSES_ANNOTATION];
+  const addresses = told === undefined ? status?.addresses : JSON.parse(told) as never;
+  return (addresses ?? []).map(({ address }) => address);
 }
 
 /** Container ids and restart counts of pods, to compare before and after. */

@@ -172,12 +172,6 @@ export async function runToEnd(
   return { code, out: text(stdout), err: text(stderr) };
 }
 
-/** A port of 127.0.0.1 that is free now. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
 /** Ids of the processes of a session, zombies left out. */
 export async function sessionMembers(session: number): Promise<number[]> {
   const found: number[] = [];

@@ -101,6 +101,19 @@ Deno.test("every part may use its own state folder and its own port", async (t) 
   await Deno.remove(state, { recursive: true });
 });
 
+Deno.test("an agent that listens for pods reaches no more by that than this machine", async () => {
+  const [, agent] = specs("/nonexistent/state", 1);
+  if (agent?.part !== "agent") throw new Error("specs() has changed");
+  const flags = flagsOf(agent);
+  const port = agent.options["api-port"];
+  const connect = async (host: string): Promise<string> =>
+    (await probe(flags, "/etc/hostname", host)).connect;
+  for (const host of [`192.0.2.1:${port}`, `0.0.0.0:${port + 1}`]) {
+    strictEqual(await connect(host), "refused", host);
+  }
+  strictEqual(await connect(`0.0.0.0:${port}`) === "refused", false);
+});
+
 Deno.test("the launcher may run nothing but the Deno binary, and open no connection", async () => {
   const flags = ["run", "--no-prompt", "--quiet", "-P=launcher", `--allow-run=${Deno.execPath()}`];
   const seen = await probe(flags, "/etc/hostname", "127.0.0.1:1");

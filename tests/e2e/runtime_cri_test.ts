@@ -42,7 +42,7 @@ async function makeCri(): Promise<RuntimeHarness> {
 function toCommand(program: Program): string[] {
   switch (program.kind) {
     case "sleep":
-      return ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"];
+      return ["sh", "-c", "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"];
     case "stubborn":
       return ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"];
     case "exit":

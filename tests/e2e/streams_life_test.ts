@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { Pod } from "../../core/api/mod.ts";
+import { freePort } from "../../tools/kube/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import { type AgentAt, type HubAt, readyPod, shellPod, Site, stepsOf } from "./gateway_lib.ts";
-import { freePort, type Running, sessionMembers, until } from "./gateway_process_lib.ts";
+import { type Running, sessionMembers, until } from "./gateway_process_lib.ts";
 import { openStreams, podGone, processesWith, PROTOCOLS, type Talk, talk } from "./streams_lib.ts";
 import { ExecClient } from "./streams_raw_lib.ts";
 
@@ -141,6 +142,9 @@ async function slowClients(place: Place): Promise<void> {
     assert.ok(held < before + 64, `memory grew from ${before} to ${held} MiB for a slow reader`);
     assert.equal((await slow.finish()).size, size);
   }
+  // An API server that cannot write to a process reads no more of its client, and so does not see it
+  // leave (1.36); with a kubelet that is no other.
+  if (!place.hub.embedded) return await nothingOpen(place);
   const deaf = talk(place.site, place.hub.kubeconfig, ["exec", "-i", "web", "--", "sleep", "1000"]);
   const sent = await flood(deaf, size);
   assert.ok(sent < size, "a process that reads nothing was sent everything");
@@ -216,7 +220,9 @@ Deno.test({
         const client = talk(site, hub.kubeconfig, exec);
         await client.says(/up/);
         await hub.process.kill();
-        assert.notEqual(await client.exit(), 0);
+        const code = await client.exit();
+        // An API server between them tells kubectl of no error (1.36).
+        if (hub.embedded) assert.notEqual(code, 0);
         await until("the command ends", async () =>
           (await processesWith(`>/dev/null; : ${mark}`)).length === 0);
         await until("no stream is open", async () =>

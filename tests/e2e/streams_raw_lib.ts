@@ -1,5 +1,5 @@
 /** A client of exec that speaks `v5.channel.k8s.io` itself: as fast, or as slow, as a test wants it. */
-import { parse } from "yaml";
+import { readEndpoint } from "../../core/kube/mod.ts";
 import { type ByteChannel, FrameDecoder, readAnswerHead } from "../../core/wire/mod.ts";
 
 interface Server {
@@ -26,20 +26,21 @@ export class ExecClient {
     this.#server = server;
   }
 
-  /** A client with the credentials of a kubeconfig, at its API or at another port of that machine. */
-  static async open(kubeconfig: string, port?: number): Promise<ExecClient> {
-    const config = parse(await Deno.readTextFile(kubeconfig));
-    const { cluster } = config.clusters[0];
-    const { user } = config.users[0];
-    const text = (base64: string): string =>
-      new TextDecoder().decode(Uint8Array.fromBase64(base64));
-    const server = new URL(cluster.server);
+  /** A client with the credentials of a kubeconfig, at its API or elsewhere. */
+  static async open(
+    kubeconfig: string,
+    at?: { readonly hostname: string; readonly port: number },
+  ): Promise<ExecClient> {
+    const { server, ca = "", credential } = await readEndpoint(kubeconfig);
+    if (!credential) {
+      throw new Error(`${kubeconfig} has no client certificate, which this test needs`);
+    }
+    const { hostname, port } = new URL(server);
     return new ExecClient({
-      hostname: server.hostname,
-      port: port ?? Number(server.port),
-      caCerts: [text(cluster["certificate-authority-data"])],
-      cert: text(user["client-certificate-data"]),
-      key: text(user["client-key-data"]),
+      ...(at ?? { hostname, port: Number(port) || 443 }),
+      caCerts: [ca],
+      cert: credential.certificate,
+      key: credential.key,
     });
   }
 

@@ -16,7 +16,8 @@ Deno.test({
     Site.run(async (site) => {
       const step = stepsOf(t);
       const containerd = await site.containerd();
-      const hub = await site.hub();
+      // Of a cluster's nodes metrics-server tells, which reads them where tests/kube/gateway_test.ts does.
+      const hub = await site.embeddedHub();
       const api = await site.client(hub.kubeconfig);
       const agent = await site.agent(NODE, {
         hub: `127.0.0.1:${hub.nodePort}`,

@@ -1,5 +1,5 @@
 import type { Buffer } from "node:buffer";
-import { seededRandom } from "../../core/base/mod.ts";
+import { hostAndPort, seededRandom } from "../../core/base/mod.ts";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 /** A load balancer of TCP connections as a cluster's Service is one: to any backend that answers. */
@@ -8,33 +8,62 @@ export class Balancer implements AsyncDisposable {
   readonly #backends: () => readonly number[];
   readonly #sockets = new Set<Socket>();
   readonly #random = seededRandom(7);
+  /** Clients that came during a silence; absent when there is none. */
+  #waiting: Socket[] | undefined;
 
   private constructor(backends: () => readonly number[]) {
     this.#backends = backends;
     this.#server = createServer({ pauseOnConnect: true }, (client) => this.#take(client));
   }
 
-  /** Listens on a free port of 127.0.0.1; `backends` are ports there. */
-  static async start(backends: () => readonly number[]): Promise<Balancer> {
+  /** Listens on a free port of `host`; `backends` are ports of 127.0.0.1. */
+  static async start(backends: () => readonly number[], host = "127.0.0.1"): Promise<Balancer> {
     const balancer = new Balancer(backends);
-    await new Promise<void>((resolve) => balancer.#server.listen(0, "127.0.0.1", () => resolve()));
+    await new Promise<void>((resolve) => balancer.#server.listen(0, host, () => resolve()));
     return balancer;
   }
 
   /** `host:port`. */
   get address(): string {
     const at = this.#server.address();
-    return `127.0.0.1:${typeof at === "object" && at ? at.port : 0}`;
+    return typeof at === "object" && at ? hostAndPort(at.address, at.port) : "";
+  }
+
+  /** Breaks all connections. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** From now on no byte passes, and nobody is told, as when a network on the way is gone. */
+  silence(): void {
+    this.#waiting = [];
+    for (const socket of this.#sockets) {
+      for (const event of ["data", "end", "close"]) socket.removeAllListeners(event);
+      socket.pause();
+      socket.once("close", () => this.#sockets.delete(socket));
+    }
+  }
+
+  /** New connections pass again; those from before stay mute, as behind a NAT that forgot them. */
+  heal(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const client of waiting) if (!client.destroyed) this.#pass(client);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
+    this.cut();
     await closed;
   }
 
   #take(client: Socket): void {
     this.#hold(client);
+    if (this.#waiting) this.#waiting.push(client);
+    else this.#pass(client);
+  }
+
+  #pass(client: Socket): void {
     const all = this.#backends();
     const first = Math.floor(this.#random() * all.length);
     this.#dial(client, all.map((_, i) => all[(first + i) % all.length] ?? 0));

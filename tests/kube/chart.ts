@@ -62,18 +62,24 @@ export async function tokenOf(
   return status.token;
 }
 
-/** Writes a kubeconfig that is the hub's service account into `folder`. Returns its path. */
-export async function accountKubeconfig(cluster: TestCluster, folder: string): Promise<string> {
-  const path = `${folder}/hub.kubeconfig`;
-  await Deno.writeTextFile(`${folder}/hub.token`, await tokenOf(cluster, ACCOUNT));
+/** Writes a kubeconfig that is a service account into `folder`. Returns its path. */
+export async function accountKubeconfig(
+  cluster: TestCluster,
+  folder: string,
+  account: string = ACCOUNT,
+  namespace: string = SYSTEM_NAMESPACE,
+): Promise<string> {
+  const path = `${folder}/${account}.kubeconfig`;
+  const tokenFile = `${account}.token`;
+  await Deno.writeTextFile(`${folder}/${tokenFile}`, await tokenOf(cluster, account, namespace));
   const config = {
-    "current-context": "hub",
-    contexts: [{ name: "hub", context: { cluster: "hub", user: "hub" } }],
+    "current-context": "own",
+    contexts: [{ name: "own", context: { cluster: "own", user: "own" } }],
     clusters: [{
-      name: "hub",
+      name: "own",
       cluster: { server: cluster.client.server, "certificate-authority": cluster.ca },
     }],
-    users: [{ name: "hub", user: { tokenFile: "hub.token" } }],
+    users: [{ name: "own", user: { tokenFile } }],
   };
   // JSON is YAML.
   await Deno.writeTextFile(path, JSON.stringify(config));

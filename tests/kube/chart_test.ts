@@ -66,7 +66,7 @@ Deno.test({
           await response.body?.cancel();
           return response.ok;
         });
-        return { process, nodePort: NODE_PORT, kubeconfig };
+        return { process, nodePort: NODE_PORT, kubeconfig, embedded: false };
       };
       const stop = async ({ process }: HubAt): Promise<void> => {
         process.signal("SIGTERM");
@@ -107,6 +107,9 @@ Deno.test({
         const { code, err } = await tryHelm("install", "another", CHART);
         assert.notEqual(code, 0);
         assert.match(err, /This cluster has a Skerry hub already: release skerry/);
+        const again = await tryHelm("install", "skerry", CHART);
+        assert.notEqual(again.code, 0);
+        assert.match(again.err, /name that is still in use/);
       });
 
       await step("the hub runs as the pod says, and a gateway joins", async () => {

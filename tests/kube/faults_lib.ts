@@ -71,7 +71,11 @@ export class Follow implements AsyncDisposable {
       selection,
       clock,
       random: systemRandom,
-      log: createLogger({ clock: systemClock, write: (line) => void (this.log += `${line}\n`) }),
+      log: createLogger({
+        level: "debug",
+        clock: systemClock,
+        write: (line) => void (this.log += `${line}\n`),
+      }),
     });
     this.#listen();
     this.#running = this.informer.run(this.#stop.signal);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { lacks } from "../../tools/test/needs.ts";
-import { nodeReady, podsOf, readyPod, shellPod, Site, stepsOf } from "../e2e/gateway_lib.ts";
+import { podsOf, readyPod, shellPod, Site, stepsOf } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
 import { startContainerd } from "../../tools/containerd/mod.ts";
 import { TestCluster } from "./cluster.ts";
+import { joinGateway } from "./gateway.ts";
 
 const missing = lacks("kube", "containerd", "kubectl");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
@@ -24,13 +25,7 @@ Deno.test({
       await step("two gateways join by token and their Nodes get Ready", async () => {
         const second = site.hold(await startContainerd());
         for (const [name, runtime] of [["gw1", containerd], ["gw2", second]] as const) {
-          await site.agent(name, {
-            hub: `127.0.0.1:${hub.nodePort}`,
-            token: await site.token(hub, name),
-            cri: runtime.socket,
-            flags: [`--pod-cidr=${runtime.subnet}`],
-          });
-          await until(`${name} is Ready`, async () => await nodeReady(api, name) === "True");
+          await joinGateway(site, { name, hub, api, containerd: runtime });
         }
         const node = await api.request("GET", "/api/v1/nodes/gw1");
         assert.equal(node.metadata.labels["node-role.kubernetes.io/edge"], "");
@@ -127,6 +122,7 @@ Deno.test({
             assert.match(metrics, new RegExp(`pod="${pod?.metadata.name}"`));
             const stats = JSON.parse(await cluster.askKubelet(at, "/stats/summary"));
             assert.equal(stats.node.nodeName, name);
+            assert.match(await cluster.askKubelet(at, "/metrics"), /^skerry_agent_link_up 1$/m);
           }
         },
       );

@@ -1,5 +1,5 @@
 /** Nodes without a runtime: the agent's own link, and pods that are Running as soon as they come. */
-import type { KubeObject, Pod, PodStatus } from "../../core/api/mod.ts";
+import type { KubeObject, Pod, PodStatus, ResourceDef } from "../../core/api/mod.ts";
 import { RESOURCES } from "../../core/api/mod.ts";
 import {
   type Clock,
@@ -13,7 +13,10 @@ import {
 import { type Identity, joinHub } from "../../core/join/mod.ts";
 import { createWsDialer } from "../../core/link/mod.ts";
 import { openSqliteStore, type SqliteStore, type Tx } from "../../core/store/mod.ts";
+import type { NewIntent } from "../../core/sync/mod.ts";
 import { createLink, type Link } from "../../agent/link/mod.ts";
+import { tellRefused } from "../../agent/process/refused.ts";
+import { EventReports } from "../../agent/process/reports.ts";
 
 /** Options of {@linkcode HollowNode.start}. */
 export interface HollowOptions {
@@ -46,11 +49,14 @@ export class HollowNode implements AsyncDisposable {
   readonly #store: SqliteStore;
   readonly #link: Link;
   readonly #seen = new Set<string>();
+  /** How often containers were restarted, by pod. */
+  readonly #restarts = new Map<string, number>();
   readonly #running: Promise<unknown>[];
   readonly #options: HollowOptions;
 
   private constructor(options: HollowOptions) {
     this.#options = options;
+    const events = new EventReports((tx, one) => this.#enqueue(tx, one), options.name, this.#clock);
     this.name = options.name;
     this.#store = openSqliteStore({ path: ":memory:", clock: this.#clock });
     const { ca, certificate, key } = options.identity;
@@ -70,6 +76,8 @@ export class HollowNode implements AsyncDisposable {
       handlers: {
         onSynced: () => this.#reportAll(),
         onReport: () => this.#reportAll(),
+        onRefused: (intent, refusal) =>
+          tellRefused({ store: this.#store, events }, intent, refusal),
         onOpen: async (_header, incoming) => {
           // Whatever is asked of its kubelet: who it is.
           const stream = await incoming.accept({ status: 200, type: "text/plain" });
@@ -109,11 +117,71 @@ export class HollowNode implements AsyncDisposable {
     return new Set(pods.map(({ metadata }) => metadata.uid ?? ""));
   }
 
+  /** What it has of a kind. */
+  list(resource: ResourceDef): readonly KubeObject[] {
+    return this.#store.transact((tx) => tx.list(resource));
+  }
+
+  /** Tells the name of each object of these kinds that leaves it, until the result is disposed. */
+  onLeaving(resources: readonly ResourceDef[], left: (name: string) => void): Disposable {
+    const watches = resources.map(async (resource) => {
+      const watch = await this.#store.watch(resource, { buffer: 10_000 });
+      void (async () => {
+        for await (const event of watch) {
+          if (event.type === "DELETED") left(event.object.metadata.name);
+        }
+      })();
+      return watch;
+    });
+    const end = async (): Promise<void> => {
+      for (const watch of watches) (await watch).abort();
+    };
+    return { [Symbol.dispose]: () => void end() };
+  }
+
+  /** Reports a pod as it stands with `changes` to its status, as an agent that is wrong would. */
+  reports(uid: string, changes: Readonly<Record<string, unknown>>): void {
+    this.#store.transact((tx) => {
+      const pod = this.#pod(tx, uid);
+      const body = { ...refOf(pod), status: { ...runningStatus(pod, this.#clock), ...changes } };
+      this.#enqueue(tx, { key: `pod-status/${uid}`, kind: "pod-status", body });
+    });
+  }
+
+  /** Reports that the containers of a pod were restarted so often, and an Event that says so. */
+  restarted(uid: string, count: number): void {
+    this.#store.transact((tx) => {
+      const pod = this.#pod(tx, uid);
+      const { namespace = "default", name } = pod.metadata;
+      const event = {
+        metadata: { namespace, name: `${name}.restarted` },
+        involvedObject: { kind: "Pod", namespace, name, uid },
+        reason: "Restarted",
+        message: `restarted ${count} times`,
+        type: "Normal",
+        source: { component: "kubelet", host: this.name },
+      };
+      this.#reportPod(tx, pod, count);
+      const key = `event/${namespace}/${event.metadata.name}`;
+      this.#enqueue(tx, { key, kind: "event", body: { event } });
+    });
+  }
+
+  #pod(tx: Tx, uid: string): Pod {
+    const pod = (tx.list(RESOURCES.pods) as Pod[]).find(({ metadata }) => metadata.uid === uid);
+    if (!pod) throw new Error(`${this.name} has no pod ${uid}`);
+    return pod;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort(new Error("the node stops"));
     await Promise.allSettled(this.#running);
     this.#store[Symbol.dispose]();
+  }
+
+  #enqueue(tx: Tx, intent: NewIntent): void {
+    this.#link.outbox.enqueue(tx, intent);
   }
 
   #reportAll(): void {
@@ -134,7 +202,7 @@ export class HollowNode implements AsyncDisposable {
     };
     const labels = { "kubernetes.io/hostname": this.name, "kubernetes.io/os": "linux" };
     const node = { metadata: { name: this.name, labels }, status };
-    this.#link.outbox.enqueue(tx, { key: "node", kind: "node", body: { node } });
+    this.#enqueue(tx, { key: "node", kind: "node", body: { node } });
   }
 
   async #followPods(): Promise<void> {
@@ -158,15 +226,17 @@ export class HollowNode implements AsyncDisposable {
     if (pod.metadata.deletionTimestamp) {
       this.#store.transact((tx) => {
         const body = refOf(pod);
-        this.#link.outbox.enqueue(tx, { key: `pod-gone/${uid}`, kind: "pod-gone", body });
+        this.#enqueue(tx, { key: `pod-gone/${uid}`, kind: "pod-gone", body });
       });
     } else if (isNew) this.#store.transact((tx) => this.#reportPod(tx, pod));
   }
 
-  #reportPod(tx: Tx, pod: Pod): void {
+  #reportPod(tx: Tx, pod: Pod, restarts?: number): void {
     const { uid = "" } = pod.metadata;
-    const body = { ...refOf(pod), status: runningStatus(pod, this.#clock) };
-    this.#link.outbox.enqueue(tx, { key: `pod-status/${uid}`, kind: "pod-status", body });
+    if (restarts !== undefined) this.#restarts.set(uid, restarts);
+    const status = runningStatus(pod, this.#clock, this.#restarts.get(uid));
+    const body = { ...refOf(pod), status };
+    this.#enqueue(tx, { key: `pod-status/${uid}`, kind: "pod-status", body });
   }
 }
 
@@ -176,7 +246,7 @@ function refOf({ metadata }: Pod): { namespace: string; name: string; uid: strin
 }
 
 /** As a kubelet would say it of a pod whose containers run since it was made. */
-function runningStatus({ metadata, spec }: Pod, clock: Clock): PodStatus {
+function runningStatus({ metadata, spec }: Pod, clock: Clock, restartCount = 0): PodStatus {
   const startedAt = metadata.creationTimestamp ?? toTime(clock.now());
   const types = ["Initialized", "Ready", "ContainersReady"] as const;
   return {
@@ -190,7 +260,7 @@ function runningStatus({ metadata, spec }: Pod, clock: Clock): PodStatus {
       containerID: `hollow://${metadata.uid}`,
       ready: true,
       started: true,
-      restartCount: 0,
+      restartCount,
       state: { running: { startedAt } },
       lastState: {},
     })),

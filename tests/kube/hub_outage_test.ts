@@ -13,6 +13,7 @@ import {
 import { until } from "../e2e/gateway_process_lib.ts";
 import { Balancer } from "./balancer.ts";
 import { TestCluster } from "./cluster.ts";
+import { joinGateway } from "./gateway.ts";
 
 const missing = lacks("kube", "containerd", "kubectl");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
@@ -44,13 +45,7 @@ Deno.test({
       let before: Record<string, string> = {};
 
       await step("a gateway runs pods", async () => {
-        await site.agent("gw1", {
-          hub: `127.0.0.1:${hub.nodePort}`,
-          token: await site.token(hub, "gw1"),
-          cri: containerd.socket,
-          flags: [`--pod-cidr=${containerd.subnet}`],
-        });
-        await until("gw1 is Ready", async () => await nodeReady(api, "gw1") === "True");
+        await joinGateway(site, { name: "gw1", hub, api, containerd });
         await cluster.untilPodsCanBeMade("default");
         const pods = ["one", "two"].map((name) => shellPod(name, "sleep 1000"));
         await site.apply(parts.kubeconfig, ...pods);

@@ -85,7 +85,7 @@ function environmentOf(
 ): Record<string, string> {
   const fields: Readonly<Record<string, string>> = { "status.podIP": podIP };
   return {
-    KUBERNETES_SERVICE_HOST: server.hostname,
+    KUBERNETES_SERVICE_HOST: server.hostname.replace(/^\[|\]$/g, ""),
     KUBERNETES_SERVICE_PORT: server.port,
     ...Object.fromEntries(given.map(({ name, value, valueFrom }) => {
       const found = value ?? fields[valueFrom?.fieldRef?.fieldPath ?? ""];

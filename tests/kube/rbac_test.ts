@@ -11,7 +11,6 @@ import { lacks } from "../../tools/test/needs.ts";
 import {
   type AgentAt,
   call,
-  nodeReady,
   podOf,
   podsOf,
   readyFunction,
@@ -24,7 +23,14 @@ import {
 import { until } from "../e2e/gateway_process_lib.ts";
 import { acceptedManifests, FOLDER } from "../golden/kubeedge/manifests.ts";
 import { tokenOf } from "./chart.ts";
+import {
+  attachmentObject,
+  claimObjects,
+  claimVolume,
+  untilClaimsAreRead,
+} from "./claim_objects.ts";
 import type { TestCluster } from "./cluster.ts";
+import { joinGateway } from "./gateway.ts";
 import { allows, grantsOf } from "./rights.ts";
 import { assertNothingDenied, stageOf } from "./stage.ts";
 
@@ -91,13 +97,7 @@ Deno.test({
       await step("a gateway joins and its Node gets Ready", async () => {
         await addFiles(site, "gw1");
         await site.runner("gw1");
-        gw1 = await site.agent("gw1", {
-          hub: `127.0.0.1:${hub.nodePort}`,
-          token: await site.token(hub, "gw1"),
-          cri: containerd.socket,
-          flags: [`--pod-cidr=${containerd.subnet}`],
-        });
-        await until("gw1 is Ready", async () => await nodeReady(api, "gw1") === "True");
+        gw1 = await joinGateway(site, { name: "gw1", hub, api, containerd });
         const { metadata } = await api.request("GET", "/api/v1/nodes/gw1");
         assert.equal(metadata.labels["node-role.kubernetes.io/edge"], "");
         const lease = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/gw1";
@@ -139,7 +139,11 @@ Deno.test({
         async () => {
           const [pod] = await podsOf(api, "app=web");
           const name = pod?.metadata.name ?? "";
-          assert.match(await kubectl("logs", name), /^world.*sesame\n$/s);
+          // A container is ready when it has started, and may not have said anything by then.
+          await until(
+            "its log",
+            async () => /^world.*sesame\n$/s.test(await kubectl("logs", name)),
+          );
           assert.equal(await kubectl("exec", name, "--", "cat", "/etc/words/hello"), "world");
         },
       );
@@ -191,6 +195,13 @@ Deno.test({
         await readyFunction(api, "text");
       });
 
+      await step("what the claim of a pod leads to is read in the name of its node", async () => {
+        const objects = [...claimObjects("data"), attachmentObject("data", "gw1")];
+        await site.apply(hub.kubeconfig, ...objects);
+        await site.apply(hub.kubeconfig, shellPod("claimed", "sleep 1000", claimVolume("data")));
+        await untilClaimsAreRead(stage);
+      });
+
       await step("a node that leaves its group leaves the pods of that group", async () => {
         const group = (nodes: readonly string[]) => ({
           apiVersion: "apps.kubeedge.io/v1alpha1",
@@ -222,11 +233,8 @@ Deno.test({
       });
 
       await step("a second gateway reaches the hub by another name", async () => {
-        gw2 = await site.agent("gw2", {
-          hub: `localhost:${hub.nodePort}`,
-          token: await site.token(hub, "gw2"),
-        });
-        await until("gw2 is there", () => nodeReady(api, "gw2").catch(() => undefined));
+        const address = `localhost:${hub.nodePort}`;
+        gw2 = await joinGateway(site, { name: "gw2", hub, api, address });
       });
 
       await step("a gateway whose Node is deleted is shut out", async () => {
@@ -260,7 +268,11 @@ Deno.test({
       });
 
       await step("nothing was denied, and every right was used", async () => {
-        const audited = await assertNothingDenied(stage);
+        // What a node has no pod for any more, or what its pod's claim does not lead to yet; a mirror
+        // pod for a Node that the API server's admission has not seen yet. All are asked again.
+        const expected =
+          /no relationship found between node 'gw1'|with an owner reference set to itself/;
+        const audited = await assertNothingDenied(stage, { expected });
         const grants = grantsOf(stage.rights);
         const used = grants.filter((grant) => audited.some((one) => allows(grant, one)));
         const unused = grants.filter((grant) => !used.includes(grant)).map(({ text }) => text);
@@ -268,36 +280,9 @@ Deno.test({
         // What everybody may: versions and kinds.
         const others = audited.filter((one) => !grants.some((grant) => allows(grant, one)))
           .map(({ verb, requestURI }) => `${verb} ${requestURI}`);
-        assert.deepEqual([...new Set(others)], ["get /version"]);
+        assert.deepEqual([...new Set(others)].sort(), ["get /apis", "get /version"]);
         assert.doesNotMatch(hub.process.output, /signs no certificate for kubelets/);
       });
-    }),
-});
-
-Deno.test({
-  name: `with legacy impersonation nothing is denied${skipped}`,
-  ignore: missing !== undefined,
-  fn: () =>
-    Site.run(async (site) => {
-      const flags = ["--impersonation=legacy", "--applications=off"];
-      const stage = await stageOf(site, ["--set=impersonation=legacy"], flags);
-      const hub = await stage.hub();
-      const api = await site.client(hub.kubeconfig);
-      await site.agent("gw1", {
-        hub: `127.0.0.1:${hub.nodePort}`,
-        token: await site.token(hub, "gw1"),
-      });
-      await until("gw1 is Ready", async () => await nodeReady(api, "gw1") === "True");
-      const lease = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/gw1";
-      const first = await until(
-        "it has a Lease",
-        () => api.request("GET", lease).catch(() => undefined),
-      );
-      await until("the Lease is renewed", async () => {
-        const { spec } = await api.request("GET", lease);
-        return spec.renewTime !== first.spec.renewTime;
-      });
-      await assertNothingDenied(stage);
     }),
 });
 
@@ -308,7 +293,12 @@ Deno.test({
     Site.run(async (site) => {
       const stage = await stageOf(site, ["--set=edgeApplications.enabled=true"], []);
       const [, , applications] = stage.rights.filter(({ kind }) => kind === "ClusterRole");
-      const held = RESOURCE_LIST.filter(isHeldByApplications).flatMap(({ group, plural }) =>
+      const held = [
+        ...RESOURCE_LIST.filter(isHeldByApplications),
+        // Kubernetes' other workloads, which the hub learns of by discovery.
+        ...[{ group: "apps", plural: "statefulsets" }, { group: "batch", plural: "jobs" }],
+        { group: "batch", plural: "cronjobs" },
+      ].flatMap(({ group, plural }) =>
         ["get", "list", "watch", "create", "patch", "delete"].map((verb) =>
           `everywhere: ${verb} ${group}/${plural}`
         )

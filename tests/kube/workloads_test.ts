@@ -172,8 +172,8 @@ Deno.test({
       await step("a Node that is deleted is shut out", async () => {
         await kubectl("delete", "node", "gw");
         await until(
-          "the gateway is told",
-          () => agent.process.output.includes("shut this node out"),
+          "the gateway is told, and says how it joins again",
+          () => /shut this node out.*token create --node gw\b/.test(agent.process.output),
         );
       });
     }),

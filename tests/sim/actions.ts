@@ -28,6 +28,7 @@ const ACTIONS: readonly Action[] = [
   { weight: 2, run: refuseForAWhile },
   { weight: 1, run: (world) => pick(world, world.nodes).kick() },
   { weight: 2, run: (world) => pick(world, world.nodes).crash("killed") },
+  { weight: 1, run: (world) => pick(world, world.nodes).loseState() },
   { weight: 3, run: (world) => pick(world, world.nodes).arm(pick(world, POINTS)) },
   { weight: 1, run: (world) => world.crashHub(anyHub(world), "killed") },
   { weight: 2, run: (world) => world.armHub(anyHub(world), pick(world, POINTS)) },

@@ -14,6 +14,7 @@ import {
   type ResourceDef,
   RESOURCES,
 } from "../../core/api/mod.ts";
+import { Views } from "../../core/control/mod.ts";
 import { type Connection, MemoryNetwork } from "../../core/link/mod.ts";
 import { openSqliteStore, type SqliteStore } from "../../core/store/mod.ts";
 import { SimClock } from "./sim_clock.ts";
@@ -57,16 +58,16 @@ export class Rig implements AsyncDisposable {
   async startHub(store: SqliteStore = this.store): Promise<void> {
     const stop = new AbortController();
     const { clock, random, log } = this;
+    const parts = { store, clock, random, log };
+    const views = new Views(parts);
     this.hub = createHub({
-      store,
-      clock,
-      random,
-      log,
+      ...parts,
+      views,
       version: "test",
       identities: { check: () => Promise.resolve({ ok: true }) },
       ...this.hubOptions,
     });
-    const done = this.hub.run(stop.signal, () => {});
+    const done = Promise.all([views.run(stop.signal), this.hub.run(stop.signal, () => {})]);
     this.network.onConnection((connection, path) => {
       this.#watch(connection);
       this.hub.accept(connection, path);

@@ -1,7 +1,9 @@
 import { seconds, silentLogger } from "../../core/base/mod.ts";
 import { type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { createLink, type Link } from "../../agent/link/mod.ts";
-import { openSqliteStore, type SqliteStore } from "../../core/store/mod.ts";
+import { type StrayWatch, watchStrays } from "../../agent/pods/testing/mod.ts";
+import type { SqliteStore } from "../../core/store/mod.ts";
+import { allowPrune } from "../../core/sync/mod.ts";
 import { CrashStore } from "./crash_store.ts";
 import { TapDialer } from "./taps.ts";
 import type { World } from "./world.ts";
@@ -15,17 +17,25 @@ const { pods, wasmfunctions } = RESOURCES;
 export class SimNode {
   readonly name: string;
   /** Survives the process, as a file does. */
-  readonly disk: SqliteStore;
+  disk: SqliteStore;
   /** Containers by pod uid; they survive the process too. */
   readonly running = new Map<string, { namespace: string; name: string }>();
   readonly #world: World;
   #process:
-    | { store: CrashStore; link: Link; stop: AbortController; done: Promise<void> }
+    | {
+      store: CrashStore;
+      link: Link;
+      strays: StrayWatch;
+      stop: AbortController;
+      done: Promise<void>;
+    }
     | undefined;
   /** The replica was complete once in this life of the process, in the epoch it knew. */
   #synced = false;
   /** Uids that ran when the hub's history changed: their absence proves nothing (on disk, too). */
   readonly kept = new Set<string>();
+  /** Uids that ran when the disk was lost: nothing here knows them. */
+  readonly #lost = new Set<string>();
   /** Uids whose containers were stopped: they must never run again. */
   readonly #stopped = new Set<string>();
   /** Uids whose report the hub refused: reported again when they are still here (protocol 5). */
@@ -36,12 +46,7 @@ export class SimNode {
   constructor(world: World, name: string) {
     this.#world = world;
     this.name = name;
-    this.disk = openSqliteStore({
-      path: ":memory:",
-      clock: world.clock,
-      random: world.random,
-      uid: world.newId,
-    });
+    this.disk = world.newDisk();
   }
 
   get up(): boolean {
@@ -87,7 +92,22 @@ export class SimNode {
     });
     const stop = new AbortController();
     const done = link.run(stop.signal, () => {});
-    this.#process = { store, link, stop, done };
+    const strays = watchStrays({
+      ...{ store, clock, node: this.name, signal: stop.signal },
+      synced: () => this.#synced,
+      boundPods: async (signal) => (await link.call("pods", {}, signal) as { uids: string[] }).uids,
+    });
+    this.#process = { store, link, strays, stop, done };
+  }
+
+  /** The process dies, its disk is lost, and a person joins the node anew. */
+  loseState(): void {
+    // Started again later by whoever has ended it.
+    if (!this.#process) return;
+    for (const uid of this.running.keys()) this.#lost.add(uid);
+    this.crash("its disk is lost");
+    this.disk = this.#world.newDisk();
+    this.disk.transact(allowPrune);
   }
 
   /** The process dies. */
@@ -128,18 +148,23 @@ export class SimNode {
     const process = this.#process;
     if (!process) return;
     try {
-      this.#work(process.store, process.link, busy);
+      process.strays.see(this.running);
+      this.#work(process, busy);
     } catch {
       // A crash point: the process has died and will be restarted.
     }
   }
 
-  #work(store: CrashStore, link: Link, busy: boolean): void {
+  #work(
+    { store, link, strays }: { store: CrashStore; link: Link; strays: StrayWatch },
+    busy: boolean,
+  ): void {
     const present = new Set<string>();
     const wanted = this.disk.transact((tx) => tx.list(pods)) as Pod[];
     for (const pod of wanted) {
       const { uid = "", namespace = "", name, deletionTimestamp } = pod.metadata;
       present.add(uid);
+      this.#lost.delete(uid);
       if (deletionTimestamp !== undefined) {
         if (this.running.has(uid)) this.#stopContainer(uid, "deletionTimestamp");
         store.transact((tx) => {
@@ -161,12 +186,18 @@ export class SimNode {
     for (const [uid, { namespace, name }] of [...this.running]) {
       if (present.has(uid)) continue;
       if (names.has(`${namespace}/${name}`)) this.#stopContainer(uid, "replaced");
-      // Absence is evidence only once the replica was complete, and of the same history.
-      else if (this.#synced && !this.kept.has(uid)) {
-        this.#stopContainer(uid, "absent from a complete replica");
-      }
+      else if (this.#mayEnd(uid, strays)) this.#stopContainer(uid, "nobody wants it");
     }
     this.#reportFunctions(store, link, busy);
+  }
+
+  /** Whether there is evidence that a pod is to go whose object is absent. */
+  #mayEnd(uid: string, strays: StrayWatch): boolean {
+    if (this.#lost.has(uid)) {
+      return this.#world.mutant === "believes-empty-state" || strays.isBuried(uid);
+    }
+    // Absence is evidence only once the replica was complete, and of the same history.
+    return this.#synced && !this.kept.has(uid);
   }
 
   #report(store: CrashStore, link: Link, pod: Pod): void {

@@ -34,6 +34,7 @@ const MUTANTS: readonly Mutant[] = [
   "result-before-commit",
   "outbox-ignores-seq",
   "believes-absence",
+  "believes-empty-state",
 ];
 
 for (const mutant of MUTANTS) {

@@ -19,7 +19,8 @@ export type Mutant =
   | "prune-on-snap"
   | "result-before-commit"
   | "outbox-ignores-seq"
-  | "believes-absence";
+  | "believes-absence"
+  | "believes-empty-state";
 
 /** A node's dialer whose connections tell the world what goes over them. */
 export class TapDialer implements Dialer {
@@ -70,12 +71,15 @@ class Tap implements Connection {
 class NodeTap extends Tap {
   readonly #world: World;
   readonly #node: SimNode;
+  /** What the connection's process wrote to; the node may have another one since. */
+  readonly #disk: SimNode["disk"];
   readonly #seen: Seen[] = [];
 
   constructor(inner: Connection, world: World, node: SimNode) {
     super(inner);
     this.#world = world;
     this.#node = node;
+    this.#disk = node.disk;
   }
 
   override send(frame: Frame): Promise<void> {
@@ -105,6 +109,7 @@ class NodeTap extends Tap {
   }
 
   #ack(seq: number): void {
+    if (this.#node.disk !== this.#disk) return;
     this.#world.checkAck(this.#node, this.#seen.filter((seen) => seen.seq <= seq));
   }
 

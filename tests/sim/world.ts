@@ -8,6 +8,8 @@ import {
 } from "../../core/base/mod.ts";
 import { RESOURCES } from "../../core/api/mod.ts";
 import { createHub, type Hub } from "../../cloud/hub/mod.ts";
+import { answerCall } from "../../cloud/server/mod.ts";
+import { Views } from "../../core/control/mod.ts";
 import { type Connection, MemoryNetwork, type Message } from "../../core/link/mod.ts";
 import { openSqliteStore, type SqliteStore } from "../../core/store/mod.ts";
 import * as checks from "./checks.ts";
@@ -102,17 +104,27 @@ export class World {
       lag: () => ms(this.faults ? this.random() * 300 : 0),
     });
     const blind = this.mutant === "believes-absence";
-    const hub = createHub({
+    const parts = {
       store: blind ? checks.believingAbsence(store) : store,
       clock,
       random,
       log: this.logger ?? silentLogger,
+    };
+    const views = new Views(parts);
+    const hub = createHub({
+      ...parts,
+      views,
       version: "sim",
       identities: { check: () => Promise.resolve({ ok: true }) },
+      onCall: (peer, method, body, signal) =>
+        answerCall({ join: undefined as never, issueToken: undefined, store }, peer, {
+          ...{ method, body, signal },
+        }),
       newId: this.newId,
     });
     const stop = new AbortController();
-    const done = hub.run(stop.signal, () => {}).catch(() => {/* it crashed */});
+    const running = [views.run(stop.signal), hub.run(stop.signal, () => {})];
+    const done = Promise.all(running).then(() => {}, () => {/* it crashed */});
     this.#hubs[index] = { hub, store, stop, done, nodes: new Set() };
   }
 

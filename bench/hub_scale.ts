@@ -5,12 +5,15 @@
  *
  *     deno task bench hub-scale [NODES] [PODS A NODE]
  */
-import { ms, seconds, sleep, systemClock } from "../core/base/mod.ts";
-import { type Node, type Pod, RESOURCES } from "../core/api/mod.ts";
+import { ms, seconds, sleep, systemClock, systemRandom } from "../core/base/mod.ts";
+import { type Node, type Pod, type ResourceDef, RESOURCES } from "../core/api/mod.ts";
+import { Informer } from "../core/cache/mod.ts";
 import { clusterAccess } from "../core/kube/mod.ts";
 import { HUB_OPTIONS, parseOptions } from "../core/parts/mod.ts";
 import type { PartSpec } from "../cli/launch.ts";
 import { TestCluster } from "../tests/kube/cluster.ts";
+import { isReady } from "../tests/e2e/gateway_lib.ts";
+import { load } from "../tests/kube/fleet.ts";
 import { figure, note, round } from "./figures_lib.ts";
 import { Child, conditions, percentiles, print } from "./link_lib.ts";
 import { cpuOf, memoryOf } from "./memory_lib.ts";
@@ -34,6 +37,10 @@ const spec: PartSpec = {
   ]),
   cluster: await clusterAccess(cluster.parts.kubeconfig),
 };
+// Lists of so many objects, again and again, would be most of what the server does.
+const stopped = new AbortController();
+const nodesSeen = follow(RESOURCES.nodes);
+const podsSeen = follow(RESOURCES.pods, "default");
 let hub = new Part(spec);
 try {
   await hub.ready;
@@ -51,7 +58,7 @@ try {
   const bound = new Map<string, number>();
   const stop = new AbortController();
   const watching = watchBindings(bound, stop.signal);
-  await deploy(NODES * PODS);
+  await cluster.apply(load(NODES * PODS));
   await untilRunning(NODES * PODS);
   note(`${NODES * PODS} pods are Running`);
   const seen = new Map(await nodes.ask<[string, number][]>("seen"));
@@ -102,6 +109,7 @@ try {
     ],
   });
 } finally {
+  stopped.abort(new Error("over"));
   await hub.stop();
   await Deno.remove(folder, { recursive: true });
 }
@@ -115,16 +123,21 @@ function seconded(since: number): number {
   return round((systemClock.monotonic() - since) / 1000, 2);
 }
 
-async function untilReady(): Promise<void> {
-  for (;;) {
-    const { items } = await cluster.store.list(RESOURCES.nodes);
-    if (items.length === NODES && (items as readonly Node[]).every(isReady)) return;
-    await sleep(systemClock, ms(200));
-  }
+function follow(resource: ResourceDef, namespace?: string): Informer {
+  const informer = new Informer({
+    ...{ store: cluster.store, resource, clock: systemClock, random: systemRandom },
+    selection: namespace === undefined ? {} : { namespace },
+  });
+  informer.run(stopped.signal).catch(() => {});
+  return informer;
 }
 
-function isReady({ status }: Node): boolean {
-  return status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
+async function untilReady(): Promise<void> {
+  for (;;) {
+    const nodes = [...nodesSeen.view.list()] as Node[];
+    if (nodes.length === NODES && nodes.every(isReady)) return;
+    await sleep(systemClock, ms(100));
+  }
 }
 
 async function untilConnected(nodes: Child): Promise<void> {
@@ -133,10 +146,9 @@ async function untilConnected(nodes: Child): Promise<void> {
 
 async function untilRunning(count: number): Promise<void> {
   for (;;) {
-    const { items } = await cluster.store.list(RESOURCES.pods, { namespace: "default" });
-    const running = items.filter(({ status }) => status?.phase === "Running").length;
-    if (running >= count) return;
-    await sleep(systemClock, ms(500));
+    const pods = [...podsSeen.view.list()];
+    if (pods.filter(({ status }) => status?.phase === "Running").length >= count) return;
+    await sleep(systemClock, ms(200));
   }
 }
 
@@ -152,25 +164,6 @@ async function watchBindings(bound: Map<string, number>, signal: AbortSignal): P
     const { uid = "" } = (event.object as Pod).metadata;
     if (!bound.has(uid)) bound.set(uid, performance.timeOrigin + performance.now());
   }
-}
-
-async function deploy(replicas: number): Promise<void> {
-  await cluster.store.create(RESOURCES.deployments, {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name: "load", namespace: "default" },
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: "load" } },
-      template: {
-        metadata: { labels: { app: "load" } },
-        spec: {
-          automountServiceAccountToken: false,
-          containers: [{ name: "main", image: "none" }],
-        },
-      },
-    },
-  });
 }
 
 /** Writes that the server has done for anybody. */

@@ -3,7 +3,7 @@
  * own. Commands on standard input, answered by a line of JSON each:
  * `connected` (how many links are up), `seen` (when pods were first seen, by UID; then forgotten).
  */
-import { type NodeName, systemClock, systemRandom } from "../core/base/mod.ts";
+import { type NodeName, silentLogger, systemClock, systemRandom } from "../core/base/mod.ts";
 import { KubeClient, readEndpoint, RemoteStore } from "../core/kube/mod.ts";
 import { createCsr, createKey, nodeSubject, readCsr } from "../core/pki/mod.ts";
 import { readCa } from "../core/tokens/mod.ts";
@@ -17,7 +17,7 @@ const random = systemRandom;
 using client = new KubeClient({ endpoint: await readEndpoint(kubeconfig), clock, random });
 const store = new RemoteStore({ client, clock, random });
 const ca = await readCa(store);
-const identities = new Identities({ store, clock, ca });
+const identities = new Identities({ store, clock, ca, log: silentLogger });
 const seen = new Map<string, number>();
 const nodes: HollowNode[] = [];
 

@@ -4,7 +4,8 @@
  * and `change-delivered-s`: one node, hub away for 10 s, from the hub's start to a change that
  * waited being committed at the node.
  *
- * `deno task bench link [NODES] [RUNS]`. Nodes are the agent's real link, 250 in a process.
+ * `deno task bench link [NODES] [RUNS]`. Nodes are the agent's real link, in four
+ * processes (250 nodes each and more).
  */
 import { ms, seconds, sleep, systemClock } from "../core/base/mod.ts";
 import { Child, conditions, type Cost, costOf, percentiles, print } from "./link_lib.ts";
@@ -12,7 +13,8 @@ import { seed } from "./watch.ts";
 
 const NODES = Number(Deno.args[0] ?? 1000);
 const RUNS = Number(Deno.args[1] ?? 7);
-const PER_PROCESS = 250;
+/** Few processes: each has a heap and a compiler of its own, and they share the machine with the hub. */
+const PER_PROCESS = Math.max(250, Math.ceil(NODES / 4));
 
 interface Figures {
   readonly kbPerNode: number;
@@ -52,6 +54,7 @@ async function manyNodes(folder: string): Promise<Figures> {
     note(`hub with ${NODES} nodes: ${JSON.stringify(after)}`);
     await sleep(systemClock, seconds(20));
     const idleCpu = (costOf(hub.pid).cpu - after.cpu) / 20 * 100;
+    note(`idle: ${Math.round(idleCpu)} % of a core`);
     await hub.kill();
     const again = new Child("link_hub_lib.ts", [folder, String(port)]);
     try {

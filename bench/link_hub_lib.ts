@@ -3,9 +3,10 @@
  * server, over a SQLite file. Commands on standard input: `nodes`, `wait N`, `put VALUE`, `gc`.
  */
 import { createLogger, systemClock, systemRandom } from "../core/base/mod.ts";
+import { Views } from "../core/control/mod.ts";
 import { RESOURCES } from "../core/api/mod.ts";
 import { serveHttps } from "../core/http/mod.ts";
-import { loadWsAcceptor } from "../core/link/mod.ts";
+import { LINK, loadWsAcceptor } from "../core/link/mod.ts";
 import { openSqliteStore } from "../core/store/mod.ts";
 import { createHub } from "../cloud/hub/mod.ts";
 import { type Identities, lines, print } from "./link_lib.ts";
@@ -22,11 +23,11 @@ const put = async (value: string): Promise<void> => {
 if (change) await put(change);
 
 let waiting: { count: number; done: () => void } | undefined;
+const parts = { store, clock, random: systemRandom, log };
+const views = new Views(parts);
 const hub = createHub({
-  store,
-  clock,
-  random: systemRandom,
-  log,
+  ...parts,
+  views,
   version: "bench",
   identities: { check: () => Promise.resolve({ ok: true }) },
   onLink: () => {
@@ -36,6 +37,7 @@ const hub = createHub({
 const acceptor = await loadWsAcceptor();
 acceptor.onConnection((connection, path) => hub.accept(connection, path));
 const stop = new AbortController();
+void views.run(stop.signal);
 void hub.run(stop.signal, () => {});
 const server = await serveHttps({
   cert: identities.server.certificate,
@@ -53,6 +55,9 @@ const server = await serveHttps({
   clock,
   log,
   signal: stop.signal,
+  // As on the port for nodes.
+  maxConnections: LINK.connections,
+  timeouts: { handshake: LINK.answerTimeout, head: LINK.answerTimeout },
 });
 print({ port: server.port, ready: clock.now() });
 

@@ -1,5 +1,6 @@
 import type { Node, Pod } from "../core/api/mod.ts";
-import { ms, sleep, systemClock } from "../core/base/mod.ts";
+import { minutes, ms, sleep, systemClock } from "../core/base/mod.ts";
+import { clusterAccess } from "../core/kube/mod.ts";
 import {
   AGENT_OPTIONS,
   type AgentOptions,
@@ -8,8 +9,10 @@ import {
   RUNNER_OPTIONS,
 } from "../core/parts/mod.ts";
 import { agentMain } from "../cli/agent_main.ts";
+import { openClient } from "../cli/client.ts";
 import { ROOT } from "../cli/launch.ts";
 import { foundLibrary } from "../cli/library.ts";
+import { tokenDesk } from "../cli/token_desk.ts";
 import { Api } from "./api_lib.ts";
 import { Part, type PartChanges } from "./part_lib.ts";
 
@@ -20,6 +23,8 @@ export const NODE = "bench-node";
 export interface StandOptions {
   /** CRI socket and the range of its pods; without it the agent has functions only. */
   readonly cri?: { readonly socket: string; readonly subnet: string };
+  /** The cluster that the hub serves. @default {it is one itself} */
+  readonly kubeconfig?: string;
   /** How hub and gateway are started; the gateway is agent and runner. */
   readonly hub?: PartChanges;
   readonly gateway?: PartChanges;
@@ -32,7 +37,7 @@ export class Stand implements AsyncDisposable {
   readonly folder: string;
   readonly #options: StandOptions;
   readonly #ports: Record<
-    "node" | "api" | "local" | "gateway" | "hubMetrics" | "metrics" | "kubelet",
+    "node" | "api" | "local" | "gateway" | "hubMetrics" | "metrics" | "kubelet" | "webhook",
     number
   >;
   readonly #held = new AsyncDisposableStack();
@@ -40,11 +45,13 @@ export class Stand implements AsyncDisposable {
   #agent: Part | undefined;
   #runner: Part | undefined;
   #api: Api | undefined;
+  #kubeconfig = "";
 
   private constructor(folder: string, options: StandOptions) {
     this.folder = folder;
     this.#options = options;
-    const [node, api, local, gateway, hubMetrics, metrics, kubelet] = freePorts(7) as [
+    const [node, api, local, gateway, hubMetrics, metrics, kubelet, webhook] = freePorts(8) as [
+      number,
       number,
       number,
       number,
@@ -53,7 +60,7 @@ export class Stand implements AsyncDisposable {
       number,
       number,
     ];
-    this.#ports = { node, api, local, gateway, hubMetrics, metrics, kubelet };
+    this.#ports = { node, api, local, gateway, hubMetrics, metrics, kubelet, webhook };
   }
 
   /** Starts nothing yet. */
@@ -73,7 +80,7 @@ export class Stand implements AsyncDisposable {
     return known(this.#runner);
   }
 
-  /** Client of the hub's API. */
+  /** Client of the API that the hub serves, or whose cluster it serves. */
   get api(): Api {
     return known(this.#api);
   }
@@ -90,6 +97,7 @@ export class Stand implements AsyncDisposable {
 
   async startHub(): Promise<void> {
     const ports = this.#ports;
+    const { kubeconfig = "" } = this.#options;
     this.#hub = this.#held.use(
       new Part({
         part: "hub",
@@ -101,11 +109,15 @@ export class Stand implements AsyncDisposable {
           "api-port": ports.api,
           "kubelet-port": ports.kubelet,
           "metrics-port": ports.hubMetrics,
+          "webhook-port": ports.webhook,
+          kubeconfig,
         },
+        ...(kubeconfig === "" ? {} : { cluster: await clusterAccess(kubeconfig) }),
       }, this.#options.hub),
     );
-    const { kubeconfig } = await this.#hub.ready;
-    this.#api = this.#held.use(new Api(String(kubeconfig)));
+    const ready = await this.#hub.ready;
+    this.#kubeconfig = kubeconfig || String(ready["kubeconfig"]);
+    this.#api = this.#held.use(new Api(this.#kubeconfig));
   }
 
   async startRunner(changes?: PartChanges): Promise<void> {
@@ -160,12 +172,9 @@ export class Stand implements AsyncDisposable {
 
   /** Joins the node: an agent's first start with a token, ended when the node is Ready. */
   async join(): Promise<void> {
-    const { token } = await this.api.request("POST", "/skerry/v1/tokens", {
-      node: NODE,
-      ttlSeconds: 600,
-      uses: 1,
-      replace: false,
-    });
+    using client = await openClient(this.#kubeconfig);
+    const desk = await tokenDesk(client);
+    const token = await desk.create({ node: NODE, ttl: minutes(10), uses: 1 });
     await Deno.writeTextFile(`${this.folder}/token`, token, { mode: 0o600 });
     await this.startAgent();
     await this.agent.stop();

@@ -27,9 +27,9 @@ const DEFAULT = "/api/v1/namespaces/default";
 /** In ms: a link that says nothing for so long is dead; and some for a busy machine. */
 const DEAD = LINK.heartbeat * (LINK.missedHeartbeats + 1) + 3000;
 /** In ms: a hub asks a server that lets a read wait, and waits 2 s for that; and some. */
-const SILENT = 4000;
-/** In ms: what is known to be away is not waited for. */
-const AT_ONCE = 1000;
+const SILENT = 8000;
+/** In ms: what is known to be away is not waited for, for that would take 2 s. */
+const AT_ONCE = 1800;
 const random = systemRandom;
 
 /** A client of the gateway's door with a pod's token, that reads all the time and watches. */

@@ -23,7 +23,7 @@ import {
   refuseImpersonation,
   unauthorized,
 } from "../../core/http/mod.ts";
-import { ANSWERED_BY, NOBODY } from "../../core/kube/mod.ts";
+import { ANSWERED_BY, MAYBE_DONE, NOBODY } from "../../core/kube/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import type { Account, TokenOwner } from "../pods/mod.ts";
 import { type Away, awayError, NodeStore } from "./node_store.ts";
@@ -204,10 +204,7 @@ class PodsApi {
 
 /** Not with a time to come again: a client would by itself, and it may have been done. */
 function inDoubt(why: string): AppError {
-  return new AppError(
-    "Timeout",
-    `${why} before the answer came: what was asked may have been done, look before you try again`,
-  );
+  return new AppError("Timeout", `${why} before the answer came: ${MAYBE_DONE}`);
 }
 
 function tryAgain(): AppError {

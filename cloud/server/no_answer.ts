@@ -1,5 +1,6 @@
 import { AppError } from "../../core/base/mod.ts";
 import { isRead } from "../../core/http/mod.ts";
+import { MAYBE_DONE } from "../../core/kube/mod.ts";
 
 /** The API server is away: what only reads may be read from what the node holds. */
 export class NoAnswer extends AppError {
@@ -11,8 +12,6 @@ export class NoAnswer extends AppError {
     });
   }
 }
-
-const MAYBE_DONE = "what was asked may have been done, look before you try again";
 
 /** What to say when the server goes away while a request is under way. */
 export function goneMeanwhile(request: Request): NoAnswer {

@@ -44,7 +44,8 @@ const RESPONSE_HEADERS = [
 ];
 /** How Deno says that there was no connection, so that nothing was asked. */
 const NOT_SENT = /client error \(Connect\)/;
-const MAYBE_DONE = ", and what was asked may have been done (look before you try again)";
+/** What is said of a write whose answer did not come: nobody may repeat it unseen. */
+export const MAYBE_DONE = "what was asked may have been done, look before you try again";
 /** Answers that have no body, by their code. */
 const BARE = new Set([101, 204, 205, 304]);
 
@@ -136,7 +137,7 @@ export class Forwarder implements Disposable {
     const again = method === "GET" || method === "HEAD" || NOT_SENT.test(why);
     return new AppError(
       "ServiceUnavailable",
-      `${this.#options.what} cannot be asked now${again ? "" : MAYBE_DONE}: ${why}`,
+      `${this.#options.what} cannot be asked now${again ? "" : ` (${MAYBE_DONE})`}: ${why}`,
       // A client would try again by itself, and a write may have been done.
       { cause: error, ...(again ? { retryAfterSeconds: 1 } : {}) },
     );

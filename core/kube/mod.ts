@@ -17,7 +17,14 @@ export {
   SERVICE_ACCOUNT_DIR,
 } from "./config.ts";
 export { isKindGone, kindDiscovery, type KindFinder } from "./discovery.ts";
-export { ANSWERED_BY, API_SERVER, Forwarder, type ForwarderOptions, NOBODY } from "./forward.ts";
+export {
+  ANSWERED_BY,
+  API_SERVER,
+  Forwarder,
+  type ForwarderOptions,
+  MAYBE_DONE,
+  NOBODY,
+} from "./forward.ts";
 export { pathOf } from "./paths.ts";
 export { requestToken, type TokenRequest } from "./token_request.ts";
 export { reviewAccess, reviewToken } from "./reviews.ts";

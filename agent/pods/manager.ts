@@ -23,6 +23,8 @@ import { type LogRequest, PodDoors, type PodRequest } from "./pod_doors.ts";
 import { PodIndex } from "./pod_index.ts";
 import type { Shutdown } from "./policy/plan.ts";
 import { makePodParts } from "./pod_parts.ts";
+import type { ProbeCount } from "./probes/tally.ts";
+import type { Prober } from "./probes/prober.ts";
 import { PodRecords } from "./records.ts";
 import { pruneTokens } from "./pod_tokens.ts";
 import { type ShutdownGroup, stopAll } from "./stop_all.ts";
@@ -56,6 +58,7 @@ export class PodManager implements Service {
   #observer: Observer | undefined;
   #strays: Strays | undefined;
   #devices: DeviceKeeper | undefined;
+  #prober: Prober | undefined;
   /** Of pods that run, as of the last write. */
   #addresses: ReadonlySet<string> | undefined;
   /** The container runtime's name, once it was asked. */
@@ -157,6 +160,11 @@ export class PodManager implements Service {
     return this.#strays?.list() ?? [];
   }
 
+  /** How often the probes of containers that run came to what, since this agent follows them. */
+  probeCounts(): ProbeCount[] {
+    return this.#prober?.counts() ?? [];
+  }
+
   /** The logs that containers write to now. */
   runningLogs(): RunningLog[] {
     return runningLogs(this.#records.memories(), this.#paths);
@@ -178,7 +186,7 @@ export class PodManager implements Service {
       signal: all,
       add: (uid) => queue.add(uid),
     });
-    const { worker, devices, settled } = makePodParts({
+    const { worker, devices, prober, settled } = makePodParts({
       manager: this.#options,
       ...{ queue, observer, signal: all },
       records: this.#records,
@@ -190,6 +198,7 @@ export class PodManager implements Service {
       ended: (uid) => this.#ended(uid),
     });
     this.#devices = devices;
+    this.#prober = prober;
     pruneTokens(store, (uid) => this.#records.knows(uid, config.nodeName));
     for (const memory of this.#records.memories()) {
       this.#index.addName(memory.uid, memory);

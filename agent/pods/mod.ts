@@ -25,6 +25,7 @@ export { isCritical, type IsOwn, priorityOf } from "./policy/priority.ts";
 export { taintEndsAt } from "./policy/taint_eviction.ts";
 export { POD_FIELDS, type Rule } from "./policy/support_table.ts";
 export { refusals, refusalText } from "./policy/support.ts";
+export type { ProbeCount } from "./probes/tally.ts";
 export type { Stray } from "./strays.ts";
 export type { StreamTarget } from "./stream_target.ts";
 export { API_NAMES, type LocalApiPlace } from "./config/local_api.ts";

@@ -34,6 +34,7 @@ export interface PodPartsOptions {
 export interface PodParts {
   readonly worker: PodWorker;
   readonly devices: DeviceKeeper;
+  readonly prober: Prober;
   /** Resolves when what was begun in the background has ended, after `signal` aborted. */
   settled(): Promise<void>;
 }
@@ -75,6 +76,7 @@ export function makePodParts(options: PodPartsOptions): PodParts {
   return {
     worker,
     devices,
+    prober,
     async settled() {
       const ends = [images, stops, hooks, devices, tokens].map((part) => part.settled());
       await Promise.allSettled([...ends, prober[Symbol.asyncDispose]()]);

@@ -127,7 +127,7 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
   }
   const stats = createStats(base, runtime, parts.pods);
   const metrics = new Metrics();
-  const routes = statsRoutes(stats, metrics);
+  const routes = statsRoutes({ stats, pods: parts.pods, own: metrics });
   const kubelet = createKubelet({ node, store, clock, pods: parts.pods, runtime, routes });
   const client = held.use(createRunnerClient({ socket: options["runner-socket"], clock }));
   const functions = parts.functions = createFunctions(base, client, parts, enqueue);

@@ -79,6 +79,24 @@ Deno.test({
         assert.match(events, /Container main failed liveness probe, will be restarted/);
       });
 
+      await step("the node counts what its probes came to, as a kubelet does", async () => {
+        const metrics = await site.kubectl(hub.kubeconfig, [
+          ...["get", "--raw", `/api/v1/nodes/${NODE}/proxy/metrics/probes`],
+        ]);
+        const { name, uid } = (await pod())?.metadata ?? {};
+        const row = (type: string, result: string): RegExp =>
+          new RegExp(
+            `^prober_probe_total{container="main",namespace="default",pod="${name}",` +
+              `pod_uid="${uid}",probe_type="${type}",result="${result}"} [1-9]`,
+            "m",
+          );
+        for (const type of ["Readiness", "Liveness"]) {
+          for (const result of ["successful", "failed"]) {
+            assert.match(metrics, row(type, result));
+          }
+        }
+      });
+
       await step("a pod in the host's network is asked at the node", async () => {
         const port = site.port("host-pod");
         const made = shellPod("host", `exec httpd -f -p ${port} -h /`, { hostNetwork: true });

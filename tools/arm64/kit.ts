@@ -90,7 +90,12 @@ async function fetchDeno(folder: string, progress: (line: string) => void): Prom
 
 async function works(program: string, args: readonly string[]): Promise<boolean> {
   const run = new Deno.Command(program, { args: [...args], stdout: "null", stderr: "null" });
-  return await run.output().then(({ success }) => success, () => false);
+  try {
+    return (await run.output()).success;
+  } catch {
+    // A program that is not there is told at once, and not by the promise.
+    return false;
+  }
 }
 
 async function must(program: string, args: readonly string[], cwd?: string): Promise<void> {

@@ -8,6 +8,7 @@ import { Asker, type PodAddress } from "./asker.ts";
 import type { ProbeOutcome } from "./outcome.ts";
 import { type ContainerProbes, PROBE_KINDS, type ProbeKind, probesOf } from "./spec.ts";
 import { beginRun, probeDue, probeView, type RunState, takeAnswer } from "./state.ts";
+import { type ProbeCount, type Probed, Tally } from "./tally.ts";
 import { probeEvent, Voice } from "./voice.ts";
 
 /** Options of {@linkcode Prober}. */
@@ -27,6 +28,7 @@ interface Run {
   readonly specs: ContainerProbes;
   readonly asking: Set<ProbeKind>;
   readonly voices: Map<ProbeKind, Voice>;
+  readonly tally: Tally;
   readonly stop: AbortController;
   address: PodAddress;
   state: RunState;
@@ -46,6 +48,8 @@ export class Prober implements AsyncDisposable {
   readonly #began: Ms;
   /** By pod UID, then by container name. */
   readonly #pods = new Map<string, Map<string, Run>>();
+  /** By pod UID, then by container name. */
+  readonly #tallies = new Map<string, Map<string, Tally>>();
   readonly #running = new Set<Promise<void>>();
   readonly #busy: Record<Lane, number> = { exec: 0, net: 0 };
   /** Some are due and wait for others to end. */
@@ -90,6 +94,14 @@ export class Prober implements AsyncDisposable {
   drop(uid: string): void {
     for (const run of this.#pods.get(uid)?.values() ?? []) run.stop.abort();
     this.#pods.delete(uid);
+    this.#tallies.delete(uid);
+  }
+
+  /** How often the probes of each pod came to what, through all runs of its containers. */
+  counts(): ProbeCount[] {
+    return [...this.#tallies.values()].flatMap((tallies) =>
+      [...tallies.values()].flatMap((one) => one.list())
+    );
   }
 
   /** Ends all questions and waits for them. */
@@ -114,16 +126,27 @@ export class Prober implements AsyncDisposable {
       if (before.state.ending !== ending) before.state = { ...before.state, ending };
       return before;
     }
+    const { namespace = "", name, uid = "" } = pod.metadata;
     return {
-      uid: pod.metadata.uid ?? "",
+      uid,
       fieldPath: `spec.${list}{${container.name}}`,
       specs,
       asking: new Set(),
       voices: before?.voices ?? new Map(),
+      tally: this.#tallyOf({ namespace, pod: name, uid, container: container.name }),
       stop: new AbortController(),
       address: { host: "" },
       state: this.#begin(pod, specs, current, ending),
     };
+  }
+
+  #tallyOf(probed: Probed): Tally {
+    const { uid, container } = probed;
+    const tallies = this.#tallies.get(uid) ?? new Map<string, Tally>();
+    this.#tallies.set(uid, tallies);
+    const tally = tallies.get(container) ?? new Tally(probed);
+    tallies.set(container, tally);
+    return tally;
   }
 
   #begin(
@@ -222,6 +245,7 @@ export class Prober implements AsyncDisposable {
       began,
       now,
     });
+    run.tally.add(kind, outcome);
     this.#tell(run, kind, outcome);
     if (changedView(before, probeView(run.state))) this.#options.changed(run.uid);
   }

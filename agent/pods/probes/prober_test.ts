@@ -127,6 +127,35 @@ Deno.test("Prober tells of an unhealthy run, asks it no more, and begins anew wi
   assert.equal(it.asked.at(-1), "60 c2 live");
 });
 
+Deno.test("Prober counts what its questions came to, through all runs, until the pod is dropped", async () => {
+  await using it = bench();
+  const pod = podOf(
+    { livenessProbe: probe("live", { failureThreshold: 2 }), readinessProbe: probe("ready") },
+    { metadata: { name: "web", namespace: "shop", uid: "u1" } },
+  );
+  const follow = (id: string, more?: Partial<ObservedContainer>) =>
+    it.prober.follow(pod, viewOf(it.clock, id, more), []);
+  const counts = () => it.prober.counts().map((one) => `${one.kind} ${one.result} ${one.count}`);
+  it.answer = 1;
+  follow("c1");
+  await it.clock.advance(seconds(15));
+  assert.deepEqual(counts(), ["liveness failed 2", "readiness failed 2"]);
+  follow("c1", { state: "exited" });
+  it.answer = "away";
+  follow("c2");
+  await it.clock.advance(seconds(5));
+  it.answer = 0;
+  await it.clock.advance(seconds(10));
+  assert.deepEqual(counts(), [
+    ...["liveness failed 2", "liveness unknown 1", "liveness successful 1"],
+    ...["readiness failed 2", "readiness unknown 1", "readiness successful 1"],
+  ]);
+  const [{ kind: _kind, result: _result, count: _count, ...who } = {}] = it.prober.counts();
+  assert.deepEqual(who, { namespace: "shop", pod: "web", uid: "u1", container: "main" });
+  it.prober.drop("u1");
+  assert.deepEqual(it.prober.counts(), []);
+});
+
 Deno.test("Prober goes on from what was reported of the same run", async () => {
   await using it = bench();
   const status = {

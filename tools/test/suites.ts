@@ -69,6 +69,8 @@ export const SUITES: readonly Suite[] = [
     turn: "world",
     onCluster: true,
   }),
+  // Also on control planes of its own; begun when `e2e` is over, it ends when `kube` does.
+  suite("groups", ["tests/groups"], 15 * MINUTE, { needs: ["kube"], turn: "world" }),
   // On the embedded hub as well: its store through a crash, its scheduler and controllers, its
   // endpoints. Tests of that hub itself are on it in `e2e` too: gateway_start, gateway_up, top.
   suite(

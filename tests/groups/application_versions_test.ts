@@ -4,7 +4,7 @@ import { lacks } from "../../tools/test/needs.ts";
 import { Site, stepsOf } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
 import { CRD, GROUP, type Manifest, Rig, RIGHT, valve } from "./applications_lib.ts";
-import { assertNothingDenied } from "./stage.ts";
+import { assertNothingDenied } from "../kube/stage.ts";
 
 const missing = lacks("kube", "helm", "kubectl");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { type HubAt, Site } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
-import { readAudit } from "./rights.ts";
-import { type Stage, stageOf } from "./stage.ts";
+import { readAudit } from "../kube/rights.ts";
+import { type Stage, stageOf } from "../kube/stage.ts";
 
 /** The group of {@linkcode CRD}. */
 export const GROUP = "plants.example.com";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { lacks } from "../../tools/test/needs.ts";
 import { shellSpec, Site, stepsOf } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
-import { assertNothingDenied, stageOf } from "./stage.ts";
+import { assertNothingDenied, stageOf } from "../kube/stage.ts";
 
 const missing = lacks("kube", "helm", "kubectl");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;

@@ -3,7 +3,7 @@ import { fromTime } from "../../../core/base/mod.ts";
 import { type ContainerMemory, FIRST_RUN, type PodMemory } from "./memory.ts";
 import type { PodView } from "./plan.ts";
 import { findContainer } from "./roles.ts";
-import { currentOf, isLive } from "./view.ts";
+import { currentOf, isLive, readySandbox } from "./view.ts";
 
 /**
  * The first memory of a pod. One that was reported on before, or that runs, is known: the state
@@ -11,7 +11,8 @@ import { currentOf, isLive } from "./view.ts";
  * restart count falls; and what runs has had its `postStart` hook.
  */
 export function seedMemory(pod: Pod, view: PodView, memory: PodMemory): PodMemory {
-  const { phase, startTime, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const { phase, startTime, podIPs = [] } = pod.status ?? {};
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
   const containers: Record<string, ContainerMemory> = {};
   for (const { name, restartCount } of [...containerStatuses, ...initContainerStatuses]) {
     if (restartCount > 0) containers[name] = { ...FIRST_RUN, attempt: restartCount };
@@ -28,7 +29,10 @@ export function seedMemory(pod: Pod, view: PodView, memory: PodMemory): PodMemor
   return {
     ...memory,
     containers,
-    startTime: fromTime(startTime) ?? memory.startTime,
+    // Of one that runs, its sandbox tells.
+    ips: phase === "Succeeded" || phase === "Failed" ? podIPs.map(({ ip }) => ip) : memory.ips,
+    // A static pod was reported on by nobody, and what it runs in tells.
+    startTime: fromTime(startTime) ?? readySandbox(view)?.createdAt ?? memory.startTime,
     phase: phase && phase !== "Unknown" ? phase : memory.phase,
   };
 }

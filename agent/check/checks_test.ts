@@ -8,10 +8,13 @@ import type { CheckContext } from "./check.ts";
 import { CHECKS, runChecks } from "./checks.ts";
 
 const never = new AbortController().signal;
+/** Holds the folders of all gateways. */
+const root = await Deno.makeTempDir();
+Deno.test.afterAll(() => Deno.remove(root, { recursive: true }));
 
 /** A gateway where all is well, changed by `changes`. */
 async function gateway(changes: Partial<CheckContext> = {}): Promise<CheckContext> {
-  const folder = await Deno.makeTempDir();
+  const folder = await Deno.makeTempDir({ dir: root });
   const clock = new VirtualClock(ms(Date.UTC(2026, 5, 1)));
   const machine = { addresses: ["192.0.2.7"] } as unknown as MachineFacts;
   const room = { size: bytes(2 ** 30), available: bytes(2 ** 29), inodes: 100, inodesFree: 90 };
@@ -193,7 +196,7 @@ Deno.test("runChecks() tells of a full disk and of a folder that cannot be writt
     (await failures({ disk: () => Promise.resolve(full) }))["state"] ?? "",
     /nearly full/,
   );
-  const file = await Deno.makeTempFile();
+  const file = await Deno.makeTempFile({ dir: root });
   const { options } = await gateway();
   const found = await failures({ options: { ...options, "state-dir": `${file}/x` } });
   assert.match(found["state"] ?? "", /--state-dir/);

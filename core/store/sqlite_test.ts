@@ -332,9 +332,11 @@ Deno.test("SqliteStore survives a full disk: it says so, loses nothing, and goes
     assert.throws(() => store.transact(stubborn), full);
     assert.deepEqual(store.transact((tx) => [...tx.rows("small"), ...tx.rows("after")]), []);
   }
-  using store = open({ path });
-  assert.equal((await store.list(configmaps)).items.length, stored);
-  const next = await store.create(configmaps, configMap("next", { text }));
-  assert.equal(next.metadata.resourceVersion, String(stored + 1));
+  {
+    using store = open({ path });
+    assert.equal((await store.list(configmaps)).items.length, stored);
+    const next = await store.create(configmaps, configMap("next", { text }));
+    assert.equal(next.metadata.resourceVersion, String(stored + 1));
+  }
   await Deno.remove(path);
 });

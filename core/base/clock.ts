@@ -53,6 +53,29 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** A timer that fires so much later than it should was held up, with all else in its process. */
+const LATE = 500;
+/** Wait, after having been held up, until what came meanwhile has been read. */
+export const SECOND_LOOK = 1000 as Ms;
+
+/**
+ * Whether a timer that was to fire at `due` (monotonic) fires late, because the process was stopped or
+ * had too much else to do. What it waited for may have come in time then, and lies unread.
+ */
+export function isLate(clock: Clock, due: Ms): boolean {
+  return clock.monotonic() - due > LATE;
+}
+
+/** {@linkcode Clock.timer} for what gives somebody up: one that fires late waits a second more, once. */
+export function patientTimer(clock: Clock, delay: Ms, fn: () => void): Disposable {
+  const due = clock.monotonic() + delay as Ms;
+  let timer = clock.timer(delay, () => {
+    if (isLate(clock, due)) timer = clock.timer(SECOND_LOOK, fn);
+    else fn();
+  });
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
 /** A signal that aborts when `delay` has passed or when `parent` aborts. Dispose it when done. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
@@ -61,7 +84,8 @@ export interface Deadline extends Disposable {
 }
 
 /**
- * A signal that aborts with `reason()` after `delay`, or with `parent`'s reason when that aborts.
+ * A signal that aborts with `reason()` after `delay`, or with `parent`'s reason when that aborts. A
+ * process that was held up meanwhile reads first what has come ({@linkcode patientTimer}).
  * Use with `using`, so that neither the timer nor the listener outlives the call.
  */
 export function deadline(
@@ -74,7 +98,8 @@ export function deadline(
   const onParent = (): void => controller.abort(parent?.reason);
   if (parent?.aborted) controller.abort(parent.reason);
   parent?.addEventListener("abort", onParent, { once: true });
-  const start = (delay: Ms): Disposable => clock.timer(delay, () => controller.abort(reason()));
+  const start = (delay: Ms): Disposable =>
+    patientTimer(clock, delay, () => controller.abort(reason()));
   let timer = start(delay);
   return {
     signal: controller.signal,

@@ -1,6 +1,6 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { deadline, sleep, VirtualClock } from "./clock.ts";
-import { ms, seconds } from "./units.ts";
+import { type Clock, deadline, patientTimer, sleep, VirtualClock } from "./clock.ts";
+import { type Ms, ms, seconds } from "./units.ts";
 
 Deno.test("VirtualClock.advance() fires timers in order of time, then of creation", async () => {
   const clock = new VirtualClock();
@@ -58,4 +58,44 @@ Deno.test("deadline() follows its parent and lets go of its timer when disposed"
     strictEqual(limit.signal.reason.message, "parent");
   }
   strictEqual(clock.size, 0);
+});
+
+/** A clock whose timers fire `by` too late. */
+function lateClock(clock: VirtualClock, by: () => Ms): Clock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    timer: (delay, fn) => clock.timer(ms(delay + by()), fn),
+  };
+}
+
+Deno.test("patientTimer() gives up in time, or a second after having been held up", async () => {
+  const clock = new VirtualClock();
+  let by = ms(400);
+  const late = lateClock(clock, () => by);
+  const fired: number[] = [];
+  const fire = (): number => fired.push(clock.monotonic());
+  patientTimer(late, seconds(2), fire);
+  await clock.advance(seconds(3));
+  deepStrictEqual(fired, [2400]);
+  by = seconds(7);
+  patientTimer(late, seconds(2), fire);
+  using stopped = patientTimer(late, seconds(2), fire);
+  by = ms(0);
+  await clock.advance(ms(9500));
+  deepStrictEqual(fired, [2400]);
+  stopped[Symbol.dispose]();
+  await clock.advance(seconds(10));
+  deepStrictEqual(fired, [2400, 13_000]);
+  strictEqual(clock.size, 0);
+});
+
+Deno.test("deadline() of a process that was held up lets through what has come meanwhile", async () => {
+  const clock = new VirtualClock();
+  const late = lateClock(clock, () => seconds(5));
+  using limit = deadline(late, seconds(2), () => new Error("no answer"));
+  await clock.advance(seconds(7));
+  strictEqual(limit.signal.aborted, false);
+  await clock.advance(seconds(6));
+  strictEqual(limit.signal.aborted, true);
 });

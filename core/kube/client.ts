@@ -7,6 +7,7 @@ import {
   type Logger,
   type Ms,
   ms,
+  patientTimer,
   type Random,
   seconds,
   silentLogger,
@@ -215,7 +216,7 @@ export class KubeClient implements Disposable {
     call.signal.addEventListener("abort", stop, { once: true });
     if (call.signal.aborted) stop();
     // Only the head must come in time: a quiet watch says nothing for a minute.
-    const timer = clock.timer(timeout, () =>
+    const timer = patientTimer(clock, timeout, () =>
       headers.abort(
         new AppError("Timeout", `${this.server} did not answer ${what} in ${timeout / 1000} s`),
       ));

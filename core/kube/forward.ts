@@ -1,4 +1,4 @@
-import { AppError, type Clock, errorText, type Ms, seconds } from "../base/mod.ts";
+import { AppError, type Clock, errorText, type Ms, patientTimer, seconds } from "../base/mod.ts";
 import { heeding } from "./body.ts";
 import type { KubeEndpoint } from "./config.ts";
 import { Connection } from "./connection.ts";
@@ -76,7 +76,8 @@ export class Forwarder implements Disposable {
     const stop = (): void => head.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
-    using _limit = clock.timer(
+    using _limit = patientTimer(
+      clock,
       headTimeout,
       () =>
         head.abort(new AppError("Timeout", `${what} did not answer in ${headTimeout / 1000} s`)),

@@ -1,4 +1,4 @@
-import { AppError, type Clock, errorText, isAppError, seconds } from "../base/mod.ts";
+import { AppError, type Clock, errorText, isAppError, patientTimer, seconds } from "../base/mod.ts";
 import type { Watch, WatchEvent } from "../store/mod.ts";
 import { readLines } from "./lines.ts";
 import { readWatchLine } from "./watch_event.ts";
@@ -153,7 +153,7 @@ export class RemoteWatch implements Watch {
     const { what, buffer, clock, controller } = this.#options;
     let version = from;
     const heard = (): Disposable =>
-      clock.timer(SILENCE, () =>
+      patientTimer(clock, SILENCE, () =>
         controller.abort(
           new AppError("Timeout", `${what}: nothing came for ${SILENCE / 1000} s`),
         ));

@@ -1,4 +1,4 @@
-import type { Clock, Ms } from "../base/mod.ts";
+import { type Clock, isLate, type Ms, SECOND_LOOK } from "../base/mod.ts";
 import { LINK } from "./link.ts";
 
 /** What a {@linkcode Heartbeat} does. */
@@ -11,7 +11,8 @@ export interface HeartbeatActions {
 
 /**
  * Notices a half-open connection within `LINK.missedHeartbeats` intervals and keeps our side from
- * looking half-open. One timer, no state beyond a few numbers: a hub has thousands of these.
+ * looking half-open. A process that was stopped, or had too much else to do, calls no link dead
+ * before it has read what came meanwhile: a hub would end all its sessions at once. One timer, no state beyond a few numbers: a hub has thousands of these.
  */
 export class Heartbeat {
   readonly #clock: Clock;
@@ -20,6 +21,10 @@ export class Heartbeat {
   #interval: Ms;
   #sent: number;
   #heard: number;
+  /** When the timer is to fire. */
+  #due = 0 as Ms;
+  /** The link is not dead before this. */
+  #notBefore = 0;
   #timer: Disposable | undefined;
 
   /**
@@ -66,14 +71,20 @@ export class Heartbeat {
   #arm(): void {
     this.#timer?.[Symbol.dispose]();
     const beatAt = this.#sent + this.#interval * this.#beatAfter;
-    const deadAt = this.#heard + this.#interval * LINK.missedHeartbeats;
-    const wait = Math.max(1, Math.min(beatAt, deadAt) - this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    const wait = Math.max(1, Math.min(beatAt, this.#deadAt()) - now);
+    this.#due = now + wait as Ms;
     this.#timer = this.#clock.timer(wait as Ms, () => this.#tick());
+  }
+
+  #deadAt(): number {
+    return Math.max(this.#heard + this.#interval * LINK.missedHeartbeats, this.#notBefore);
   }
 
   #tick(): void {
     const now = this.#clock.monotonic();
-    if (now >= this.#heard + this.#interval * LINK.missedHeartbeats) {
+    if (isLate(this.#clock, this.#due)) this.#notBefore = now + SECOND_LOOK;
+    if (now >= this.#deadAt()) {
       this.stop();
       return this.#actions.dead();
     }

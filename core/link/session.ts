@@ -5,6 +5,7 @@ import {
   type ErrorCode,
   type Logger,
   type Ms,
+  patientTimer,
 } from "../base/mod.ts";
 import { encodeMessage, isProtocolError, parseMessage, PartJoiner } from "./codec.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -158,7 +159,7 @@ export class Session {
     const asked = clock.monotonic();
     this.#sendNow({ t: "ping", n: this.#nextId++ });
     this.#probing?.[Symbol.dispose]();
-    this.#probing = clock.timer(limit, () => {
+    this.#probing = patientTimer(clock, limit, () => {
       if (this.#over || this.lastHeard > asked) return;
       this.close(CLOSE.heartbeat, "no sign of life after the network changed");
     });

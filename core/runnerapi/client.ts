@@ -1,5 +1,13 @@
 import { RUNNER_HOST } from "../parts/mod.ts";
-import { AppError, type Clock, deadline, type ErrorCode, errorText, seconds } from "../base/mod.ts";
+import {
+  AppError,
+  type Clock,
+  deadline,
+  type ErrorCode,
+  errorText,
+  patientTimer,
+  seconds,
+} from "../base/mod.ts";
 import {
   PutFunctionAnswer,
   RunnerErrorBody,
@@ -150,7 +158,8 @@ class SilenceLimit implements Disposable {
 
   heard(): void {
     this.#timer?.[Symbol.dispose]();
-    this.#timer = this.#clock.timer(
+    this.#timer = patientTimer(
+      this.#clock,
       SILENCE,
       () => this.#controller.abort(unavailable(this.#socket, "nothing heard for 30 s")),
     );

@@ -9,7 +9,14 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { AppError, type Clock, errorText, mib, type Ms } from "../../../../core/base/mod.ts";
+import {
+  AppError,
+  type Clock,
+  errorText,
+  mib,
+  type Ms,
+  patientTimer,
+} from "../../../../core/base/mod.ts";
 import { LinkedAbort } from "../../linked_abort.ts";
 import { encodeFrame, FrameDecoder } from "./frame.ts";
 import { grpcError } from "./status.ts";
@@ -105,9 +112,11 @@ export class GrpcChannel implements Disposable {
     options.signal.throwIfAborted();
     let whole = false;
     using stop = new LinkedAbort(options.signal);
-    using _limit = timeout === undefined
-      ? undefined
-      : this.#options.clock.timer(timeout, () => stop.abort(this.#timedOut(method.name, timeout)));
+    using _limit = timeout === undefined ? undefined : patientTimer(
+      this.#options.clock,
+      timeout,
+      () => stop.abort(this.#timedOut(method.name, timeout)),
+    );
     try {
       const body = toBinary(method.input, create(method.input, request));
       const response = await this.#post(method, body, options, stop.signal);

@@ -11,12 +11,16 @@ import {
 } from "../../core/base/mod.ts";
 import { type Regress, VersionMark } from "../../core/kube/mod.ts";
 import { findObject, type Store } from "../../core/store/mod.ts";
+import type { Hello } from "../../core/sync/mod.ts";
 import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+import { Proofs } from "./proofs.ts";
 
 /** Options of {@linkcode History}. */
 export interface HistoryOptions {
   /** A store that keeps `History.mark`. */
   readonly store: () => Store;
+  /** What all hubs of this cluster know, and nobody else; asked for once. */
+  readonly secret: () => string;
   readonly clock: Clock;
   readonly log: Logger;
   /** Told in the turn in which another epoch is found to hold: all that was read may be wrong. */
@@ -35,9 +39,9 @@ const LOOK = seconds(10);
 /**
  * The epoch of a cluster's history. A cluster that is restored from an older copy goes back in its
  * versions, and lacks what was made since; to nodes that looks like a deletion of all of it. The
- * hubs remember the newest version that they have seen, and the nodes tell theirs when they come:
- * one that is ahead of the server means a restore, and a new epoch. By that nodes keep what they
- * have until a person lets it go (docs/protocol.md 4.6).
+ * hubs remember the newest version that they have seen, and the nodes give theirs back when they
+ * come, with the proof that a hub sent it: one that is ahead of the server means a restore, and a new
+ * epoch. By that nodes keep what they have until a person lets it go (docs/protocol.md 4.6).
  *
  * What it cannot see: a copy so young, or an absence of all hubs and nodes so long, that the server
  * has passed the newest version that anybody saw before anybody asks it.
@@ -46,6 +50,7 @@ export class History {
   /** To be kept by every store on the server. */
   readonly mark: VersionMark;
   readonly #options: HistoryOptions;
+  #proofs: Proofs | undefined;
   #epoch = "";
   /** A new epoch is being written down, or has to be. */
   #turning: Promise<void> | undefined;
@@ -66,15 +71,29 @@ export class History {
   }
 
   /** Looks whether a node has seen what this history has not reached. @throws {AppError} when it cannot be told */
-  async check(node: string, seen: string | undefined): Promise<void> {
+  async check(node: string, { seen, proof }: Pick<Hello, "seen" | "proof">): Promise<void> {
     await this.#turning;
     const number = Number(seen);
-    if (!Number.isSafeInteger(number) || number <= this.mark.newest) return;
+    if (seen === undefined || !Number.isSafeInteger(number) || number <= this.mark.newest) return;
+    if (proof === undefined || !this.#proofsNow().holds(this.#epoch, seen, proof)) {
+      const why = "a node says that it has seen what the cluster has not, and cannot prove it";
+      this.#options.log.warn(`${why}: it is not believed`, { node, seen, at: this.mark.newest });
+      return;
+    }
     const to = await this.#version();
     if (number <= to) return;
     this.#options.log.error("a node has seen what the cluster has not", { node, seen, at: to });
     this.mark.turn({ from: number, to });
     await this.#turning;
+  }
+
+  /** See {@linkcode Proofs.of}. */
+  prove(epoch: string, version: string): string {
+    return this.#proofsNow().of(epoch, version);
+  }
+
+  #proofsNow(): Proofs {
+    return this.#proofs ??= new Proofs(this.#options.secret());
   }
 
   /** Follows the versions and what other hubs find out. */

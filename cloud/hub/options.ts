@@ -2,7 +2,7 @@ import type { Clock, Logger, Ms, Random } from "../../core/base/mod.ts";
 import type { Views } from "../../core/control/mod.ts";
 import type { Connection, Peer, Stream } from "../../core/link/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import type { KubeletEndpoint } from "../../core/sync/mod.ts";
+import type { Hello, KubeletEndpoint } from "../../core/sync/mod.ts";
 import type { WriteGateOptions } from "./write_gate.ts";
 
 /** Whether a node's certificate is still its identity. */
@@ -54,7 +54,10 @@ export interface HubOptions {
   /** Keeps the epoch, and looks at what nodes have seen. @default {the store's epoch, for good} */
   readonly history?: {
     epoch(): Promise<string>;
-    check(node: string, seen: string | undefined): Promise<void>;
+    /** @throws {AppError} when it cannot be told */
+    check(node: string, hello: Pick<Hello, "seen" | "proof">): Promise<void>;
+    /** For a node, to be given back in `hello`. */
+    prove(epoch: string, version: string): string;
   };
   /** @default {it always does} */
   readonly probe?: WriteGateOptions["probe"];

@@ -83,6 +83,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const history: History = new History({
     ...{ clock, log },
     store: () => store,
+    secret: () => base.join.ca.key,
     onEpoch: () => base.hub.beginAnew(),
   });
   const { mark } = history;

@@ -29,8 +29,10 @@ export const Hello = z.object({
   epoch: Name.optional(),
   /** Of the replica, see `digestOf`. */
   digest: Name.optional(),
-  /** The newest `resourceVersion` of that history that the node has seen. */
+  /** The newest `resourceVersion` of that history that the node has seen with a proof. */
   seen: Name.optional(),
+  /** The proof that came with it. */
+  proof: Name.optional(),
   /** Objects that the node keeps of older histories. */
   kept: Seq.optional(),
   features: z.array(Name).max(100).default([]),
@@ -77,6 +79,8 @@ export const Put = z.object({
   resource: Name,
   version: Name,
   object: KubeObjectShape,
+  /** Given back in `hello`: the hub's own word that its history has reached the object's version. */
+  proof: Name.optional(),
 });
 /** @see {@linkcode Put} */
 export type Put = z.infer<typeof Put>;

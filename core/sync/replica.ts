@@ -12,7 +12,7 @@ import { digestOf, type ReplicaEntry } from "./version.ts";
 
 /** Side rows: one per replicated object, by uid. */
 export const REPLICA_SPACE = "replica";
-/** Side rows: `epoch`, `prune` and `strays`. */
+/** Side rows: `epoch`, `seen`, `prune` and `strays`. */
 export const SYNC_SPACE = "sync";
 /** Side rows: uids that were deleted in the present epoch; they never come back. */
 export const GONE_SPACE = "replica-gone";
@@ -37,8 +37,9 @@ export type OnRemoved = (removed: Removed) => void;
 export interface ReplicaState {
   readonly epoch?: string;
   readonly digest?: string;
-  /** The newest version of that epoch that was seen. */
+  /** The newest version of that epoch that was seen with a proof. */
   readonly seen?: string;
+  readonly proof?: string;
   /** Objects of older epochs that are kept. */
   readonly kept?: number;
 }
@@ -54,14 +55,26 @@ export function replicaState(tx: Tx): ReplicaState {
   if (epoch === undefined) return {};
   const all = replicaRows(tx);
   const own = all.filter((row) => row.epoch === epoch);
-  const seen = own.map(({ originRv }) => originRv)
-    .reduce((newest, one) => isOlder(newest, one) || newest === "" ? one : newest, "");
   return {
     epoch,
     digest: digestOf(own),
-    ...(seen === "" ? {} : { seen }),
+    ...readSeen(tx, epoch),
     kept: all.length - own.length,
   };
+}
+
+/** The newest version of `epoch` for which there is a proof. */
+function readSeen(tx: Tx, epoch: string): { seen?: string; proof?: string } {
+  const row = tx.row(SYNC_SPACE, "seen");
+  if (!row) return {};
+  const [of, seen = "", proof = ""] = JSON.parse(row.value) as string[];
+  return of === epoch ? { seen, proof } : {};
+}
+
+function keepSeen(tx: Tx, epoch: string, seen: string, proof: string): void {
+  const { seen: before } = readSeen(tx, epoch);
+  if (before !== undefined && !isOlder(before, seen)) return;
+  tx.putRow(SYNC_SPACE, "seen", JSON.stringify([epoch, seen, proof]));
 }
 
 /** The items of `have`: what came from the present epoch, and nothing of an older one (4.6). */
@@ -136,6 +149,7 @@ function applyPut(tx: Tx, put: Put, node: string): void {
   // A kind that only a newer hub knows; it means nothing to this agent.
   if (!resource || !uid) return;
   const epoch = tx.row(SYNC_SPACE, "epoch")?.value ?? "";
+  if (put.proof !== undefined) keepSeen(tx, epoch, originRv, put.proof);
   const current = tx.get(refOf(resource, namespace, name));
   const same = current?.metadata.uid === uid;
   const row = tx.row(REPLICA_SPACE, uid);

@@ -265,3 +265,23 @@ Deno.test("applying any messages twice, each or all, is the same as once", () =>
     { numRuns: 60 },
   );
 });
+
+Deno.test("replicaState() gives back the newest version for which the hub sent a proof", () => {
+  using store = open();
+  const seen = () => {
+    const { seen, proof } = store.transact(replicaState);
+    return [seen, proof];
+  };
+  apply(store, put(pod("u1", 7)));
+  assert.deepEqual(seen(), [undefined, undefined]);
+  apply(store, { ...put(pod("u2", 9)), proof: "nine" }, { ...put(pod("u3", 8)), proof: "eight" });
+  assert.deepEqual(seen(), ["9", "nine"]);
+  apply(store, del("u2"));
+  assert.deepEqual(seen(), ["9", "nine"], "what is gone was seen all the same");
+  apply(store, { ...put(pod("u4", 10)), proof: "ten" });
+  assert.deepEqual(seen(), ["10", "ten"]);
+  store.transact((tx) => adoptEpoch(tx, "e2"));
+  assert.deepEqual(seen(), [undefined, undefined]);
+  apply(store, { ...put(pod("u5", 2)), proof: "two" });
+  assert.deepEqual(seen(), ["2", "two"]);
+});

@@ -17,6 +17,8 @@ export interface SenderOptions {
   readonly send: (message: Message) => Promise<number>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Proves to a later hub that this history has reached a version. @default {nothing is proved} */
+  readonly prove?: ((version: string) => string) | undefined;
 }
 
 interface Held {
@@ -219,7 +221,12 @@ export class Sender {
     if (this.#held.get(key)?.version === version) return "done";
     this.#hold(key, object);
     try {
-      await this.#send({ t: "put", resource, version, object: trim(object) });
+      const { resourceVersion } = object.metadata;
+      const proof = resourceVersion && this.#options.prove?.(resourceVersion);
+      await this.#send({
+        ...{ t: "put", resource, version, object: trim(object) },
+        ...(proof ? { proof } : {}),
+      });
     } catch (error) {
       if (!isAppError(error, "RequestEntityTooLarge")) throw error;
       this.#options.log.error("object is too large for the link: the node does not get it", {

@@ -55,31 +55,43 @@ Deno.test({
         return pod.metadata.uid;
       };
 
-      await until("the Node is there", async () => (await nodeObject().catch(() => undefined)));
-      const old = await makePod("old");
-      await stopAll();
-      await new Deno.Command("cp", { args: ["-a", `${dir}/data`, `${dir}/copy`] }).output();
-      await startAll();
-      const young = await makePod("young");
-      // A copy is older than what a cluster writes in the seconds after its return.
-      for (let i = 0; i < 300; i++) {
-        await cluster.store.create(RESOURCES.configmaps, {
-          apiVersion: "v1",
-          kind: "ConfigMap",
-          metadata: { name: `filler-${i}`, namespace: "default" },
-        });
-      }
-      const last = await makePod("last");
-
-      await step("a restore is noticed: the node keeps all, and its Node says so", async () => {
+      const copy = async (): Promise<void> => {
+        await stopAll();
+        await new Deno.Command("cp", { args: ["-a", `${dir}/data`, `${dir}/copy`] }).output();
+        await startAll();
+      };
+      /** A copy is older than what a cluster writes in the seconds after its return. */
+      const writeMuch = async (): Promise<void> => {
+        for (let i = 0; i < 300; i++) {
+          await cluster.store.create(RESOURCES.configmaps, {
+            apiVersion: "v1",
+            kind: "ConfigMap",
+            metadata: { generateName: "filler-", name: "", namespace: "default" },
+          });
+        }
+      };
+      const restore = async (): Promise<void> => {
         await stopAll();
         await Deno.remove(`${dir}/data`, { recursive: true });
         await Deno.rename(`${dir}/copy`, `${dir}/data`);
         await startAll();
-        const condition = await until("the Node waits", async () => {
+      };
+      const waits = () =>
+        until("the Node waits", async () => {
           const found = await awaiting();
           return found?.status === "True" && found;
         }, 60);
+
+      await until("the Node is there", async () => (await nodeObject().catch(() => undefined)));
+      const old = await makePod("old");
+      await copy();
+      const young = await makePod("young");
+      await writeMuch();
+      const last = await makePod("last");
+
+      await step("a restore is noticed: the node keeps all, and its Node says so", async () => {
+        await restore();
+        const condition = await waits();
         assert.match(condition.message ?? "", /kubectl annotate node n1 --overwrite skerry\.dev/);
         assert.deepEqual(node.pods(), new Set([old, young, last]));
       });
@@ -95,6 +107,18 @@ Deno.test({
         await until("it has gone", () => !node.pods().has(young));
         assert.ok(node.pods().has(old));
         await until("the Node waits no more", async () => (await awaiting())?.status === "False");
+      });
+
+      await step("one while no hub ran is noticed by what the node can prove", async () => {
+        await copy();
+        await writeMuch();
+        const newest = await makePod("newest");
+        await hub.process.kill();
+        await restore();
+        await stage.hub();
+        await waits();
+        assert.ok(node.pods().has(newest));
+        assert.ok(node.pods().has(old));
       });
     }),
 });

@@ -62,7 +62,7 @@ const LOADED_BUDGET = mib(64);
  * Runs the runner until `signal` aborts: loads the engine, takes back what it served before, then
  * opens the gateway and the control socket and calls `ready`.
  *
- * @throws {AppError} Unsupported or NotFound for the library; AlreadyExists when a port or the socket is taken
+ * @throws {AppError} Unsupported for the library; AlreadyExists when a port or the socket is taken
  */
 export async function runRunner(
   setup: RunnerSetup,

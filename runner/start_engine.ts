@@ -12,7 +12,7 @@ export interface ChosenEngine {
  * Finds settings that work on this machine: each is tried in a process of its own, because wrong
  * ones (too much address space for a small ARM board, say) abort a process.
  *
- * @throws {AppError} Unsupported or NotFound when the library is at fault
+ * @throws {AppError} Unsupported when the library is at fault
  */
 export async function chooseEngine(
   library: string,

@@ -4,6 +4,7 @@ import {
   type Node,
   type Pod,
   RESOURCES,
+  type Taint,
   type WasmFunction,
   type WasmFunctionNodeStatus,
 } from "../../core/api/mod.ts";
@@ -11,7 +12,7 @@ import { type Clock, fromTime, toTime } from "../../core/base/mod.ts";
 import type { LocalStore, Tx } from "../../core/store/mod.ts";
 import type { NewIntent } from "../../core/sync/mod.ts";
 import { isFromManifest } from "../manifests/mod.ts";
-import type { NodeEvent } from "../node/mod.ts";
+import { type NodeEvent, withTaints } from "../node/mod.ts";
 import type { PodEvent, PodReports } from "../pods/mod.ts";
 import { type CorrelatedEvent, EventCorrelator } from "./event_correlator.ts";
 
@@ -65,10 +66,18 @@ export function functionStatusIntent(
  * Tells the hub again how everything stands. Called when the link has come up, and when the hub asks:
  * somebody may have marked the node and its pods as not ready, and only a report undoes that.
  */
-export function reportAll(store: LocalStore, enqueue: Enqueue, node: string): void {
+export function reportAll(
+  { store, enqueue, node, taints }: {
+    readonly store: LocalStore;
+    readonly enqueue: Enqueue;
+    readonly node: string;
+    /** Those that the node registers with: it may have been shut out, and this makes it anew. */
+    readonly taints: readonly Taint[];
+  },
+): void {
   store.transact((tx) => {
     const own = tx.get({ resource: RESOURCES.nodes, name: node });
-    if (own) enqueue(tx, nodeIntent(own as Node));
+    if (own) enqueue(tx, nodeIntent(withTaints(own as Node, taints)));
     for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
       const known = pod.status?.phase !== undefined && pod.spec.nodeName === node;
       if (known) enqueue(tx, podStatusIntent(tx, pod));

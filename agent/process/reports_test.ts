@@ -25,8 +25,11 @@ Deno.test("reportAll() sends the node and every pod of it that has a status, onc
     tx.put(RESOURCES.pods, pod("other", "n2", "Running"));
   });
   const sent: NewIntent[] = [];
-  reportAll(store, (_tx, intent) => sent.push(intent), "n1");
+  const taints = [{ key: "edge", effect: "NoSchedule" as const }];
+  reportAll({ store, enqueue: (_tx, intent) => sent.push(intent), node: "n1", taints });
   deepStrictEqual(sent.map(({ key }) => key), ["node", "pod-status/uid-mine"]);
+  // By this report a Node that was deleted is made anew.
+  deepStrictEqual((sent[0]?.body as { node: Node }).node.spec, { taints });
 });
 
 Deno.test("EventReports tells of the same event of a pod as one that counts up", () => {

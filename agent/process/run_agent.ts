@@ -27,7 +27,7 @@ import { ensureLocalCredentials, localApiService, type LocalCredentials } from "
 import { createKubelet, type Kubelet, localSubresources, serveTunnel } from "../kubelet/mod.ts";
 import { checkRoute } from "../check/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
-import { loadDisk, loadMachineFacts, onePerFamily } from "../node/mod.ts";
+import { loadDisk, loadMachineFacts, onePerFamily, parseTaints } from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
 import { ManifestFolder } from "../manifests/mod.ts";
 import type { DevicePlugins } from "../plugins/mod.ts";
@@ -343,6 +343,8 @@ function createHubLink(
     credentials: () => joined.credentials,
     clock,
   });
+  const taints = parseTaints(options["register-with-taints"]);
+  const tellAll = (): void => reportAll({ store, enqueue, node, taints });
   let wasUp = false;
   const link = createLink({
     dialer,
@@ -357,12 +359,12 @@ function createHubLink(
     handlers: {
       onSynced: () => {
         parts.synced = true;
-        reportAll(store, enqueue, node);
+        tellAll();
         store.transact((tx) => parts.functions?.reportAgain(tx));
         parts.pods?.lookAgain();
         parts.functions?.lookAgain();
       },
-      onReport: () => reportAll(store, enqueue, node),
+      onReport: tellAll,
       onRefused: (intent, refusal) => tellRefused(base, intent, refusal),
       onState: () => {
         // It changes when the link comes up and when it has gone: both are the end of being linked.

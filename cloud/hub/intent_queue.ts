@@ -114,7 +114,7 @@ export class IntentQueue {
         log[level]("intent not applied yet", { kind, key, error });
       } else if (error.cause !== undefined) {
         log.error("intent refused", { kind, key, error, cause: errorText(error.cause) });
-      } else this.#refusals.refused(key, { kind, error });
+      } else this.#refusals.refused(key, { kind, code: error.code, error: error.message });
       return result.error?.retry ? result : this.#remember(key, result);
     }
   }

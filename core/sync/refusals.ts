@@ -27,8 +27,18 @@ export class RefusalLog {
     this.#options = options;
   }
 
-  /** An intent was refused. Returns whether that was said at the level that people read. */
-  refused(key: string, fields: LogFields): boolean {
+  /**
+   * An intent was refused. Returns whether that was said at the level that people read: what is about
+   * an object that has gone meanwhile, or goes with its namespace, is not.
+   */
+  refused(
+    key: string,
+    fields: LogFields & { readonly code: string; readonly error: string },
+  ): boolean {
+    if (isOrdinary(fields)) {
+      this.#options.log.debug(this.#options.message, { key, ...fields });
+      return false;
+    }
     const about = aboutOf(key);
     const outage = this.#outages.get(about) ?? new OutageLog(this.#options);
     this.#outages.delete(about);
@@ -44,6 +54,11 @@ export class RefusalLog {
   applied(key: string): void {
     this.#outages.delete(aboutOf(key));
   }
+}
+
+/** Reports cross with deletions all the time. */
+function isOrdinary({ code, error }: { readonly code: string; readonly error: string }): boolean {
+  return code === "NotFound" || (code === "Forbidden" && /being terminated/.test(error));
 }
 
 function aboutOf(key: string): string {

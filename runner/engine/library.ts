@@ -212,7 +212,7 @@ export interface WasmtimeLibrary extends Disposable {
 /**
  * Loads libwasmtime.
  *
- * @throws {AppError} NotFound when there is no such file, Unsupported when it cannot be loaded here
+ * @throws {AppError} Unsupported when there is no such file, or it cannot be loaded here
  */
 export function loadLibrary(path: string): WasmtimeLibrary {
   let library: Deno.DynamicLibrary<typeof SYMBOLS>;
@@ -222,9 +222,9 @@ export function loadLibrary(path: string): WasmtimeLibrary {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new AppError(
-        "NotFound",
-        `there is no libwasmtime at ${path}: run "deno run -A tools/libwasmtime/fetch.ts", ` +
-          `or name one with SKERRY_LIBWASMTIME`,
+        "Unsupported",
+        `there is no libwasmtime at ${path}: "deno task setup" fetches it (on an installed machine ` +
+          `tools/libwasmtime/fetch.ts), or name one with SKERRY_LIBWASMTIME`,
       );
     }
     throw new AppError(

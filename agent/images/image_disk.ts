@@ -45,7 +45,9 @@ export class ImageDisk {
       return path;
     } catch (error) {
       const advice = "it is taken for that of the state folder; --host-paths lets the agent look";
-      log.warn("the disk of images cannot be looked at", { path, error: errorText(error), advice });
+      // Deno's own words tell of a flag that nobody can give here.
+      const why = error instanceof Deno.errors.NotCapable ? "no right to" : errorText(error);
+      log.warn("the disk of images cannot be looked at", { path, error: why, advice });
       return stateDir;
     }
   }

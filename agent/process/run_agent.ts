@@ -27,7 +27,13 @@ import { ensureLocalCredentials, localApiService, type LocalCredentials } from "
 import { createKubelet, type Kubelet, localSubresources, serveTunnel } from "../kubelet/mod.ts";
 import { checkRoute } from "../check/mod.ts";
 import { createLink, type Link } from "../link/mod.ts";
-import { loadDisk, loadMachineFacts, onePerFamily, parseTaints } from "../node/mod.ts";
+import {
+  loadDisk,
+  loadMachineFacts,
+  type NodeEvent,
+  onePerFamily,
+  parseTaints,
+} from "../node/mod.ts";
 import { FunctionManager, StaticFunctions } from "../functions/mod.ts";
 import { ManifestFolder } from "../manifests/mod.ts";
 import type { DevicePlugins } from "../plugins/mod.ts";
@@ -123,7 +129,16 @@ export async function runAgent(context: PartContext<typeof AGENT_OPTIONS>): Prom
     const { joined } = parts;
     parts.podApi = joined && held.use(createPodApi(base, phases, () => joined.credentials));
     const report = podReports(enqueue, events);
-    parts.pods = await createPods(base, { runtime, parts, report, care, plugins, credentials });
+    const tell = (event: NodeEvent): void => store.transact((tx) => events.node(tx, event));
+    parts.pods = await createPods(base, {
+      runtime,
+      parts,
+      report,
+      tell,
+      care,
+      plugins,
+      credentials,
+    });
   }
   const stats = createStats(base, runtime, parts.pods);
   const metrics = new Metrics();
@@ -227,19 +242,23 @@ async function createPods(
     readonly runtime: Runtime;
     readonly parts: Parts;
     readonly report: PodReports;
+    readonly tell: (event: NodeEvent) => void;
     readonly care: NodeCare;
     readonly plugins: DevicePlugins | undefined;
     readonly credentials: LocalCredentials;
   },
 ): Promise<PodManager> {
-  const { runtime, parts, report, care, plugins, credentials: { ca } } = around;
+  const { runtime, parts, report, tell, care, plugins, credentials: { ca } } = around;
   const { options, node, facts, log } = base;
   const stateDir = options["state-dir"];
   const memory = await findMemoryDir(options["memory-dir"], { node, stateDir });
   if ("dir" in memory) dropFormerDirs(options["memory-dir"], { node, stateDir });
   else {
     const advice = "mount a tmpfs there, or name one with --memory-dir";
-    log.warn("pods with secret volumes are refused", { error: memory.why, advice });
+    const refused = "pods with volumes of secrets or tokens are refused";
+    log.warn(refused, { error: memory.why, advice });
+    const message = `${refused}: ${memory.why}: ${advice}`;
+    tell({ type: "Warning", reason: "NoMemoryForSecrets", message });
   }
   const disk = await loadDisk(stateDir);
   const resolver = parseResolvConf(readFile("/etc/resolv.conf") ?? "");

@@ -69,7 +69,7 @@ const Source = z.looseObject({
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-const HttpTrigger = z.looseObject({
+const HttpTrigger = z.strictObject({
   path: z.string().regex(
     /^\/[^?#\s]*$/,
     'must begin with "/" and hold no "?", "#" or space, e.g. "/hello"',
@@ -102,7 +102,7 @@ const EnvVar = z.looseObject({
   }
 });
 
-const Limits = z.looseObject({
+const Limits = z.strictObject({
   memory: bytesField("memory", WASM_BOUNDS.memory, 65536).optional()
     .meta({ description: "Linear memory of an instance. Default 16Mi." }),
   timeout: spanField("timeout", WASM_BOUNDS.timeout).optional()
@@ -116,7 +116,7 @@ const Limits = z.looseObject({
 });
 
 /** `spec` of a WasmFunction. */
-export const WasmFunctionSpec = z.looseObject({
+export const WasmFunctionSpec = z.strictObject({
   source: Source,
   abi: z.enum(
     ["auto", "skerry-core-v1", "wasi-command"],
@@ -126,11 +126,11 @@ export const WasmFunctionSpec = z.looseObject({
   env: z.array(EnvVar).optional(),
   args: z.array(z.string()).optional(),
   limits: Limits.optional(),
-  placement: z.looseObject({
+  placement: z.strictObject({
     nodeSelector: z.record(z.string(), z.string()).optional(),
     nodeNames: z.array(z.string()).optional(),
   }).optional().meta({ description: "Which nodes run the function. Default: all." }),
-  rollout: z.looseObject({
+  rollout: z.strictObject({
     revisionHistoryLimit: countField("revisionHistoryLimit", 0, 20).optional(),
   }).optional().meta({ description: "Old compiled revisions to keep. Default 2." }),
 });
@@ -226,19 +226,21 @@ export interface WasmFunction extends KubeObject {
 export function validateWasmFunction(object: KubeObject): ErrorCause[] {
   const result = WasmFunctionSpec.safeParse(object["spec"] ?? {});
   if (result.success) return [];
-  return result.error.issues.map((issue) => {
-    const field = ["spec", ...issue.path].reduce<string>(
-      (path, part) =>
-        typeof part === "number"
-          ? `${path}[${part}]`
-          : path
-          ? `${path}.${String(part)}`
-          : String(part),
-      "",
+  return result.error.issues.flatMap((issue) => {
+    const field = issue.path.reduce<string>(
+      (path, part) => typeof part === "number" ? `${path}[${part}]` : `${path}.${String(part)}`,
+      "spec",
     );
+    // A slip of the pen would mean a default that nobody wanted.
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => {
+        const message = `${field}.${key}: there is no such field`;
+        return { field: `${field}.${key}`, message, reason: "FieldValueInvalid" as const };
+      });
+    }
     const missing = issue.code === "invalid_type" && issue.input === undefined;
     const message = `${field}: ${issue.message}`;
-    return { field, message, reason: missing ? "FieldValueRequired" : "FieldValueInvalid" };
+    return [{ field, message, reason: missing ? "FieldValueRequired" : "FieldValueInvalid" }];
   });
 }
 

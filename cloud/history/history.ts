@@ -77,6 +77,18 @@ export class History {
     await this.#turning;
   }
 
+  /**
+   * Looks whether the history stands. When it does not, what is absent may have been lost by a
+   * restore, and is not to be taken for deleted.
+   * @throws {AppError} when it cannot be told
+   */
+  async isSteady(): Promise<boolean> {
+    if (this.#turning) return false;
+    const before = await this.epoch();
+    await this.look();
+    return !this.#turning && this.#epoch === before;
+  }
+
   /** Follows the versions and what other hubs find out. */
   service(): Service {
     const { clock, log } = this.#options;

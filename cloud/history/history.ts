@@ -92,8 +92,16 @@ export class History {
     return this.#proofsNow().of(epoch, version);
   }
 
-  #proofsNow(): Proofs {
-    return this.#proofs ??= new Proofs(this.#options.secret());
+  /**
+   * Looks whether the history stands. When it does not, what is absent may have been lost by a
+   * restore, and is not to be taken for deleted.
+   * @throws {AppError} when it cannot be told
+   */
+  async isSteady(): Promise<boolean> {
+    if (this.#turning) return false;
+    const before = await this.epoch();
+    await this.look();
+    return !this.#turning && this.#epoch === before;
   }
 
   /** Follows the versions and what other hubs find out. */
@@ -128,6 +136,10 @@ export class History {
     const stored = await this.#stored();
     if (stored === undefined) await this.#write(this.#epoch);
     else if (stored !== this.#epoch && !this.#turning) this.#adopt(stored);
+  }
+
+  #proofsNow(): Proofs {
+    return this.#proofs ??= new Proofs(this.#options.secret());
   }
 
   /** A new epoch begins at once, and is written down until that is done. */

@@ -272,8 +272,8 @@ export class NodeSession {
       seen: (key: string) => view.object(key),
       takeEventBytes: (bytes: number) =>
         this.#host.events.take(this.node, bytes, clock.monotonic()),
-      checkIdentity: async () => {
-        const verdict = await identities.check(this.link.peer, { strict: true });
+      checkIdentity: async (nodeUid?: string) => {
+        const verdict = await identities.check(this.link.peer, { strict: true, nodeUid });
         if (verdict.ok) return;
         this.link.close(CLOSE.shutOut, verdict.reason);
         throw new AppError("Forbidden", verdict.reason);

@@ -36,7 +36,10 @@ export interface HubOptions {
   readonly version: string;
   /** Asked for each session, each stream and, `strict`, before a Node object is made. */
   readonly identities: {
-    check(peer: Peer, options?: { readonly strict?: boolean }): Promise<Verdict>;
+    check(
+      peer: Peer,
+      options?: { readonly strict?: boolean; readonly nodeUid?: string | undefined },
+    ): Promise<Verdict>;
   };
   /** Answers calls of nodes (`renew`). Absent: all are refused. */
   readonly onCall?: (

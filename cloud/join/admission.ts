@@ -1,8 +1,10 @@
 import { AppError, type Clock, type Ms, type NodeName } from "../../core/base/mod.ts";
 import type { CertificateRequest } from "../../core/pki/mod.ts";
 import type { Identities } from "./identities.ts";
+import { findNode } from "./node_sight.ts";
 import { decideJoin, isTaken, type JoinAsk } from "./policy.ts";
 import type { IdentityRecord } from "../../core/tokens/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
 import type { Tokens } from "../../core/tokens/mod.ts";
 
 /** A join whose token's secret and CSR are good. */
@@ -18,6 +20,8 @@ export interface Admission {
 export interface AdmissionParts {
   readonly tokens: Tokens;
   readonly identities: Identities;
+  /** Where Nodes are. */
+  readonly store: Pick<Store, "get">;
   readonly clock: Clock;
 }
 
@@ -31,10 +35,10 @@ export interface AdmissionParts {
 export async function admitNode(parts: AdmissionParts, admission: Admission): Promise<string> {
   const { tokens, identities } = parts;
   const { node, ask, request, token } = admission;
-  const { judged, reservedAt } = await reserve(parts, admission);
+  const { judged, reservedAt, takes } = await reserve(parts, admission);
   try {
     const certificate = await identities.sign(node, request);
-    await identities.admit(node, { certificate, keyId: ask.keyId, token }, (current) => {
+    await identities.admit(node, { certificate, keyId: ask.keyId, token, takes }, (current) => {
       // The holder of the name was judged above; only one that came since is refused here.
       if (isTaken(current, ask) && current?.keyId !== judged?.keyId) throw takenMeanwhile(node);
     });
@@ -59,17 +63,27 @@ function takenMeanwhile(node: NodeName): AppError {
 async function reserve(
   parts: AdmissionParts,
   admission: Admission,
-): Promise<{ judged: IdentityRecord | undefined; reservedAt: Ms | undefined }> {
+): Promise<
+  {
+    judged: IdentityRecord | undefined;
+    reservedAt: Ms | undefined;
+    takes: string | undefined;
+  }
+> {
   const { ask, node } = admission;
+  // Before the record, which may be bound to what was made meanwhile.
+  const sight = await findNode(parts.store, node);
   const judged = await parts.identities.get(node);
   let reservedAt: Ms | undefined;
+  let takes: string | undefined;
   await parts.tokens.change(admission.token, (record) => {
     const now = parts.clock.now();
-    const verdict = decideJoin({ token: record, identity: judged, ask, now });
+    const verdict = decideJoin({ token: record, identity: judged, node: sight, ask, now });
     if (!verdict.allow) throw new AppError(verdict.code, verdict.message);
     reservedAt = verdict.reserve ? now : undefined;
+    takes = verdict.takes;
     if (!verdict.reserve) return record;
     return { ...record, joins: [...record.joins, { node, keyId: ask.keyId, at: now }] };
   });
-  return { judged, reservedAt };
+  return { judged, reservedAt, takes };
 }

@@ -14,6 +14,7 @@ import { type Identities, readNodeCsr } from "./identities.ts";
 import { RateLimiter } from "./rate.ts";
 import { hostOf } from "./hub_names.ts";
 import { parseToken } from "../../core/tokens/mod.ts";
+import type { Store } from "../../core/store/mod.ts";
 import type { Tokens } from "../../core/tokens/mod.ts";
 
 /** Options of {@linkcode createJoinHandler}. */
@@ -21,6 +22,8 @@ export interface JoinHandlerOptions {
   readonly ca: HubCa;
   readonly tokens: Tokens;
   readonly identities: Identities;
+  /** Where Nodes are: a name that somebody else's has is not given away. */
+  readonly store: Pick<Store, "get">;
   /** Shown to the node as the name of what it joined. */
   readonly cluster: string;
   readonly clock: Clock;

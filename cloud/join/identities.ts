@@ -11,7 +11,7 @@ import {
   seconds,
   sleep,
 } from "../../core/base/mod.ts";
-import { joinAdvice, NAME_TAKEN } from "../../core/join/mod.ts";
+import { joinAdvice } from "../../core/join/mod.ts";
 import {
   type CertificateRequest,
   fingerprintOf,
@@ -25,20 +25,12 @@ import { findObject, type Store } from "../../core/store/mod.ts";
 import type { HubCa } from "../../core/tokens/mod.ts";
 import { decodeRecord, encodeRecord, recordSecret } from "../../core/tokens/mod.ts";
 import { IdentityRecord } from "../../core/tokens/mod.ts";
+import { type IdentityVerdict, judgeIdentity, laterThan, type NodePeer } from "./verdict.ts";
 import { ensureSystemNamespace, IDENTITY_LABEL, systemSecret } from "../../core/tokens/mod.ts";
 
-/** Who is at the other end of a connection: a node's name and its certificate's fingerprint. */
-export interface NodePeer {
-  readonly name: string;
-  /** SHA-256 of the certificate's DER, lower-case hex. */
-  readonly fingerprint: string;
-}
-
-/** Whether a node's certificate is still its identity. */
-export type IdentityVerdict =
-  | { readonly ok: true }
-  /** `reason` is for the close frame (4403) and for people. */
-  | { readonly ok: false; readonly reason: string };
+/** Why a node is shut out whose name is that of somebody else's Node. */
+export const OTHERS_NODE = "a Node of this name is there that this hub did not make";
+const TAKE_OVER = "give the node another name, or join it again with a token of --replace";
 
 /** The start of the names of identity Secrets; the node's name follows. */
 export const IDENTITY_PREFIX = "skerry-node-";
@@ -88,18 +80,33 @@ export class Identities {
    * away comes back, as those stay up that were not cut. Sessions end when it is seen that their
    * identity was shut out.
    *
-   * @param options `strict`: by what the store says now and nothing else @default {false}
+   * @param options `strict`: by what the store says now and nothing else @default {false};
+   * `nodeUid`: of a Node that no hub made, which the identity must be bound to; with `strict` only
    * @throws what the store throws, when nothing is remembered of the node
    */
   async check(
     peer: NodePeer,
-    { strict = false }: { readonly strict?: boolean } = {},
+    { strict = false, nodeUid }: {
+      readonly strict?: boolean;
+      readonly nodeUid?: string | undefined;
+    } = {},
   ): Promise<IdentityVerdict> {
     const { remembered } = this.#options;
     const node = peer.name as NodeName;
-    if (strict) return judge(peer, await this.get(node));
+    if (strict) {
+      const record = await this.get(node);
+      const other = nodeUid !== undefined && record?.nodeUid !== nodeUid;
+      const verdict = this.#judge(peer, record);
+      return verdict.ok && other ? { ok: false, reason: `${OTHERS_NODE}: ${TAKE_OVER}` } : verdict;
+    }
     try {
-      const verdict = judge(peer, await this.#getInTime(node));
+      const verdict = this.#judge(peer, await this.#getInTime(node));
+      if (verdict.ok && verdict.restored) {
+        this.#options.log.warn(
+          "a node's certificate is younger than its identity, which comes from an older copy",
+          { node },
+        );
+      }
       const outage = this.#outage.ended();
       if (outage) this.#options.log.info("identities are judged by the store again", outage);
       return verdict;
@@ -110,8 +117,14 @@ export class Identities {
         node,
         error: errorText(error),
       });
-      return judge(peer, readIdentity(node, secret));
+      // What was seen may be older than the certificate just because nobody could be asked since.
+      const { name, fingerprint } = peer;
+      return this.#judge({ name, fingerprint }, readIdentity(node, secret));
     }
+  }
+
+  #judge(peer: NodePeer, record: IdentityRecord | undefined): IdentityVerdict {
+    return judgeIdentity(peer, record, this.#clock.now());
   }
 
   async #getInTime(node: NodeName): Promise<IdentityRecord | undefined> {
@@ -159,14 +172,17 @@ export class Identities {
   /**
    * Gives `node` the identity of a freshly signed certificate. `allowed` judges the record that is
    * there at the moment of writing and throws to refuse.
+   *
+   * @param made `takes`: uid of somebody else's Node that it takes over @default {none}
    */
   async admit(
     node: NodeName,
-    made: { certificate: string; keyId: string; token: string },
+    made: { certificate: string; keyId: string; token: string; takes?: string | undefined },
     allowed: (current: IdentityRecord | undefined) => void,
   ): Promise<void> {
     const next = (before: IdentityRecord | undefined): IdentityRecord => {
       allowed(before);
+      const nodeUid = made.takes ?? (before?.revoked ? undefined : before?.nodeUid);
       const sameKey = before !== undefined && !before.revoked && before.keyId === made.keyId;
       return {
         node,
@@ -175,9 +191,9 @@ export class Identities {
         caKey: this.#ca.keyId,
         // Two answers to one node may cross; with the same key both are its own.
         ...(sameKey ? { previous: before.current } : {}),
-        joinedAt: this.#clock.now(),
+        joinedAt: laterThan(before, made.certificate, this.#clock.now()),
         token: made.token,
-        ...(before?.nodeUid !== undefined && !before.revoked ? { nodeUid: before.nodeUid } : {}),
+        ...(nodeUid !== undefined ? { nodeUid } : {}),
       };
     };
     await ensureSystemNamespace(this.#store);
@@ -199,8 +215,7 @@ export class Identities {
     const request = await readNodeCsr(peer.name, csr);
     const certificate = await this.sign(peer.name as NodeName, request);
     await this.change(peer.name as NodeName, (record) => {
-      const known = peer.fingerprint === record.current || peer.fingerprint === record.previous;
-      if (record.revoked || !known) {
+      if (!this.#judge(peer, record).ok) {
         throw new AppError("Forbidden", `node "${peer.name}" is shut out: join it again`);
       }
       return {
@@ -209,17 +224,24 @@ export class Identities {
         current: fingerprintOf(certificate),
         caKey: this.#ca.keyId,
         previous: peer.fingerprint,
-        renewedAt: this.#clock.now(),
+        renewedAt: laterThan(record, certificate, this.#clock.now()),
       };
     });
     return { certificate };
   }
 
-  /** Shuts a node out until it joins again. Does nothing when it has not joined. */
-  async revoke(node: NodeName, reason: string): Promise<void> {
+  /**
+   * Shuts a node out until it joins again. Does nothing when it has not joined.
+   *
+   * @param judged what was judged: nothing is done to one that was joined or bound anew since
+   * @default {whatever is there}
+   */
+  async revoke(node: NodeName, reason: string, judged?: IdentityRecord): Promise<void> {
     try {
       await this.change(node, (record) => {
         if (record.revoked) return record;
+        const { joinedAt, nodeUid } = judged ?? record;
+        if (record.joinedAt !== joinedAt || record.nodeUid !== nodeUid) return record;
         const { nodeUid: _, ...rest } = record;
         return { ...rest, revoked: { at: this.#clock.now(), reason } };
       });
@@ -239,20 +261,6 @@ export class Identities {
       return after === before ? secret : { ...secret, data: encodeRecord(after) };
     });
   }
-}
-
-function judge(peer: NodePeer, record: IdentityRecord | undefined): IdentityVerdict {
-  if (!record) return { ok: false, reason: "this node has not joined: join it" };
-  if (record.revoked) {
-    return { ok: false, reason: `${record.revoked.reason}: join the node again` };
-  }
-  if (peer.fingerprint === record.current || peer.fingerprint === record.previous) {
-    return { ok: true };
-  }
-  return {
-    ok: false,
-    reason: `${NAME_TAKEN}: join the node again, with a token of --replace`,
-  };
 }
 
 /**

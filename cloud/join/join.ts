@@ -34,6 +34,11 @@ export interface JoinOptions {
   readonly names?: readonly string[];
   /** Told of every new serving certificate after the first. */
   readonly onServing?: (credential: Credential) => void;
+  /**
+   * Whether the cluster's history stands, looked at now: in one that was restored from a copy nothing
+   * is taken for deleted. @default {it always does}
+   */
+  readonly isSteady?: () => Promise<boolean>;
   /** Told when a node's identity may have changed: call `identities.check` for its sessions. */
   readonly onIdentity?: (node: NodeName) => void;
 }
@@ -81,7 +86,7 @@ export async function createJoin(options: JoinOptions): Promise<Join> {
     tokens,
     identities,
     serving: serving.current,
-    handle: createJoinHandler({ ca, tokens, identities, cluster, clock, log, reached }),
+    handle: createJoinHandler({ ca, tokens, identities, store, cluster, clock, log, reached }),
     services: [
       ...createNodeWatch({
         ...options,

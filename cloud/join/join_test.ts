@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { RESOURCES } from "../../core/api/mod.ts";
+import { type ResourceDef, RESOURCES } from "../../core/api/mod.ts";
 import {
   hours,
   isAppError,
   minutes,
   type NodeName,
+  seconds,
   seededRandom,
   silentLogger,
   VirtualClock,
@@ -20,16 +21,23 @@ import {
   verifyCertificate,
 } from "../../core/pki/mod.ts";
 import { Views } from "../../core/control/mod.ts";
-import { openSqliteStore } from "../../core/store/mod.ts";
+import { openSqliteStore, type SqliteStore, type Store } from "../../core/store/mod.ts";
+import { GATEWAY_ANNOTATION } from "../../core/sync/mod.ts";
 import { createJoin, writeAdminKubeconfig } from "./mod.ts";
 import { ensureCa } from "../../core/tokens/mod.ts";
 import { RateLimiter } from "./rate.ts";
 import { servingNames } from "./serving.ts";
 import { until } from "../until_test_helper.ts";
 
-async function newHub() {
+async function newHub(
+  over: {
+    isSteady?: () => Promise<boolean>;
+    storeOf?: (store: SqliteStore) => Store;
+  } = {},
+) {
   const clock = new VirtualClock();
-  const store = openSqliteStore({ path: ":memory:", clock, checkNamespaces: true });
+  const sqlite = openSqliteStore({ path: ":memory:", clock, checkNamespaces: true });
+  const store = over.storeOf?.(sqlite) ?? sqlite;
   const told: string[] = [];
   const parts = { store, clock, random: seededRandom(1), log: silentLogger };
   const views = new Views(parts);
@@ -37,6 +45,7 @@ async function newHub() {
     ...parts,
     views,
     names: ["hub.example"],
+    ...(over.isSteady ? { isSteady: over.isSteady } : {}),
     onIdentity: (node) => told.push(node),
   });
   let remote = 0;
@@ -53,7 +62,15 @@ async function newHub() {
     });
     return { status: response.status, headers: response.headers, body: await response.json() };
   };
-  return { clock, store, views, join, post, told, [Symbol.dispose]: () => store[Symbol.dispose]() };
+  return {
+    clock,
+    store,
+    views,
+    join,
+    post,
+    told,
+    [Symbol.dispose]: () => sqlite[Symbol.dispose](),
+  };
 }
 
 async function csrFor(node: string, keyPem?: string) {
@@ -297,7 +314,9 @@ Deno.test("a deleted Node shuts its identity out until it joins again", async ()
   const { body } = await hub.post({ token: text, csr, node: "gw-1" });
   const peer = { name: "gw-1", fingerprint: fingerprintOf(body.certificate) };
   const ref = { resource: RESOURCES.nodes, name: "gw-1" };
-  const node = { apiVersion: "v1", kind: "Node", metadata: { name: "gw-1" } };
+  // As a hub makes it.
+  const annotations = { [GATEWAY_ANNOTATION]: "true" };
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name: "gw-1", annotations } };
   const { identities } = hub.join;
   const bound = async () => (await identities.get("gw-1" as NodeName))?.nodeUid;
   const checked = async () => (await identities.check(peer)).ok;
@@ -335,6 +354,115 @@ Deno.test("a deleted Node shuts its identity out until it joins again", async ()
   await until(async () => !(await identities.check(renewed)).ok);
   await until(async () => (await hub.store.list(RESOURCES.nodes)).items.length === 0);
   assert.ok(hub.told.includes("gw-1"));
+  await services.stop();
+});
+
+const WORKER = { apiVersion: "v1", kind: "Node", metadata: { name: "worker-1" } };
+const WORKER_REF = { resource: RESOURCES.nodes, name: "worker-1" };
+
+Deno.test("the Node of a machine of somebody else's is given to no token but one that says so", async () => {
+  using hub = await newHub();
+  const { metadata: { uid } } = await hub.store.create(RESOURCES.nodes, WORKER);
+  const join = async (options: { node: string; replace?: boolean }) => {
+    const { text } = await hub.join.tokens.create(options);
+    const { csr } = await csrFor("worker-1");
+    return await hub.post({ token: text, csr, node: "worker-1", replace: options.replace });
+  };
+  for (const token of [{ node: "*" }, { node: "*", replace: true }, { node: "worker-1" }]) {
+    const refused = await join(token);
+    assert.deepEqual([refused.status, refused.body.reason], [409, "AlreadyExists"]);
+    assert.match(refused.body.message, /a Node "worker-1" is there that this hub did not make/);
+  }
+  const record = () => hub.join.identities.get("worker-1" as NodeName);
+  assert.equal(await record(), undefined);
+  // A refused node has not used the token up, and may go by another name.
+  assert.ok((await hub.join.tokens.list()).every(({ joins }) => joins.length === 0));
+
+  const { status, body } = await join({ node: "worker-1", replace: true });
+  assert.equal(status, 201);
+  assert.equal((await record())?.nodeUid, uid);
+  const peer = { name: "worker-1", fingerprint: fingerprintOf(body.certificate) };
+  const check = (nodeUid: string | undefined) =>
+    hub.join.identities.check(peer, { strict: true, nodeUid });
+  assert.deepEqual(await check(uid), { ok: true });
+  const other = await check("another");
+  assert.match(other.ok ? "" : other.reason, /that this hub did not make: .*--replace/);
+});
+
+Deno.test("a Node of somebody else's under the name of an identity shuts that out, and stays", async () => {
+  using hub = await newHub();
+  const { text } = await hub.join.tokens.create({ node: "*" });
+  const { csr } = await csrFor("worker-1");
+  const { body } = await hub.post({ token: text, csr, node: "worker-1" });
+  const peer = { name: "worker-1", fingerprint: fingerprintOf(body.certificate) };
+  const { identities } = hub.join;
+  const services = runServices(hub);
+  const { metadata: { uid } } = await hub.store.create(RESOURCES.nodes, WORKER);
+  await until(async () => !(await identities.check(peer)).ok);
+  const verdict = await identities.check(peer);
+  assert.match(verdict.ok ? "" : verdict.reason, /a Node of this name is there/);
+  // One that was bound to another Node is shut out as well, and the Node stays.
+  await identities.change("worker-1" as NodeName, ({ revoked: _, ...record }) => ({
+    ...record,
+    nodeUid: "gone",
+  }));
+  await until(async () => !(await identities.check(peer)).ok);
+  await services.stop();
+  assert.equal((await hub.store.get(WORKER_REF)).metadata.uid, uid);
+});
+
+Deno.test("no identity is shut out by a view that lacks a Node, or while the history turns", async () => {
+  let steady = true;
+  let asked = 0;
+  let lists = true;
+  using hub = await newHub({
+    isSteady: () => {
+      asked++;
+      return Promise.resolve(steady);
+    },
+    // As a server that answers a list with none of what there is.
+    storeOf: (store) =>
+      new Proxy(store, {
+        get(target, name) {
+          const member = Reflect.get(target, name);
+          if (typeof member !== "function") return member;
+          if (name === "list" || name === "watch") {
+            return async (resource: ResourceDef, ...rest: unknown[]) => {
+              const found = await member.call(target, resource, ...rest);
+              return lists || name === "watch" || resource !== RESOURCES.nodes
+                ? found
+                : { ...found, items: [] };
+            };
+          }
+          return member.bind(target);
+        },
+      }),
+  });
+  const { text } = await hub.join.tokens.create({ node: "worker-1", replace: true });
+  const { csr } = await csrFor("worker-1");
+  await hub.store.create(RESOURCES.nodes, WORKER);
+  const { body } = await hub.post({ token: text, csr, node: "worker-1" });
+  const peer = { name: "worker-1", fingerprint: fingerprintOf(body.certificate) };
+  const checked = async () => (await hub.join.identities.check(peer)).ok;
+  lists = false;
+  let services = runServices(hub);
+  await until(() => hub.told.length > 0);
+  await hub.clock.advance(seconds(1));
+  assert.equal(await checked(), true);
+  await services.stop();
+
+  // It is really gone, in a history that may be that of a copy.
+  steady = false;
+  await hub.store.delete(WORKER_REF);
+  services = runServices(hub);
+  await until(() => asked > 0);
+  await hub.clock.advance(seconds(5));
+  assert.equal(await checked(), true);
+  steady = true;
+  await until(async () => {
+    await hub.clock.advance(seconds(1));
+    return !await checked();
+  });
   await services.stop();
 });
 

@@ -1,5 +1,13 @@
 import { type Node, RESOURCES, type Secret } from "../../core/api/mod.ts";
-import type { Clock, Logger, NodeName, Random, Service } from "../../core/base/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  type Ms,
+  type NodeName,
+  type Random,
+  seconds,
+  type Service,
+} from "../../core/base/mod.ts";
 import { Informer } from "../../core/cache/mod.ts";
 import {
   Actor,
@@ -10,9 +18,14 @@ import {
   type Views,
 } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import { type Identities, IDENTITY_PREFIX } from "./identities.ts";
+import { type Identities, IDENTITY_PREFIX, OTHERS_NODE } from "./identities.ts";
+import { findNode, sightOf } from "./node_sight.ts";
+import { decideNodeStep } from "./policy.ts";
 import type { IdentityRecord } from "../../core/tokens/mod.ts";
 import { IDENTITY_LABEL, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+
+/** From finding the cluster's history in motion to the next look at an identity. */
+const LOOK_AGAIN = seconds(10);
 
 /** Options of {@linkcode createNodeWatch}. */
 export interface NodeWatchOptions {
@@ -24,6 +37,8 @@ export interface NodeWatchOptions {
   readonly log: Logger;
   /** Of {@linkcode identitySecrets}; this runs it. */
   readonly secrets: Informer<Secret>;
+  /** Whether the cluster's history stands, looked at now. @default {it always does} */
+  readonly isSteady?: () => Promise<boolean>;
   /** Told when a node's identity may have changed, from whichever hub: check its sessions again. */
   readonly onChange?: (node: NodeName) => void;
 }
@@ -39,27 +54,13 @@ export function identitySecrets(
   });
 }
 
-/** What to do about an identity, given the Node object that there is. */
-export type NodeStep = "nothing" | "bind" | "revoke" | "revoke-and-remove";
-
-/**
- * Whether an identity still fits its Node object. Pure. An identity is bound to the first Node that
- * appears after the join; when that one is gone, somebody deleted it, and the node is shut out. One
- * with another uid was made by the node itself between the deletion and the shutting out.
- */
-export function decideNodeStep(identity: IdentityRecord, nodeUid: string | undefined): NodeStep {
-  if (identity.revoked) return "nothing";
-  if (identity.nodeUid === undefined) return nodeUid === undefined ? "nothing" : "bind";
-  if (nodeUid === undefined) return "revoke";
-  return nodeUid === identity.nodeUid ? "nothing" : "revoke-and-remove";
-}
-
 /**
  * Services that shut a node out when its Node object is deleted, also when that happened while no
  * hub ran.
  */
 export function createNodeWatch(options: NodeWatchOptions): Service[] {
-  const { store, views, secrets, identities, onChange } = options;
+  const { store, views, secrets, identities, clock, onChange } = options;
+  const isSteady = options.isSteady ?? (() => Promise.resolve(true));
   const nodes = views.of<Node>(RESOURCES.nodes);
   const actor = new Actor(store);
   const controller = createController({
@@ -74,21 +75,38 @@ export function createNodeWatch(options: NodeWatchOptions): Service[] {
       onChange?.(name);
       const identity = await identities.get(name);
       if (!identity) return;
-      const node = nodes.get(name);
-      const uid = node?.metadata.uid;
-      const step = decideNodeStep(identity, uid);
-      if (step === "nothing") return;
-      if (step === "bind" && uid !== undefined) {
-        await identities.change(name, (record) => ({ ...record, nodeUid: uid }));
-        return;
-      }
-      options.log.info("node was deleted, shutting its identity out", { node: name });
-      await identities.revoke(name, "the node was deleted");
-      if (step === "revoke-and-remove" && node) {
-        await actor.run([{ do: "delete", resource: RESOURCES.nodes, object: node }]);
-      }
+      const seen = nodes.get(name);
+      if (decideNodeStep(identity, seen && sightOf(seen)) === "nothing") return;
+      return await act(name, identity);
     },
   });
+
+  /**
+   * Acts on what the store says of exactly this Node. Only a person can undo most of it, and a view
+   * may lack what is there: of another server, or of a cluster that is being restored.
+   */
+  async function act(name: NodeName, identity: IdentityRecord): Promise<Ms | undefined> {
+    const node = await findNode(store, name);
+    const step = decideNodeStep(identity, node);
+    if (step === "nothing") return;
+    if (!await isSteady()) return clock.now() + LOOK_AGAIN as Ms;
+    if (step === "bind") {
+      await identities.change(
+        name,
+        (record) => record.revoked || record.nodeUid ? record : { ...record, nodeUid: node?.uid },
+      );
+      return;
+    }
+    const others = step === "revoke-for-other";
+    const reason = others ? OTHERS_NODE : "the node was deleted";
+    const what = others ? "a node's name is that of somebody else's Node" : "node was deleted";
+    options.log.info(`${what}, shutting its identity out`, { node: name });
+    await identities.revoke(name, reason, identity);
+    if (step !== "revoke-and-remove") return;
+    const object = { apiVersion: "v1", kind: "Node", metadata: { name, uid: node?.uid ?? "" } };
+    await actor.run([{ do: "delete", resource: RESOURCES.nodes, object }]);
+  }
+
   const followed: Service = {
     name: "join-views",
     onFailure: "restart",

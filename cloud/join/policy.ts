@@ -9,27 +9,40 @@ export interface JoinAsk {
   readonly replace: boolean;
 }
 
+/** What matters of a Node object to an identity of its name. */
+export interface NodeSight {
+  readonly uid: string;
+  /** A hub made it, or a gateway took it over by right. */
+  readonly ours: boolean;
+}
+
 /** Outcome of {@linkcode decideJoin}. */
 export type JoinVerdict =
-  /** `reserve`: a use of the token must be written down first. */
-  | { readonly allow: true; readonly reserve: boolean }
+  /**
+   * `reserve`: a use of the token must be written down first. `takes`: uid of somebody else's Node
+   * that the identity is to be bound to.
+   */
+  | { readonly allow: true; readonly reserve: boolean; readonly takes?: string }
   | { readonly allow: false; readonly code: ErrorCode; readonly message: string };
 
 /**
  * Whether a token of which the secret was right lets `ask` in.
  *
  * The same node with the same key may ask again with a used token (its first answer may have been
- * lost), unless it was shut out or its name was taken over since.
+ * lost), unless it was shut out or its name was taken over since. A name that a Node has which no hub
+ * made is a machine of somebody else's: whoever gets its identity reads the Secrets of its pods.
  */
 export function decideJoin(
   options: {
     token: TokenRecord;
     identity: IdentityRecord | undefined;
+    /** The Node object of the name, if there is one. */
+    node?: NodeSight | undefined;
     ask: JoinAsk;
     now: Ms;
   },
 ): JoinVerdict {
-  const { token, identity, ask, now } = options;
+  const { token, identity, node, ask, now } = options;
   const { id } = token;
   const again = `make another with "skerry token create"`;
   if (token.revoked) return refuse("Unauthorized", `token ${id} was revoked: ${again}`);
@@ -49,7 +62,50 @@ export function decideJoin(
         `${ask.node} --replace"`,
     );
   }
-  return { allow: true, reserve: !use };
+  if (!isForeign(node, identity)) return { allow: true, reserve: !use };
+  if (token.replace && token.node === ask.node) {
+    return { allow: true, reserve: !use, takes: node.uid };
+  }
+  return refuse(
+    "AlreadyExists",
+    `a Node "${ask.node}" is there that this hub did not make: choose another name, or where this ` +
+      `gateway is to take that Node over make a token for exactly this name: "skerry token create ` +
+      `--node ${ask.node} --replace"`,
+  );
+}
+
+/** Whether a Node is somebody else's: no hub made it, and the identity is not bound to it. */
+function isForeign(
+  node: NodeSight | undefined,
+  identity: IdentityRecord | undefined,
+): node is NodeSight {
+  return node !== undefined && !node.ours && node.uid !== identity?.nodeUid;
+}
+
+/** What to do about an identity, given the Node object that there is. */
+export type NodeStep =
+  | "nothing"
+  | "bind"
+  /** Its Node was deleted. */
+  | "revoke"
+  /** The same, and the node made it anew meanwhile. */
+  | "revoke-and-remove"
+  /** The name is that of somebody else's Node. */
+  | "revoke-for-other";
+
+/**
+ * Whether an identity still fits its Node object. Pure. An identity is bound to the first Node that
+ * appears after the join; when that one is gone, somebody deleted it, and the node is shut out. One
+ * with another uid was made by the node itself between the deletion and the shutting out, if a hub
+ * made it at all: somebody else's is never bound to, and never removed.
+ */
+export function decideNodeStep(identity: IdentityRecord, node: NodeSight | undefined): NodeStep {
+  const { revoked, nodeUid } = identity;
+  if (revoked) return "nothing";
+  if (!node) return nodeUid === undefined ? "nothing" : "revoke";
+  if (node.uid === nodeUid) return "nothing";
+  if (!node.ours) return "revoke-for-other";
+  return nodeUid === undefined ? "bind" : "revoke-and-remove";
 }
 
 /** Whether a use of a token at `at` has been overtaken by what happened to the identity since. */

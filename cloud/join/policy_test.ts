@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Ms } from "../../core/base/mod.ts";
-import { decideNodeStep } from "./node_watch.ts";
-import { decideJoin, matchesName } from "./policy.ts";
+import { decideJoin, decideNodeStep, matchesName, type NodeSight } from "./policy.ts";
 import type { IdentityRecord, TokenRecord } from "../../core/tokens/mod.ts";
 
 const NOW = 1_000_000 as Ms;
@@ -27,11 +26,15 @@ const IDENTITY: IdentityRecord = {
 const USED = [{ node: "gw-1", keyId: "key-1", at: NOW - 100 }];
 const ASK = { node: "gw-1", keyId: "key-1", replace: false };
 
+/** A Node that no hub made. */
+const OTHERS: NodeSight = { uid: "u1", ours: false };
+
 const CASES: {
   name: string;
   token?: Partial<TokenRecord>;
   identity?: Partial<IdentityRecord>;
   ask?: Partial<typeof ASK>;
+  node?: NodeSight;
   want: string;
 }[] = [
   { name: "a fresh token for a free name", want: "allow, reserve" },
@@ -40,6 +43,45 @@ const CASES: {
   { name: "a token for another node", token: { node: "gw-2" }, want: "Forbidden" },
   { name: "a pattern that fits", token: { node: "gw-*" }, want: "allow, reserve" },
   { name: "a pattern that does not fit", token: { node: "site-*" }, want: "Forbidden" },
+  {
+    name: "a pattern for the name of somebody else's Node",
+    token: { node: "*" },
+    node: OTHERS,
+    want: "AlreadyExists",
+  },
+  {
+    name: "a pattern with the right to replace for the name of somebody else's Node",
+    token: { node: "*", replace: true },
+    ask: { replace: true },
+    node: OTHERS,
+    want: "AlreadyExists",
+  },
+  { name: "a token of the name of somebody else's Node", node: OTHERS, want: "AlreadyExists" },
+  {
+    name: "a token of that name with the right to replace",
+    token: { replace: true },
+    node: OTHERS,
+    want: "allow, reserve, takes u1",
+  },
+  {
+    name: "a joined gateway under whose name somebody else's Node appeared",
+    identity: { nodeUid: "u0" },
+    node: OTHERS,
+    want: "AlreadyExists",
+  },
+  {
+    name: "a gateway that took its Node over",
+    token: { node: "*" },
+    identity: { nodeUid: "u1" },
+    node: OTHERS,
+    want: "allow, reserve",
+  },
+  {
+    name: "a gateway whose identity was removed and whose Node is there",
+    token: { node: "*" },
+    node: { uid: "u1", ours: true },
+    want: "allow, reserve",
+  },
   {
     name: "a used token and another key",
     token: { joins: USED },
@@ -123,15 +165,18 @@ const CASES: {
   },
 ];
 
-for (const { name, token, identity, ask, want } of CASES) {
+for (const { name, token, identity, ask, node, want } of CASES) {
   Deno.test(`decideJoin() says "${want}" to ${name}`, () => {
     const verdict = decideJoin({
       token: { ...TOKEN, ...token },
       identity: identity && { ...IDENTITY, ...identity },
       ask: { ...ASK, ...ask },
+      node,
       now: NOW,
     });
-    const got = verdict.allow ? (verdict.reserve ? "allow, reserve" : "allow") : verdict.code;
+    const { takes, reserve } = { takes: undefined, reserve: false, ...verdict };
+    const words = ["allow", ...(reserve ? ["reserve"] : []), ...(takes ? [`takes ${takes}`] : [])];
+    const got = verdict.allow ? words.join(", ") : verdict.code;
     assert.equal(got, want);
   });
 }
@@ -146,12 +191,17 @@ Deno.test("matchesName() agrees with a regular expression", () => {
 });
 
 Deno.test("decideNodeStep() shuts out exactly the identities whose Node was deleted", () => {
-  const step = (identity: Partial<IdentityRecord>, uid?: string) =>
-    decideNodeStep({ ...IDENTITY, ...identity }, uid);
+  const step = (identity: Partial<IdentityRecord>, uid?: string, ours = true) =>
+    decideNodeStep({ ...IDENTITY, ...identity }, uid === undefined ? undefined : { uid, ours });
   assert.equal(step({}), "nothing");
   assert.equal(step({}, "u1"), "bind");
   assert.equal(step({ nodeUid: "u1" }, "u1"), "nothing");
   assert.equal(step({ nodeUid: "u1" }), "revoke");
   assert.equal(step({ nodeUid: "u1" }, "u2"), "revoke-and-remove");
   assert.equal(step({ revoked: { at: 1, reason: "" } }, "u2"), "nothing");
+  // Somebody else's is neither bound to nor removed, unless it was taken over.
+  const others = false;
+  assert.equal(step({}, "u1", others), "revoke-for-other");
+  assert.equal(step({ nodeUid: "u1" }, "u2", others), "revoke-for-other");
+  assert.equal(step({ nodeUid: "u1" }, "u1", others), "nothing");
 });

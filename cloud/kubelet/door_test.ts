@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual, throws } from "node:assert/strict";
 import { type Pod, RESOURCES } from "../../core/api/mod.ts";
-import { AppError, isAppError, VirtualClock } from "../../core/base/mod.ts";
+import { AppError, isAppError, ms, VirtualClock } from "../../core/base/mod.ts";
 import {
   type ConnectionInfo,
   createAuthenticate,
@@ -14,7 +14,7 @@ import type { OpenStream } from "./pod_log.ts";
 
 const who = (commonName: string, ...organizations: string[]): ConnectionInfo => ({
   signal: new AbortController().signal,
-  peer: { commonName, organizations, fingerprint: "f", serialNumber: "1" },
+  peer: { commonName, organizations, fingerprint: "f", issuedAt: ms(0), serialNumber: "1" },
 });
 const ADMIN = who("kube-apiserver-kubelet-client", "system:masters");
 

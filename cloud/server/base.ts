@@ -13,7 +13,7 @@ import type { Credential } from "../../core/pki/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { createFunctions } from "../functions/mod.ts";
 import { createHub, type Hub, type HubOptions } from "../hub/mod.ts";
-import { createJoin, type Join } from "../join/mod.ts";
+import { createJoin, type Join, type JoinOptions } from "../join/mod.ts";
 import { expiryOf, type HubMetrics } from "../metrics/mod.ts";
 import { createNodes } from "../nodes/mod.ts";
 import { PEER_PATH } from "../replicas/mod.ts";
@@ -23,19 +23,21 @@ import { NodeRequests, type NodeRequestsOptions } from "./node_requests.ts";
 import { Readiness } from "./readiness.ts";
 
 /** Options of {@linkcode createBase}. */
-export interface BaseOptions extends
-  Pick<ViewsOptions, "selections">,
-  Pick<
-    HubOptions,
-    | "storeOf"
-    | "kubelet"
-    | "onLink"
-    | "onForeignStream"
-    | "streamTag"
-    | "history"
-    | "probe"
-    | "serverAway"
-  > {
+export interface BaseOptions
+  extends
+    Pick<ViewsOptions, "selections">,
+    Pick<JoinOptions, "isSteady">,
+    Pick<
+      HubOptions,
+      | "storeOf"
+      | "kubelet"
+      | "onLink"
+      | "onForeignStream"
+      | "streamTag"
+      | "history"
+      | "probe"
+      | "serverAway"
+    > {
   readonly context: PartContext<typeof HUB_OPTIONS>;
   /** Counts what happens. */
   readonly counts: HubMetrics;
@@ -91,6 +93,7 @@ export async function createBase(options: BaseOptions): Promise<Base> {
     random,
     log,
     cluster: options.cluster,
+    ...(options.isSteady ? { isSteady: options.isSteady } : {}),
     names: [...flags.advertise, ...options.names],
     onServing: (credential) => {
       serving = credential;

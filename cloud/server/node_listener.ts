@@ -87,8 +87,8 @@ function answer(
   const name = info.peer && nodeNameOf(info.peer);
   if (info.peer && name !== undefined && pathname.startsWith(KUBE_PATH)) {
     if (options.requests) {
-      const { fingerprint } = info.peer;
-      return options.requests.answer(request, { name, fingerprint }, info.signal);
+      const { fingerprint, issuedAt } = info.peer;
+      return options.requests.answer(request, { name, fingerprint, issuedAt }, info.signal);
     }
     const none = "this hub serves no cluster's API server: its pods have no service account tokens";
     return Promise.resolve(errorResponse(new AppError("Unsupported", none)));
@@ -120,6 +120,7 @@ function upgrade(
   options.acceptor.upgrade(message, socket, head, {
     name,
     fingerprint: peer.fingerprint,
+    issuedAt: peer.issuedAt,
     remote: info.remote ?? "",
   });
 }

@@ -123,6 +123,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
     onForeignStream: (connection, stream) => peers.passStream(connection, stream),
     streamTag: tag,
     history,
+    isSteady: () => history.isSteady(),
   });
   const { hub, supervisor } = base;
   const address = options["kubelet-address"];

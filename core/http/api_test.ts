@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type KubeObject, RESOURCE_LIST, RESOURCES } from "../api/mod.ts";
-import { AppError, createLogger, seconds, silentLogger, VirtualClock } from "../base/mod.ts";
+import { AppError, createLogger, ms, seconds, silentLogger, VirtualClock } from "../base/mod.ts";
 import { openSqliteStore, type SqliteStore } from "../store/mod.ts";
 import { type Api, type ApiOptions, createApi } from "./api.ts";
 import { createAuthenticate } from "./authn.ts";
@@ -16,7 +16,13 @@ const PEERS: Record<string, PeerCertificate> = Object.fromEntries(
     ["stranger", "sam", []],
   ].map(([key, commonName, organizations]) => [
     key,
-    { commonName, organizations, fingerprint: "", serialNumber: "" } as PeerCertificate,
+    {
+      commonName,
+      organizations,
+      fingerprint: "",
+      issuedAt: ms(0),
+      serialNumber: "",
+    } as PeerCertificate,
   ]),
 );
 

@@ -18,9 +18,9 @@ export function peerOf(socket: TLSSocket, clientCa: string, now: Ms): PeerCertif
   for (const ca of pemBlocks(clientCa)) {
     const verdict = verifyCertificate(new Uint8Array(raw), ca, now);
     if (!verdict.ok) continue;
-    const { subject: { commonName, organizations }, fingerprint } = verdict.certificate;
+    const { subject: { commonName, organizations }, fingerprint, issuedAt } = verdict.certificate;
     const serialNumber = socket.getPeerCertificate().serialNumber ?? "";
-    return { commonName, organizations, fingerprint, serialNumber };
+    return { commonName, organizations, fingerprint, issuedAt, serialNumber };
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from "../base/mod.ts";
+import type { Clock, Logger, Ms } from "../base/mod.ts";
 import type { KubeObject, ResourceDef } from "../api/mod.ts";
 import type { Selection, Store } from "../store/mod.ts";
 import type { ByteChannel } from "../wire/mod.ts";
@@ -24,6 +24,8 @@ export interface PeerCertificate {
   readonly organizations: readonly string[];
   /** SHA-256 of the DER form, lower-case hex. */
   readonly fingerprint: string;
+  /** When our CA signed it, to the second. */
+  readonly issuedAt: Ms;
   /** Upper-case hex, as in the certificate. */
   readonly serialNumber: string;
 }

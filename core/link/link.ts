@@ -6,6 +6,8 @@ export interface Peer {
   readonly name: string;
   /** SHA-256 of the certificate (hex); distinguishes a replaced identity. */
   readonly fingerprint: string;
+  /** When the CA signed that, to the second. @default {it is not known} */
+  readonly issuedAt?: Ms;
   readonly remote: string;
 }
 

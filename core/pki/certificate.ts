@@ -1,13 +1,18 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type { Ms } from "../base/mod.ts";
+import { type Ms, ms } from "../base/mod.ts";
 import type { Subject } from "./names.ts";
 import { fromPem } from "./pem.ts";
+
+/** How far a certificate of ours starts in the past: gateways' clocks are often behind. */
+export const BACKDATE = ms(3_600_000);
 
 /** What a certificate says. */
 export interface Certificate {
   readonly subject: Subject;
   readonly notBefore: Ms;
   readonly notAfter: Ms;
+  /** When it was signed, to the second, if one of our CAs did it: they date certificates back. */
+  readonly issuedAt: Ms;
   /** SHA-256 of the DER form, lower-case hex. */
   readonly fingerprint: string;
   /** Whether it may sign others. */
@@ -22,11 +27,13 @@ export interface Certificate {
  */
 export function readCertificate(source: string | Uint8Array): Certificate {
   const parsed = parse(source);
+  const notBefore = Date.parse(parsed.validFrom) as Ms;
   const legacy = parsed.toLegacyObject().subject as unknown as Record<string, unknown>;
   return {
     subject: { commonName: values(legacy.CN).at(-1) ?? "", organizations: values(legacy.O) },
-    notBefore: Date.parse(parsed.validFrom) as Ms,
+    notBefore,
     notAfter: Date.parse(parsed.validTo) as Ms,
+    issuedAt: (notBefore + BACKDATE) as Ms,
     fingerprint: parsed.fingerprint256.replaceAll(":", "").toLowerCase(),
     isCa: parsed.ca,
     altNames: (parsed.subjectAltName ?? "").split(", ").filter((name) => name !== "").map((name) =>

@@ -1,4 +1,5 @@
-import { type Ms, ms } from "../base/mod.ts";
+import type { Ms } from "../base/mod.ts";
+import { BACKDATE } from "./certificate.ts";
 import { ALGORITHM, altNamesExtension, distinguishedName, loadLibrary } from "./library.ts";
 import type { Subject } from "./names.ts";
 import { loadKeyPair } from "./request.ts";
@@ -24,9 +25,6 @@ export interface IssueOptions {
   readonly now: Ms;
   readonly lifetime: Ms;
 }
-
-/** How far a certificate starts in the past: gateways' clocks are often behind. */
-const BACKDATE = ms(3_600_000);
 
 /** Makes a new certificate authority with `keyPem`. Returns the PEM certificate. */
 export async function issueCa(

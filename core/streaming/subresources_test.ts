@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { RESOURCE_LIST, RESOURCES } from "../api/mod.ts";
-import { AppError, silentLogger, VirtualClock } from "../base/mod.ts";
+import { AppError, ms, silentLogger, VirtualClock } from "../base/mod.ts";
 import { type Api, createApi, createAuthenticate, rbacLike, type Upgrade } from "../http/mod.ts";
 import { openSqliteStore } from "../store/mod.ts";
 import type { ByteChannel } from "../wire/mod.ts";
@@ -39,7 +39,13 @@ async function place(dial: DialPod): Promise<Place> {
   return {
     async ask(path, as, upgrade, method = "POST") {
       const headers = upgrade ? SPDY : {};
-      const peer = { commonName: "x", organizations: [as], fingerprint: "f", serialNumber: "1" };
+      const peer = {
+        commonName: "x",
+        organizations: [as],
+        fingerprint: "f",
+        issuedAt: ms(0),
+        serialNumber: "1",
+      };
       const response = await api.fetch(new Request(`https://hub${path}`, { method, headers }), {
         signal: new AbortController().signal,
         peer,

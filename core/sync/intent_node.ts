@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { AppError, isAppError, isLabelKey, isLabelValue, type Ms, toTime } from "../base/mod.ts";
 import { type Condition, type KubeObject, type Node, RESOURCES } from "../api/mod.ts";
+import type { Store } from "../store/mod.ts";
 import type { IntentContext, KubeletEndpoint } from "./intents.ts";
 import { keyOf } from "./object_key.ts";
 import { checkObject, checkSize, checkTypes } from "./reported.ts";
@@ -29,6 +30,17 @@ const ROLE_LABELS = { "node-role.kubernetes.io/edge": "", "node-role.kubernetes.
 
 /** Where a Node says which addresses the gateway itself has, when its own are the hub's. */
 export const ADDRESSES_ANNOTATION = "skerry.dev/addresses";
+
+/** On a Node that a hub made for a gateway, or that a gateway took over by right. */
+export const GATEWAY_ANNOTATION = "skerry.dev/gateway";
+
+/**
+ * Whether a hub made this Node, or a gateway took it over by right. A node cannot say so itself: of
+ * what it reports a hub takes no annotations.
+ */
+export function isGatewayNode({ metadata }: KubeObject): boolean {
+  return metadata.annotations?.[GATEWAY_ANNOTATION] === "true";
+}
 
 /** Registers the node, or brings its status up to date. */
 export async function applyNode(
@@ -68,15 +80,15 @@ async function writeNode(context: IntentContext, node: Node): Promise<void> {
 }
 
 async function writeNodeAt(
-  { node: name, store, own = store, now, seen }: IntentContext,
+  { node: name, store, own = store, now, seen, checkIdentity }: IntentContext,
   node: Node,
   kubelet: KubeletEndpoint | undefined,
 ): Promise<void> {
   const ref = { resource: RESOURCES.nodes, name };
   const from = seen?.(keyOf("nodes", undefined, name));
   // Kubernetes lets no node give itself a role.
-  if (!from || !hasLabels(from, ROLE_LABELS)) {
-    await own.update(ref, (current) => withLabels(current, ROLE_LABELS));
+  if (!from || !hasLabels(from, ROLE_LABELS) || !isGatewayNode(from)) {
+    await markNode({ name, own, checkIdentity });
   }
   const labels = allowedLabels(node.metadata.labels ?? {});
   const kept = Object.fromEntries(
@@ -101,6 +113,35 @@ async function writeNodeAt(
   }, { subresource: "status", from });
 }
 
+/**
+ * Gives a Node the marks of a gateway's. One that no hub made must be the one that the identity is
+ * bound to: else a node would write over that of a machine which is none of ours.
+ */
+async function markNode(
+  { name, own, checkIdentity }: Pick<IntentContext, "checkIdentity"> & {
+    readonly name: string;
+    readonly own: Pick<Store, "update">;
+  },
+): Promise<void> {
+  for (let checked = "";;) {
+    let strange: string | undefined;
+    await own.update({ resource: RESOURCES.nodes, name }, (current) => {
+      const { uid } = current.metadata;
+      strange = isGatewayNode(current) || uid === checked ? undefined : uid;
+      return strange === undefined ? marked(withLabels(current, ROLE_LABELS)) : current;
+    });
+    if (strange === undefined) return;
+    await checkIdentity(strange);
+    checked = strange;
+  }
+}
+
+function marked<T extends KubeObject>(object: T): T {
+  const { metadata } = object;
+  const annotations = { ...metadata.annotations, [GATEWAY_ANNOTATION]: "true" };
+  return { ...object, metadata: { ...metadata, annotations } };
+}
+
 function hasLabels(object: KubeObject, labels: Readonly<Record<string, string>>): boolean {
   return Object.entries(labels).every(([key, value]) => object.metadata.labels?.[key] === value);
 }
@@ -113,12 +154,13 @@ function withLabels(object: KubeObject, labels: Readonly<Record<string, string>>
 function registered(name: string, node: Node): Node {
   const taints = node.spec?.taints ? { taints: node.spec.taints } : {};
   const unschedulable = node.spec?.unschedulable === true ? { unschedulable: true } : {};
-  return {
+  // Marked from its first moment: without that it counts as somebody else's.
+  return marked({
     apiVersion: "v1",
     kind: "Node",
     metadata: { name, labels: allowedLabels(node.metadata.labels ?? {}) },
     spec: { ...taints, ...unschedulable },
-  };
+  });
 }
 
 /**

@@ -29,8 +29,11 @@ export interface IntentContext {
   readonly mayHave: (key: ObjectKey) => boolean;
   /** The object as the hub's view has it, when the node may see it. @default {nothing is known} */
   readonly seen?: (key: ObjectKey) => KubeObject | undefined;
-  /** Throws when the node is shut out (it must not make its deleted Node object again). */
-  readonly checkIdentity: () => Promise<void>;
+  /**
+   * Throws when the node is shut out (it must not make its deleted Node object again), or its
+   * identity is not bound to the Node of this uid, when there is one.
+   */
+  readonly checkIdentity: (nodeUid?: string) => Promise<void>;
   /** Whether the node's Events may take so many bytes more now; counts them. @default {always} */
   readonly takeEventBytes?: (bytes: number) => boolean;
   /**

@@ -7,6 +7,7 @@ import {
   applyIntent,
   failedResult,
   type IntentContext,
+  isGatewayNode,
   mergeNodeStatus,
   mergePodStatus,
 } from "./mod.ts";
@@ -122,6 +123,41 @@ Deno.test("a shut-out node cannot make its Node object again", async () => {
     code: "Forbidden",
   });
   assert.deepEqual((await store.list(nodes)).items, []);
+});
+
+Deno.test("a node writes over no Node that no hub made, unless its identity is bound to it", async () => {
+  using store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
+  const ref = { resource: nodes, name: "n1" };
+  const address = (address: string) => [{ type: "InternalIP", address }];
+  const status = { addresses: address("192.0.2.7") };
+  const before = await store.create(nodes, {
+    ...{ apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, status },
+  });
+  const node = { metadata: { name: "n1" }, status: { addresses: address("10.0.0.9") } };
+  const intent = { key: "node", kind: "node", body: { node } };
+  let bound = "another";
+  const checkIdentity = (uid?: string) =>
+    uid === bound ? Promise.resolve() : Promise.reject(new AppError("Forbidden", "not its Node"));
+  await assert.rejects(applyIntent(context(store, { checkIdentity }), intent), {
+    code: "Forbidden",
+  });
+  assert.deepEqual(await store.get(ref), before);
+  bound = before.metadata.uid ?? "";
+  await applyIntent(context(store, { checkIdentity }), intent);
+  const taken = await store.get(ref) as Node;
+  assert.deepEqual(taken.status?.addresses, address("10.0.0.9"));
+  assert.ok(isGatewayNode(taken));
+});
+
+Deno.test("the Node that a hub makes for a node is marked, and is never asked about again", async () => {
+  using store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
+  const node = { metadata: { name: "n1" }, status: {} };
+  const intent = { key: "node", kind: "node", body: { node } };
+  const asked: unknown[] = [];
+  const checkIdentity = (uid?: string) => Promise.resolve(void asked.push(uid));
+  for (let i = 0; i < 2; i++) await applyIntent(context(store, { checkIdentity }), intent);
+  assert.ok(isGatewayNode(await store.get({ resource: nodes, name: "n1" })));
+  assert.deepEqual(asked, [undefined]);
 });
 
 Deno.test("a node whose kubelet port opens while it registers is written with that port", async () => {

@@ -7,6 +7,7 @@ import { RemoteStore } from "../../core/kube/mod.ts";
 import { Tokens } from "../../core/tokens/mod.ts";
 import { envelope, guest } from "../../runner/guests.ts";
 import { testWasm } from "../../runner/harness.ts";
+import { GATEWAY_ANNOTATION } from "../../core/sync/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import {
   type AgentAt,
@@ -251,7 +252,8 @@ Deno.test({
         await site.apply(hub.kubeconfig, {
           apiVersion: "v1",
           kind: "Node",
-          metadata: { name: "gw2" },
+          // As its gateway had made it.
+          metadata: { name: "gw2", annotations: { [GATEWAY_ANNOTATION]: "true" } },
         });
         hub = await stage.hub();
         await until("the Node is removed", async () => {

@@ -228,6 +228,33 @@ Deno.test({
         });
       });
 
+      await step(
+        "the Node of another machine is given to no gateway, and is left alone",
+        async () => {
+          const join = async (name: string, token: string): Promise<unknown> =>
+            await joinHollow({
+              ...{ name, hub: balancer.address, token },
+              folder: `${site.folder}/${name}-${token.slice(-6)}`,
+            });
+          const make = async (name: string) =>
+            await store.create(nodes, { apiVersion: "v1", kind: "Node", metadata: { name } });
+          await make("worker");
+          const strange = /a Node "worker" is there that this hub did not make/;
+          await assert.rejects(join("worker", await site.token(hub, "*")), strange);
+          await assert.rejects(join("worker", await site.token(hub, "worker")), strange);
+          await join("worker", await site.token(hub, "worker", ["--replace"]));
+          // One that appears later under the name of a gateway.
+          await join("later", await site.token(hub, "lat*"));
+          const { metadata } = await make("later");
+          await until("its gateway is shut out", async () => {
+            const path = `${SECRETS}/skerry-node-later`;
+            const { data } = await client.call({ method: "GET", path });
+            return /did not make/.test(JSON.parse(atob(data.record)).revoked?.reason ?? "");
+          });
+          assert.equal((await nodeOf("later")).metadata.uid, metadata.uid);
+        },
+      );
+
       await step("a Node that is deleted shuts its gateway out, and no other", async () => {
         await store.delete({ resource: nodes, name: "hollow-0" });
         await until("it is gone for good", () => fleet.nodes[0]?.connected === false);

@@ -179,7 +179,7 @@ export class HubMetrics implements HubObserver, LeaseObserver {
   }
 
   #oldest(): number {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     let oldest = now;
     for (const at of this.#leases.values()) if (at < oldest) oldest = at;
     return (now - oldest) / 1000;

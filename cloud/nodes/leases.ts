@@ -34,7 +34,7 @@ const SLOTS = 20;
 
 /** Who counts renewals. */
 export interface LeaseObserver {
-  /** When the Lease of each connected node was renewed last, by name: live, until the next call. */
+  /** When the Lease of each connected node was renewed last (monotonic), by name: live, until the next call. */
   renewing(renewed: ReadonlyMap<string, Ms>): void;
   /** What a round of renewals has done. */
   renewals(counts: { readonly done: number; readonly failed: number }): void;
@@ -53,18 +53,21 @@ export interface LeaseOptions {
   readonly observe?: LeaseObserver;
 }
 
-/** The nodes whose Lease is due in a slot. Pure: a node's slot follows from its name. */
+/**
+ * The nodes whose Lease is due in a slot. Pure: a node's slot follows from its name. `now` is the wall
+ * clock of `sessions`; `at` and `renewed` are monotonic.
+ */
 export function dueNodes(
   sessions: Iterable<NodeSession>,
-  options: { slot: number; renewed: ReadonlyMap<string, Ms>; now: Ms },
+  options: { slot: number; renewed: ReadonlyMap<string, Ms>; now: Ms; at: Ms },
 ): NodeSession[] {
-  const { slot, renewed, now } = options;
+  const { slot, renewed, now, at } = options;
   const due: NodeSession[] = [];
   for (const session of sessions) {
     if (now - session.lastSeen > SILENT_AFTER) continue;
     const last = renewed.get(session.node);
     // New ones at once; the others in their slot, unless that was missed.
-    const late = last === undefined || now - last >= RENEW_EVERY + RENEW_EVERY / SLOTS;
+    const late = last === undefined || at - last >= RENEW_EVERY + RENEW_EVERY / SLOTS;
     if (late || slotOf(session.node) === slot) due.push(session);
   }
   return due;
@@ -92,9 +95,9 @@ export function createLeaseRenewal(options: LeaseOptions): Service {
       options.observe?.renewing(renewed);
       ready();
       for (let slot = 0; !signal.aborted; slot = (slot + 1) % SLOTS) {
-        const now = clock.now();
+        const at = clock.monotonic();
         const all = [...sessions()];
-        const due = dueNodes(all, { slot, renewed, now });
+        const due = dueNodes(all, { slot, renewed, now: clock.now(), at });
         // While nothing is reached one tells as much as thousands, twice a second.
         const failed = await renewAll(options, away ? due.slice(0, 1) : due, { renewed, known });
         if (failed !== undefined) {
@@ -110,7 +113,7 @@ export function createLeaseRenewal(options: LeaseOptions): Service {
           renewed.delete(node);
           known.delete(node);
         }
-        const left = RENEW_EVERY / SLOTS - (clock.now() - now);
+        const left = RENEW_EVERY / SLOTS - (clock.monotonic() - at);
         await sleep(clock, ms(Math.max(1, left)), signal).catch(() => {});
       }
     },
@@ -119,6 +122,7 @@ export function createLeaseRenewal(options: LeaseOptions): Service {
 
 /** What is remembered between renewals, by node. */
 interface Renewals {
+  /** Monotonic: a wall clock that is set back must not stop the renewals. */
   readonly renewed: Map<string, Ms>;
   /** The Lease as it was written last. */
   readonly known: Map<string, KubeObject>;
@@ -137,12 +141,13 @@ async function renewAll(
   let failed: unknown;
   const counts = { done: 0, failed: 0 };
   const now = options.clock.now();
+  const at = options.clock.monotonic();
   const left = new Set(due.map(({ node }) => node));
   if (isLocal(options.store) && left.size > 0) {
     try {
       for (const node of renewTogether(options.store, left, now)) {
         left.delete(node);
-        renewed.set(node, now);
+        renewed.set(node, at);
         counts.done++;
       }
     } catch (error) {
@@ -153,7 +158,7 @@ async function renewAll(
     try {
       const lease = await renewLease(options, node, known.get(node));
       if (!lease) return;
-      renewed.set(node, now);
+      renewed.set(node, at);
       known.set(node, lease);
       counts.done++;
     } catch (error) {
@@ -189,7 +194,15 @@ function leaseRef(node: string): ObjectRef {
 
 function renewedLease(lease: KubeObject, now: Ms): KubeObject {
   const { name: holderIdentity } = lease.metadata;
-  return { ...lease, spec: { ...lease["spec"], holderIdentity, renewTime: toMicroTime(now) } };
+  return {
+    ...lease,
+    spec: {
+      ...lease["spec"],
+      holderIdentity,
+      leaseDurationSeconds: LEASE_SECONDS,
+      renewTime: toMicroTime(now),
+    },
+  };
 }
 
 /**

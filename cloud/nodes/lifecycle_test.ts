@@ -237,7 +237,7 @@ Deno.test("dueNodes() renews each node about every 10 s, spread over the slots, 
       ...names.map((node) => ({ node, lastSeen: now })),
       { node: "silent", lastSeen: ago(60) },
     ];
-    const due = dueNodes(sessions, { slot: step % 20, renewed, now });
+    const due = dueNodes(sessions, { slot: step % 20, renewed, now, at: now });
     if (step >= 1) largest = Math.max(largest, due.length);
     for (const { node } of due) {
       renewed.set(node, now);

@@ -34,9 +34,9 @@ export function createPodGarbageCollector(context: PlaneContext): Service {
         missing.delete(node);
         return;
       }
-      const since = missing.get(node) ?? context.clock.now();
+      const since = missing.get(node) ?? context.clock.monotonic();
       missing.set(node, since);
-      const left = since + QUARANTINE - context.clock.now();
+      const left = since + QUARANTINE - context.clock.monotonic();
       if (left > 0) return ms(left);
       if (await exists(node)) return;
       for (const object of pods.by("node", node)) {

@@ -70,25 +70,46 @@ async function lead(options: LeaderOptions, claim: Claim, signal: AbortSignal): 
   const over = new AbortController();
   using either = linkSignals(signal, over.signal);
   const running = new Supervisor({ clock, random, log }).run(services, either.signal);
-  let renewed = clock.monotonic();
+  const stop = (): void => {
+    if (over.signal.aborted) return;
+    log.warn("leading no more", { id });
+    over.abort(new Error("this replica leads no more"));
+  };
+  // Beside the renewal, which may hang for as long as a call does. No patient timer: others do not
+  // wait longer either.
+  const giveUp = (): Disposable =>
+    clock.timer(ms(Math.max(0, claim.asked + GIVE_UP - clock.monotonic())), stop);
+  let limit = giveUp();
+  let trying: Promise<boolean> = Promise.resolve(true);
   try {
     while (!either.signal.aborted) {
       await sleep(clock, RETRY, either.signal).catch(() => {});
       if (either.signal.aborted) break;
-      const held = await claim.try();
-      const now = clock.monotonic();
-      if (held) renewed = now;
-      else if (claim.lost || now - renewed >= GIVE_UP) {
-        log.warn("leading no more", { id });
-        over.abort(new Error("this replica leads no more"));
-      }
+      trying = claim.try();
+      const held = await unless(either.signal, trying);
+      if (held) {
+        limit[Symbol.dispose]();
+        limit = giveUp();
+      } else if (claim.lost) stop();
     }
     await running;
   } finally {
+    limit[Symbol.dispose]();
     over.abort(new Error("this replica leads no more"));
     await running.catch(() => {});
     options.onLeading?.(false);
+    // One try at a time: what a late one finds out would be taken for what the next one did.
+    await trying;
   }
+}
+
+/** What `work` comes to, or `false` as soon as `signal` aborts. */
+function unless(signal: AbortSignal, work: Promise<boolean>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => resolve(false);
+    signal.addEventListener("abort", end, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
+  });
 }
 
 /** One replica's claim to the Lease. */
@@ -109,11 +130,14 @@ class Claim {
 
   /** Whether another one has the Lease that this one had. */
   lost = false;
+  /** When the last try began (monotonic): others count from then at the earliest. */
+  asked = 0 as Ms;
 
   /** Takes or renews the Lease. Returns whether this replica has it. */
   async try(): Promise<boolean> {
-    const { store, log } = this.#options;
+    const { store, log, clock } = this.#options;
     this.lost = false;
+    this.asked = clock.monotonic();
     try {
       await this.#write();
       this.#held = true;

@@ -165,7 +165,17 @@ export class Presence {
       name: lease.metadata.name,
     };
     try {
-      await store.update(ref, (current) => ({ ...current, spec: lease.spec }));
+      // All that others find this replica by, or what somebody removed would stay away.
+      const { labels, annotations } = lease.metadata;
+      await store.update(ref, (current) => ({
+        ...current,
+        metadata: {
+          ...current.metadata,
+          labels: { ...current.metadata.labels, ...labels },
+          annotations: { ...current.metadata.annotations, ...annotations },
+        },
+        spec: lease.spec,
+      }));
     } catch (error) {
       if (!isAppError(error, "NotFound")) {
         log[failureLevel(error)]("the Lease of this replica cannot be renewed", {

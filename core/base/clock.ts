@@ -128,6 +128,8 @@ interface Pending {
 export class VirtualClock implements Clock {
   #now: number;
   #order = 0;
+  /** How far the wall clock is from where it would be, had nobody set it. */
+  #set = 0;
   readonly #start: number;
   readonly #pending = new Set<Pending>();
 
@@ -137,7 +139,12 @@ export class VirtualClock implements Clock {
   }
 
   now(): Ms {
-    return this.#now as Ms;
+    return (this.#now + this.#set) as Ms;
+  }
+
+  /** Sets the wall clock alone, as an administrator or NTP does: no timer fires for it. */
+  setWall(to: Ms): void {
+    this.#set = to - this.#now;
   }
 
   monotonic(): Ms {

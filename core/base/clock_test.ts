@@ -99,3 +99,14 @@ Deno.test("deadline() of a process that was held up lets through what has come m
   await clock.advance(seconds(6));
   strictEqual(limit.signal.aborted, true);
 });
+
+Deno.test("VirtualClock.setWall() moves the wall clock alone", async () => {
+  const clock = new VirtualClock();
+  const start = clock.now();
+  const fired: number[] = [];
+  clock.timer(seconds(2), () => fired.push(clock.monotonic()));
+  clock.setWall((start - seconds(60)) as typeof start);
+  await clock.advance(seconds(3));
+  deepStrictEqual(fired, [2000]);
+  strictEqual(clock.now(), start - seconds(57));
+});

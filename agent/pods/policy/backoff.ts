@@ -59,11 +59,18 @@ export function restartAt(part: ContainerMemory, now: Ms): Ms {
  */
 export function pullIn(part: ContainerMemory, now: Ms): ContainerMemory {
   const failure = pullInFailure(part.failure, now);
+  const resizeFailure = pullInFailure(part.resizeFailure, now);
   const until = part.until !== undefined && part.until - now > part.delay
     ? ms(now + part.delay)
     : part.until;
-  if (failure === part.failure && until === part.until) return part;
-  return { ...part, ...(failure ? { failure } : {}), ...(until === undefined ? {} : { until }) };
+  const same = failure === part.failure && resizeFailure === part.resizeFailure;
+  if (same && until === part.until) return part;
+  return {
+    ...part,
+    ...(failure ? { failure } : {}),
+    ...(resizeFailure ? { resizeFailure } : {}),
+    ...(until === undefined ? {} : { until }),
+  };
 }
 
 /** The same for a failed step: its wait begins again where the clock is now. */

@@ -32,6 +32,8 @@ export function clearLeftovers(draft: Draft): boolean {
       }
     } else if (container.sandboxId === ready?.id && (container !== current || stray)) {
       if (container.cut) draft.events.push(interrupted(pod, container.name));
+      // It has the name that the next run is to have.
+      if (container.attempt > (current?.attempt ?? -1)) blocked = true;
       const old = current !== undefined && container.attempt < current.attempt - 1;
       draft.actions.push({
         type: "remove-container",

@@ -8,6 +8,7 @@ import {
   type Logger,
 } from "../../core/base/mod.ts";
 import { errorResponse, type Handler, readJson } from "../../core/http/mod.ts";
+import { RefusalLog } from "../../core/sync/mod.ts";
 import { admitNode } from "./admission.ts";
 import type { HubCa } from "../../core/tokens/mod.ts";
 import { type Identities, readNodeCsr } from "./identities.ts";
@@ -63,7 +64,11 @@ const RATE = { burst: 50, perSecond: 5 };
  * is unknown, so everything is bounded and the dear work (signatures) comes after the token.
  */
 export function createJoinHandler(options: JoinHandlerOptions): Handler {
-  const limiter = new RateLimiter({ clock: options.clock, ...RATE });
+  const { clock } = options;
+  const limiter = new RateLimiter({ clock, ...RATE });
+  const refusals = new RefusalLog({
+    ...{ clock, log: options.log, level: "warn", message: "join refused" },
+  });
   return async (request, info) => {
     const log = options.log.with({ remote: info.remote });
     try {
@@ -85,8 +90,10 @@ export function createJoinHandler(options: JoinHandlerOptions): Handler {
         headers: { "content-type": "application/json", "cache-control": "no-store" },
       });
     } catch (error) {
-      if (isAppError(error)) log.warn("join refused", { code: error.code, error: error.message });
-      else log.error("join failed", { error: errorText(error) });
+      if (isAppError(error)) {
+        const { code, message } = error;
+        refusals.refused(`${info.remote} ${code}`, { remote: info.remote, code, error: message });
+      } else log.error("join failed", { error: errorText(error) });
       return errorResponse(error);
     } finally {
       // What was not read must not keep the connection waiting.

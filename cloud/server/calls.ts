@@ -13,12 +13,16 @@ export type IssueToken = (
   signal: AbortSignal,
 ) => Promise<{ readonly token: string; readonly expires: string }>;
 
-const Name = z.string().min(1).max(253);
+/** It becomes a part of a path at the API server. */
+const Name = z.string().max(253).regex(
+  /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
+  "namespace, serviceAccount and pod must be names of objects",
+);
 const TokenBody = z.object({
   namespace: Name,
   serviceAccount: Name,
   pod: Name,
-  uid: Name,
+  uid: z.string().min(1).max(253),
   audience: z.string().max(1024),
   expirationSeconds: z.int().min(600).max(2 ** 32),
 });

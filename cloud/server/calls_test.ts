@@ -34,3 +34,28 @@ Deno.test("answerCall() does not answer when the store cannot be read", async ()
   await assert.rejects(ask({ list }, "pods"), { code: "ServiceUnavailable" });
   await assert.rejects(ask({ list }, "other"), { code: "MethodNotAllowed" });
 });
+
+Deno.test("answerCall() passes on a request for a token only with names of objects", async () => {
+  using store = openSqliteStore({ path: ":memory:", clock: systemClock });
+  const asked: string[] = [];
+  const parts = {
+    join: {} as Join,
+    issueToken: (_node: string, { serviceAccount }: { serviceAccount: string }) => {
+      asked.push(serviceAccount);
+      return Promise.resolve({ token: "t", expires: "" });
+    },
+    store,
+  };
+  const good = {
+    ...{ namespace: "shop", serviceAccount: "web.v1", pod: "web-0", uid: "u" },
+    ...{ audience: "", expirationSeconds: 3600 },
+  };
+  const token = (body: unknown) => answerCall(parts, peer, { method: "token", body, signal });
+  assert.deepEqual(await token(good), { token: "t", expires: "" });
+  for (const bad of ["", ".", "..", "../api", "a/b", "A", "a\n"]) {
+    for (const field of ["namespace", "serviceAccount", "pod"]) {
+      await assert.rejects(token({ ...good, [field]: bad }), { code: "BadRequest" }, bad);
+    }
+  }
+  assert.deepEqual(asked, ["web.v1"]);
+});

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { AppError, type Clock, type Logger, type Service } from "../../core/base/mod.ts";
+import { AppError, type Clock, type Logger, seconds, type Service } from "../../core/base/mod.ts";
 import {
   assertRefusesBareClients,
   type ConnectionInfo,
@@ -32,6 +32,8 @@ export interface NodeListenerOptions {
   readonly onServer: (server: HttpsServer) => void;
 }
 
+/** Who joins has no certificate yet, and needs seconds. */
+const STRANGERS = { most: 1024, perAddress: 128, life: seconds(30) };
 /** What nodes may ask for. */
 const NODE_PATHS = /^\/v1\/(link|stream\/[A-Za-z0-9_-]+)$/;
 
@@ -56,6 +58,7 @@ export function nodeListenerService(options: NodeListenerOptions): Service {
         log: options.log,
         signal,
         maxConnections: LINK.connections,
+        strangers: STRANGERS,
         timeouts: { handshake: LINK.answerTimeout, head: LINK.answerTimeout },
         handler: (request, info) => answer(options, request, info),
         onUpgrade: (message, socket, head, info) => upgrade(options, message, socket, head, info),

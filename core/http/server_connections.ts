@@ -7,7 +7,8 @@ import { AppError, type Clock, errorText, type Logger, type Ms, seconds } from "
 import { toRequest, writeResponse } from "./adapter.ts";
 import { peerOf } from "./peer.ts";
 import { errorResponse } from "./status.ts";
-import type { ConnectionInfo, Handler } from "./types.ts";
+import { type StrangerLimits, Strangers } from "./strangers.ts";
+import type { ConnectionInfo, Handler, PeerCertificate } from "./types.ts";
 import { SocketUpgrade } from "./upgrade.ts";
 
 type Server = HttpServer | HttpsServer;
@@ -37,6 +38,8 @@ export interface ConnectionsOptions {
   readonly maxConnections?: number;
   /** Connections at once from one address. @default {as many as there may be} */
   readonly maxPerAddress?: number;
+  /** For connections without a client's certificate, beside all else. @default {none} */
+  readonly strangers?: StrangerLimits;
   /**
    * Whether a connection from `remote` to `local` (IPv4 as such) is taken. Asked before TLS and
    * before a byte is read; the others are closed without a word. @default {all of them}
@@ -97,14 +100,16 @@ export class Connections {
   readonly #sockets = new Set<Socket>();
   readonly #byAddress = new Map<string, number>();
   readonly #requests = new Set<AbortController>();
+  readonly #strangers: Strangers | undefined;
 
   constructor(server: Server, options: ConnectionsOptions) {
     this.#server = server;
     this.#options = options;
+    if (options.strangers) this.#strangers = new Strangers(options.strangers, options.clock);
     server.maxConnections = options.maxConnections ?? 4096;
     // Before the server's own listener, which begins TLS.
     server.prependListener("connection", (socket: Socket) => this.#arrive(socket));
-    server.on("secureConnection", (socket: TLSSocket) => this.#track(socket));
+    server.on("secureConnection", (socket: TLSSocket) => this.#secured(socket));
     server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
     server.on("clientError", (error: Error, socket: Socket) => this.#badClient(error, socket));
     server.on(
@@ -152,6 +157,12 @@ export class Connections {
     });
   }
 
+  #secured(socket: TLSSocket): void {
+    this.#track(socket);
+    if (this.#strangers === undefined || this.#peer(socket)) return;
+    this.#strangers.arrive(socket, plainAddress(socket.remoteAddress));
+  }
+
   #track(socket: Socket): void {
     this.#sockets.add(socket);
     // A connection reset is everyday; without a listener it would end the process.
@@ -170,9 +181,13 @@ export class Connections {
     socket.destroySoon();
   }
 
-  #info(socket: TLSSocket, signal: AbortSignal): ConnectionInfo {
+  #peer(socket: TLSSocket): PeerCertificate | undefined {
     const { clientCa, clock } = this.#options;
-    const peer = clientCa === undefined ? undefined : peerOf(socket, clientCa, clock.now());
+    return clientCa === undefined ? undefined : peerOf(socket, clientCa, clock.now());
+  }
+
+  #info(socket: TLSSocket, signal: AbortSignal): ConnectionInfo {
+    const peer = this.#peer(socket);
     const remote = plainAddress(socket.remoteAddress);
     return {
       signal,

@@ -383,3 +383,38 @@ Deno.test("serveHttps() closes a connection that is not admitted before TLS, and
   for (const { socket } of held) socket.destroy();
   await until("there is room again", () => ask(running).then(() => true, () => undefined));
 });
+
+Deno.test("serveHttps() lets a client with a certificate in while strangers take all of their share", async () => {
+  await using running = await start(whoami, {
+    strangers: { most: 3, perAddress: 2, life: ms(1500) },
+  });
+  const { server, pki } = running;
+  const node = pki.admin;
+  /** A stranger whose request never ends. */
+  const open = async (): Promise<{ over: boolean }> => {
+    const one = { over: false };
+    const socket = connectTls({ host: "127.0.0.1", port: server.port, ca: pki.ca.certificate });
+    socket.on("error", () => {});
+    socket.on("close", () => one.over = true);
+    socket.resume();
+    await new Promise<void>((resolve) => {
+      socket.once("secureConnect", () => {
+        socket.write("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{");
+        resolve();
+      });
+      socket.once("close", () => resolve());
+    });
+    return one;
+  };
+  const flood = await Promise.all(Array.from({ length: 8 }, open));
+  await until(
+    "all but its share are closed",
+    () => flood.filter(({ over }) => over).length === 6 || undefined,
+  );
+  assert.equal((await ask(running, { cert: node })).code, 200);
+  await until("those that stay end too", () => flood.every(({ over }) => over) || undefined);
+  await until(
+    "there is room again",
+    () => ask(running).then(({ code }) => code === 401 || undefined, () => undefined),
+  );
+});

@@ -1,5 +1,7 @@
+import { RESOURCES } from "../api/mod.ts";
 import { AppError } from "../base/mod.ts";
 import type { Impersonation, KubeClient } from "./client.ts";
+import { pathOf } from "./paths.ts";
 
 /** What a token of a service account is asked for. */
 export interface TokenRequest {
@@ -16,7 +18,8 @@ export interface TokenRequest {
 /**
  * Has the API server issue a token (TokenRequest).
  *
- * @throws {AppError} what the server refuses, e.g. Forbidden for a node that does not run the pod
+ * @throws {AppError} Invalid for a name that is none, and what the server refuses, e.g. Forbidden for
+ * a node that does not run the pod
  */
 export async function requestToken(
   client: KubeClient,
@@ -24,10 +27,10 @@ export async function requestToken(
   options: { readonly as?: Impersonation | undefined; readonly signal?: AbortSignal } = {},
 ): Promise<{ readonly token: string; readonly expires: string }> {
   const { namespace, serviceAccount, pod, uid, audience, expirationSeconds } = request;
-  const [space, account] = [namespace, serviceAccount].map(encodeURIComponent);
+  const name = serviceAccount;
   const { status } = await client.call({
     method: "POST",
-    path: `/api/v1/namespaces/${space}/serviceaccounts/${account}/token`,
+    path: pathOf(RESOURCES.serviceaccounts, { namespace, name, subresource: "token" }),
     body: {
       apiVersion: "authentication.k8s.io/v1",
       kind: "TokenRequest",

@@ -1,12 +1,12 @@
 /**
  * The unit tests of core and agent and the simulation in one process, for a machine on which starting
- * Deno and loading modules is what takes time. Properties are tried for a second each.
+ * Deno and loading modules is what takes time. Properties are tried for four seconds each.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { runSeed } from "../sim/run.ts";
 
-fc.configureGlobal({ numRuns: 3, interruptAfterTimeLimit: 1000, markInterruptAsFailure: false });
+fc.configureGlobal({ numRuns: 3, interruptAfterTimeLimit: 4000, markInterruptAsFailure: false });
 
 const ROOT = new URL("../../", import.meta.url);
 /**

@@ -4,7 +4,6 @@ import {
   type Clock,
   errorText,
   failureLevel,
-  fromTime,
   isAppError,
   type Logger,
   type Random,
@@ -23,6 +22,7 @@ import {
   PEER_ANNOTATION,
   SYSTEM_NAMESPACE,
 } from "../../core/tokens/mod.ts";
+import { LEASE_TIME, Liveness } from "./liveness.ts";
 
 /** How one replica is reached. */
 export interface Replica {
@@ -50,16 +50,16 @@ const TAG = "skerry.dev/stream-tag";
 const CA = "skerry.dev/ca";
 const SELECTION = { namespace: SYSTEM_NAMESPACE, labelSelector: `${HUB_LABEL}=true` };
 const RENEW = seconds(10);
-/** A replica that has not renewed for so long is gone. */
-const LEASE_TIME = seconds(40);
 
 /** The replicas of this cluster, by their Leases in the hub's namespace. */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #leases: Informer<Lease>;
+  readonly #liveness: Liveness;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
+    this.#liveness = new Liveness(options.clock);
     this.#leases = new Informer<Lease>({
       ...options,
       resource: RESOURCES.leases,
@@ -96,12 +96,10 @@ export class Presence {
   }
 
   #othersOf(leases: readonly Lease[]): Replica[] {
-    const { clock, self } = this.#options;
+    const { self } = this.#options;
     return leases.flatMap((lease) => {
-      const renewed = fromTime(lease.spec.renewTime) ?? 0;
       const replica = replicaOf(lease);
-      if (!replica || replica.id === self.id || clock.now() - renewed > LEASE_TIME) return [];
-      return [replica];
+      return replica && replica.id !== self.id && this.#liveness.isAlive(lease) ? [replica] : [];
     });
   }
 
@@ -130,6 +128,7 @@ export class Presence {
           while (!signal.aborted) {
             await this.#renew();
             ready();
+            this.#look();
             await this.#sweep();
             await sleep(this.#options.clock, RENEW, signal).catch(() => {});
           }
@@ -187,13 +186,21 @@ export class Presence {
     }
   }
 
+  #look(): void {
+    const { log, self } = this.#options;
+    for (const { lease, ahead } of this.#liveness.see(this.#leases.view.list())) {
+      if (lease.spec.holderIdentity === self.id) continue;
+      const hub = lease.spec.holderIdentity;
+      const advice = "set both by NTP: times of objects and of certificates go by them";
+      log.warn("the clock of another hub is apart from this one's", { hub, ahead, advice });
+    }
+  }
+
   /** Leases of replicas that ended without a word. */
   async #sweep(): Promise<void> {
-    const { clock } = this.#options;
     for (const lease of this.#leases.view.list()) {
       const replica = replicaOf(lease);
-      const renewed = fromTime(lease.spec.renewTime) ?? 0;
-      if (replica && clock.now() - renewed > 3 * LEASE_TIME) await this.#remove(replica.id);
+      if (replica && this.#liveness.isForgotten(lease)) await this.#remove(replica.id);
     }
   }
 

@@ -5,6 +5,7 @@ import { failureDelay } from "./policy/backoff.ts";
 import { goDuration } from "./policy/go_duration.ts";
 import type { ImageView, PodEvent } from "./policy/plan.ts";
 import type { PullPolicy } from "./policy/pull_policy.ts";
+import { imageNameProblem } from "./policy/image_name.ts";
 
 /** What a container needs of its image. */
 export interface ImageWant {
@@ -98,6 +99,9 @@ export class ImageKeeper {
       { view: { state: "unknown" }, failures: 0, stop: new AbortController() };
     this.#entries.set(key, entry);
     if (entry.view.state === "pulling") return entry.view;
+    // Some runtimes say of a name that is none only that they could not pull it.
+    const problem = imageNameProblem(want.image);
+    if (problem !== undefined) return this.#invalid(entry, want, problem);
     let info;
     try {
       info = await runtime.imageStatus(want.image, signal);

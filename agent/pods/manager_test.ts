@@ -233,6 +233,18 @@ Deno.test("PodManager pulls an image once for many pods and backs off when it fa
   });
 });
 
+Deno.test("PodManager pulls no image whose name is none, and says what is wrong with it", async () => {
+  const host = machine();
+  await using bench = await startBench({ connect: () => host.connect() });
+  bench.put(testPod("bad", { containers: [{ name: "main", image: "Foo:::bar" }] }));
+  await bench.until("image error", () => {
+    const { waiting } = bench.pod("bad")?.status?.containerStatuses?.[0]?.state ?? {};
+    return waiting?.reason === "InvalidImageName" &&
+      /must be lowercase/.test(waiting.message ?? "");
+  });
+  assert.equal(host.pulls.size, 0);
+});
+
 Deno.test("PodManager runs every pod once under random faults of runtime and agent", async () => {
   const random = seededRandom(7);
   const host = machine();

@@ -57,7 +57,8 @@ export function podStatus(
       containerStatuses: lists.mains,
       ...(lists.debuggers.length > 0 ? { ephemeralContainerStatuses: lists.debuggers } : {}),
     }),
-    qosClass: qosClass(pod.spec),
+    // Who lets a pod in says it, by fields that mean nothing here too; it can never change.
+    qosClass: pod.status?.qosClass ?? qosClass(pod.spec),
   };
   return { status, phase };
 }

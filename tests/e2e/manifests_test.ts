@@ -94,7 +94,11 @@ Deno.test({
           return found;
         });
         assert.equal(pod?.status?.podIP, pod?.status?.hostIP);
-        assert.equal(await Deno.readTextFile(`${site.folder}/state/made/mark`), "seen\n");
+        // Without a probe it is ready before its first command is done.
+        await until("it has left its mark", async () => {
+          assert.equal(await Deno.readTextFile(`${site.folder}/state/made/mark`), "seen\n");
+          return true;
+        });
         assert.equal(
           await kubectl("exec", "daemonset/watcher", "--", "sh", "-c", "echo $NODE"),
           `${NODE}\n`,

@@ -1,5 +1,8 @@
 /** A pod's container as a process of this machine, in place of a kubelet: for a cluster without nodes. */
-import { ROOT } from "../e2e/gateway_process_lib.ts";
+import { ROOT, until } from "../e2e/gateway_process_lib.ts";
+
+/** Where the hub of the chart listens for nodes. */
+const NODE_PORT = 10_000;
 
 /** What of a pod's spec is honoured. */
 export interface PodSpec {
@@ -36,6 +39,11 @@ const IMAGE = "/usr/lib/skerry";
  * empty folder for its one volume. Needs root.
  */
 export async function podCommand(spec: PodSpec, place: PodPlace): Promise<string[]> {
+  // The chart's own port, which `deno task up` of another test may have for a while.
+  await until("the chart's port is free", () => {
+    Deno.listen({ hostname: "::", port: NODE_PORT }).close();
+    return true;
+  }, 180);
   const [container] = spec.containers;
   if (!container) throw new TypeError("the pod has no container");
   const { runAsUser: user, runAsGroup: group } = spec.securityContext;

@@ -8,6 +8,7 @@ import {
   type Random,
   seconds,
   sleep,
+  unlessAborted,
 } from "../../core/base/mod.ts";
 import { isUnreachable } from "../../core/kube/mod.ts";
 
@@ -78,7 +79,7 @@ export class WriteGate {
     signal.throwIfAborted();
     while (!this.#open) {
       if (this.#asking) {
-        await untilEither(this.#asking.promise, signal);
+        await unlessAborted(this.#asking.promise, signal);
         continue;
       }
       const asking = this.#asking = Promise.withResolvers<void>();
@@ -102,18 +103,5 @@ export class WriteGate {
     this.#open = true;
     const outage = this.#outage.ended();
     if (outage) log.info("the API server answers: what nodes report is written", outage);
-  }
-}
-
-/** @throws the reason of `signal` */
-async function untilEither(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  signal.throwIfAborted();
-  const stop = (): void => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
 }

@@ -2,6 +2,7 @@ import { type KubeObject, RESOURCES } from "../../core/api/mod.ts";
 import {
   AppError,
   type Clock,
+  deadline,
   errorText,
   hours,
   isAppError,
@@ -9,7 +10,7 @@ import {
   type NodeName,
   OutageLog,
   seconds,
-  sleep,
+  unlessAborted,
 } from "../../core/base/mod.ts";
 import { joinAdvice } from "../../core/join/mod.ts";
 import {
@@ -128,19 +129,12 @@ export class Identities {
   }
 
   async #getInTime(node: NodeName): Promise<IdentityRecord | undefined> {
-    const done = new AbortController();
-    const late = sleep(this.#clock, ANSWER_WITHIN, done.signal).then(() => {
-      throw new AppError("Timeout", `the identity of node ${node} was not read in 2 s`);
-    });
-    // One of both comes too late for anybody.
-    late.catch(() => {});
-    const read = this.get(node);
-    read.catch(() => {});
-    try {
-      return await Promise.race([read, late]);
-    } finally {
-      done.abort();
-    }
+    using limit = deadline(
+      this.#clock,
+      ANSWER_WITHIN,
+      () => new AppError("Timeout", `the identity of node ${node} was not read in 2 s`),
+    );
+    return await unlessAborted(this.get(node), limit.signal);
   }
 
   /**

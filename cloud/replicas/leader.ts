@@ -14,6 +14,7 @@ import {
   sleep,
   Supervisor,
   toMicroTime,
+  unlessAborted,
 } from "../../core/base/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { LEADER_LEASE, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
@@ -86,7 +87,10 @@ async function lead(options: LeaderOptions, claim: Claim, signal: AbortSignal): 
       await sleep(clock, RETRY, either.signal).catch(() => {});
       if (either.signal.aborted) break;
       trying = claim.try();
-      const held = await unless(either.signal, trying);
+      const held = await unlessAborted(trying, either.signal).catch((error) => {
+        if (either.signal.aborted) return false;
+        throw error;
+      });
       if (held) {
         limit[Symbol.dispose]();
         limit = giveUp();
@@ -101,15 +105,6 @@ async function lead(options: LeaderOptions, claim: Claim, signal: AbortSignal): 
     // One try at a time: what a late one finds out would be taken for what the next one did.
     await trying;
   }
-}
-
-/** What `work` comes to, or `false` as soon as `signal` aborts. */
-function unless(signal: AbortSignal, work: Promise<boolean>): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const end = (): void => resolve(false);
-    signal.addEventListener("abort", end, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
-  });
 }
 
 /** One replica's claim to the Lease. */

@@ -53,6 +53,19 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What `promise` comes to, or a rejection with the reason of `signal` as soon as that aborts. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
 /** A timer that fires so much later than it should was held up, with all else in its process. */
 const LATE = 500;
 /** Wait, after having been held up, until what came meanwhile has been read. */

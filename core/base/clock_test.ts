@@ -1,5 +1,5 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { type Clock, deadline, patientTimer, sleep, VirtualClock } from "./clock.ts";
+import { type Clock, deadline, patientTimer, sleep, unlessAborted, VirtualClock } from "./clock.ts";
 import { type Ms, ms, seconds } from "./units.ts";
 
 Deno.test("VirtualClock.advance() fires timers in order of time, then of creation", async () => {
@@ -109,4 +109,16 @@ Deno.test("VirtualClock.setWall() moves the wall clock alone", async () => {
   await clock.advance(seconds(3));
   deepStrictEqual(fired, [2000]);
   strictEqual(clock.now(), start - seconds(57));
+});
+
+Deno.test("unlessAborted() waits for what comes first, and leaves no listener", async () => {
+  const stop = new AbortController();
+  strictEqual(await unlessAborted(Promise.resolve(7), stop.signal), 7);
+  await rejects(unlessAborted(Promise.reject(new Error("it failed")), stop.signal), /it failed/);
+  const never = unlessAborted(new Promise(() => {}), stop.signal);
+  stop.abort(new Error("over"));
+  await rejects(never, /over/);
+  await rejects(unlessAborted(Promise.resolve(7), stop.signal), /over/);
+  // Whoever lost may fail unheard.
+  await rejects(unlessAborted(Promise.reject(new Error("late")), stop.signal), /over/);
 });

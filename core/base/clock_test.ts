@@ -111,7 +111,7 @@ Deno.test("VirtualClock.setWall() moves the wall clock alone", async () => {
   strictEqual(clock.now(), start - seconds(57));
 });
 
-Deno.test("unlessAborted() waits for what comes first, and leaves no listener", async () => {
+Deno.test("unlessAborted() gives what comes first, and the signal that has aborted comes first", async () => {
   const stop = new AbortController();
   strictEqual(await unlessAborted(Promise.resolve(7), stop.signal), 7);
   await rejects(unlessAborted(Promise.reject(new Error("it failed")), stop.signal), /it failed/);

@@ -7,7 +7,6 @@ import {
   type Logger,
   type Ms,
   ms,
-  patientTimer,
   type Random,
   seconds,
   silentLogger,
@@ -211,15 +210,13 @@ export class KubeClient implements Disposable {
   ): Promise<ReadableStream<Uint8Array>> {
     const { clock, timeout = seconds(30) } = this.#options;
     const what = `GET ${call.path}`;
-    const headers = new AbortController();
-    const stop = (): void => headers.abort(call.signal.reason);
-    call.signal.addEventListener("abort", stop, { once: true });
-    if (call.signal.aborted) stop();
     // Only the head must come in time: a quiet watch says nothing for a minute.
-    const timer = patientTimer(clock, timeout, () =>
-      headers.abort(
-        new AppError("Timeout", `${this.server} did not answer ${what} in ${timeout / 1000} s`),
-      ));
+    using headers = deadline(
+      clock,
+      timeout,
+      () => new AppError("Timeout", `${this.server} did not answer ${what} in ${timeout / 1000} s`),
+      call.signal,
+    );
     try {
       const response = await this.#fetch(this.#watches, { ...call, method: "GET" }, headers.signal);
       if (!response.ok) throw await this.#failure(what, response, headers.signal);
@@ -227,9 +224,6 @@ export class KubeClient implements Disposable {
       return heeding(response.body ?? new Blob().stream(), call.signal, () => void this.#open--);
     } catch (error) {
       throw this.#unreachable(what, error, headers.signal, call.signal);
-    } finally {
-      call.signal.removeEventListener("abort", stop);
-      timer[Symbol.dispose]();
     }
   }
 

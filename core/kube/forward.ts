@@ -1,4 +1,4 @@
-import { AppError, type Clock, errorText, type Ms, patientTimer, seconds } from "../base/mod.ts";
+import { AppError, type Clock, deadline, errorText, type Ms, seconds } from "../base/mod.ts";
 import { heeding } from "./body.ts";
 import type { KubeEndpoint } from "./config.ts";
 import { Connection } from "./connection.ts";
@@ -72,15 +72,11 @@ export class Forwarder implements Disposable {
     const { clock, headTimeout = seconds(65), what } = this.#options;
     const body = new CappedBody(request);
     const use = this.#connection.use();
-    const head = new AbortController();
-    const stop = (): void => head.abort(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    using _limit = patientTimer(
+    using head = deadline(
       clock,
       headTimeout,
-      () =>
-        head.abort(new AppError("Timeout", `${what} did not answer in ${headTimeout / 1000} s`)),
+      () => new AppError("Timeout", `${what} did not answer in ${headTimeout / 1000} s`),
+      signal,
     );
     let open = false;
     try {
@@ -102,7 +98,6 @@ export class Forwarder implements Disposable {
       if (head.signal.aborted) throw head.signal.reason;
       throw body.error ?? this.#unreachable(error, request.method);
     } finally {
-      signal.removeEventListener("abort", stop);
       if (!open) use[Symbol.dispose]();
     }
   }

@@ -6,6 +6,7 @@ import type { TLSSocket } from "node:tls";
 import { AppError, type Clock, errorText, type Logger, type Ms, seconds } from "../base/mod.ts";
 import { toRequest, writeResponse } from "./adapter.ts";
 import { peerOf } from "./peer.ts";
+import { PerAddress } from "./per_address.ts";
 import { errorResponse } from "./status.ts";
 import { type StrangerLimits, Strangers } from "./strangers.ts";
 import type { ConnectionInfo, Handler, PeerCertificate } from "./types.ts";
@@ -98,7 +99,7 @@ export class Connections {
   readonly #server: Server;
   readonly #options: ConnectionsOptions;
   readonly #sockets = new Set<Socket>();
-  readonly #byAddress = new Map<string, number>();
+  readonly #perAddress = new PerAddress();
   readonly #requests = new Set<AbortController>();
   readonly #strangers: Strangers | undefined;
 
@@ -145,16 +146,11 @@ export class Connections {
     this.#track(socket);
     const { admits, maxPerAddress = Infinity } = this.#options;
     const remote = plainAddress(socket.remoteAddress);
-    const count = this.#byAddress.get(remote) ?? 0;
-    if (count >= maxPerAddress || admits?.(remote, plainAddress(socket.localAddress)) === false) {
+    const isFull = this.#perAddress.of(remote) >= maxPerAddress;
+    if (isFull || admits?.(remote, plainAddress(socket.localAddress)) === false) {
       return void socket.destroy();
     }
-    this.#byAddress.set(remote, count + 1);
-    socket.once("close", () => {
-      const left = (this.#byAddress.get(remote) ?? 1) - 1;
-      if (left > 0) this.#byAddress.set(remote, left);
-      else this.#byAddress.delete(remote);
-    });
+    this.#perAddress.add(socket, remote);
   }
 
   #secured(socket: TLSSocket): void {

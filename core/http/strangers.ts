@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Clock, Ms } from "../base/mod.ts";
+import { PerAddress } from "./per_address.ts";
 
 /** How many connections clients may hold that have proved nothing, and for how long. */
 export interface StrangerLimits {
@@ -18,7 +19,7 @@ export interface StrangerLimits {
 export class Strangers {
   readonly #limits: StrangerLimits;
   readonly #clock: Clock;
-  readonly #byAddress = new Map<string, number>();
+  readonly #perAddress = new PerAddress();
   #count = 0;
 
   constructor(limits: StrangerLimits, clock: Clock) {
@@ -29,17 +30,15 @@ export class Strangers {
   /** Takes a connection in, or ends it at once when there are too many. */
   arrive(socket: Pick<Socket, "destroy" | "once">, remote: string): void {
     const { most, perAddress, life } = this.#limits;
-    const count = this.#byAddress.get(remote) ?? 0;
-    if (this.#count >= most || count >= perAddress) return void socket.destroy();
+    if (this.#count >= most || this.#perAddress.of(remote) >= perAddress) {
+      return void socket.destroy();
+    }
     this.#count++;
-    this.#byAddress.set(remote, count + 1);
+    this.#perAddress.add(socket, remote);
     const timer = this.#clock.timer(life, () => void socket.destroy());
     socket.once("close", () => {
       timer[Symbol.dispose]();
       this.#count--;
-      const left = (this.#byAddress.get(remote) ?? 1) - 1;
-      if (left > 0) this.#byAddress.set(remote, left);
-      else this.#byAddress.delete(remote);
     });
   }
 }

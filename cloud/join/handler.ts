@@ -6,9 +6,9 @@ import {
   isAppError,
   isNodeName,
   type Logger,
+  OutageLog,
 } from "../../core/base/mod.ts";
 import { errorResponse, type Handler, readJson } from "../../core/http/mod.ts";
-import { RefusalLog } from "../../core/sync/mod.ts";
 import { admitNode } from "./admission.ts";
 import type { HubCa } from "../../core/tokens/mod.ts";
 import { type Identities, readNodeCsr } from "./identities.ts";
@@ -66,9 +66,8 @@ const RATE = { burst: 50, perSecond: 5 };
 export function createJoinHandler(options: JoinHandlerOptions): Handler {
   const { clock } = options;
   const limiter = new RateLimiter({ clock, ...RATE });
-  const refusals = new RefusalLog({
-    ...{ clock, log: options.log, level: "warn", message: "join refused" },
-  });
+  // Of each address the limiter bounds all other refusals; these come as fast as it likes.
+  const flood = new OutageLog({ clock, log: options.log });
   return async (request, info) => {
     const log = options.log.with({ remote: info.remote });
     try {
@@ -90,9 +89,10 @@ export function createJoinHandler(options: JoinHandlerOptions): Handler {
         headers: { "content-type": "application/json", "cache-control": "no-store" },
       });
     } catch (error) {
-      if (isAppError(error)) {
-        const { code, message } = error;
-        refusals.refused(`${info.remote} ${code}`, { remote: info.remote, code, error: message });
+      if (isAppError(error, "TooManyRequests")) {
+        flood.failed("warn", "join refused", { remote: info.remote, error: error.message });
+      } else if (isAppError(error)) {
+        log.warn("join refused", { code: error.code, error: error.message });
       } else log.error("join failed", { error: errorText(error) });
       return errorResponse(error);
     } finally {

@@ -179,9 +179,10 @@ export class NodeSession {
 
   async #serve(hello: Hello, view: NodeView): Promise<void> {
     const { options } = this.#host;
+    const { history } = options;
     // What was seen of another history tells nothing of this one. It may find that the epoch is a new
     // one; then this session is over.
-    if (hello.epoch === this.#host.epoch) await options.history?.check(this.node, hello);
+    if (hello.epoch === this.#host.epoch) await history?.check(this.node, hello);
     const { epoch } = this.#host;
     const { clock } = options;
     const store = options.storeOf?.(this.node) ?? options.store;
@@ -191,7 +192,7 @@ export class NodeSession {
       send: (message) => this.link.send(message),
       clock,
       log: this.#log,
-      prove: options.history && ((version) => options.history?.prove(epoch, version) ?? ""),
+      ...(history ? { prove: (version) => history.prove(epoch, version) } : {}),
     });
     const same = hello.epoch === epoch && hello.digest !== undefined &&
       hello.digest === sender.digest();

@@ -12,7 +12,8 @@ export interface HeartbeatActions {
 /**
  * Notices a half-open connection within `LINK.missedHeartbeats` intervals and keeps our side from
  * looking half-open. A process that was stopped, or had too much else to do, calls no link dead
- * before it has read what came meanwhile: a hub would end all its sessions at once. One timer, no state beyond a few numbers: a hub has thousands of these.
+ * before it has read what came meanwhile: a hub would end all its sessions at once. One timer, no
+ * state beyond a few numbers: a hub has thousands of these.
  */
 export class Heartbeat {
   readonly #clock: Clock;

@@ -18,7 +18,7 @@ export interface SenderOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Proves to a later hub that this history has reached a version. @default {nothing is proved} */
-  readonly prove?: ((version: string) => string) | undefined;
+  readonly prove?: (version: string) => string;
 }
 
 interface Held {

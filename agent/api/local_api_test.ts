@@ -29,53 +29,26 @@ Deno.test("ensureLocalCredentials() makes them once, and anew for another port o
 });
 
 Deno.test("localApiService() shows objects to this machine's certificate, changes nothing, refuses others", async () => {
-  const folder = await Deno.makeTempDir();
-  using store = openSqliteStore({ path: ":memory:", clock: systemClock });
-  await store.create(RESOURCES.configmaps, {
+  await using api = await serve({});
+  await api.store.create(RESOURCES.configmaps, {
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: { name: "settings", namespace: "default" },
   });
-  using free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = free.addr.port;
-  free.close();
-  const credentials = await ensureLocalCredentials(folder, port, systemClock);
-  const stop = new AbortController();
-  const ready = Promise.withResolvers<void>();
-  const running = localApiService({
-    store,
-    credentials,
-    port,
-    version: "1",
-    clock: systemClock,
-    log: silentLogger,
-    subresources: [],
-    routes: [],
-    resources: [],
-  }).run(stop.signal, ready.resolve);
-  await ready.promise;
-  const { users } = JSON.parse(await Deno.readTextFile(credentials.kubeconfig));
-  const text = (base64: string): string => new TextDecoder().decode(Uint8Array.fromBase64(base64));
-  const url = `https://127.0.0.1:${port}/api/v1/namespaces/default/configmaps`;
+  const { ca } = api.credentials;
+  const url = `https://127.0.0.1:${api.port}/api/v1/namespaces/default/configmaps`;
   {
-    using mine = Deno.createHttpClient({
-      caCerts: [credentials.ca],
-      cert: text(users[0].user["client-certificate-data"]),
-      key: text(users[0].user["client-key-data"]),
-    });
+    using mine = Deno.createHttpClient({ caCerts: [ca], ...await api.admin() });
     const list = await (await fetch(url, { client: mine })).json();
     strictEqual(list.items[0].metadata.name, "settings");
     const refused = await fetch(`${url}/settings`, { client: mine, method: "DELETE" });
     strictEqual(refused.status, 403);
     match((await refused.json()).message, /this node's API is for reading/);
-    using bare = Deno.createHttpClient({ caCerts: [credentials.ca] });
+    using bare = Deno.createHttpClient({ caCerts: [ca] });
     const unknown = await fetch(url, { client: bare });
     strictEqual(unknown.status, 401);
     await unknown.body?.cancel();
   }
-  stop.abort();
-  await running;
-  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("localApiService() takes pods by their tokens, and a machine's certificate on the machine only", async () => {
@@ -133,6 +106,9 @@ async function serve(more: { readonly pods?: LocalApiPods }) {
   }).run(stop.signal, ready.resolve);
   await ready.promise;
   return {
+    store,
+    credentials,
+    port,
     admin: () => adminOf(credentials),
     ask: (host: string, { path, headers = {}, cert, key }: Asked) =>
       new Promise<{ code: number; body: string }>((resolve, reject) => {

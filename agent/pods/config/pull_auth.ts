@@ -1,6 +1,7 @@
 import type { Pod } from "../../../core/api/mod.ts";
 import type { ImageAuth } from "../../runtimes/mod.ts";
 import { decodeBase64 } from "./env.ts";
+import { hostIn } from "../policy/image_name.ts";
 import type { PodObjects } from "../policy/plan.ts";
 
 interface DockerAuth {
@@ -11,9 +12,7 @@ interface DockerAuth {
 
 /** The registry of an image reference: what stands before the first slash, if it is a host. */
 export function registryOf(image: string): string {
-  const first = image.split("/")[0] ?? "";
-  const host = image.includes("/") && (/[.:]/.test(first) || first === "localhost");
-  return host ? plainHost(first) : "docker.io";
+  return plainHost(hostIn(image)) || "docker.io";
 }
 
 /**

@@ -88,3 +88,7 @@ Deno.test("registryOf() tells a registry from the first part of a name", () => {
     "reg:5000",
   ]);
 });
+
+Deno.test("registryOf() takes a first part with a capital letter for a host, as runtimes pull from it", () => {
+  assert.equal(registryOf("Reg/app"), "Reg");
+});

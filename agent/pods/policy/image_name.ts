@@ -10,9 +10,19 @@ const REST = new RegExp(`^(${PATH})(?::${TAG})?(?:@${DIGEST})?$`);
 const LONGEST = 255;
 
 /**
+ * The registry's host in the name of an image, `""` when it has none: a first part with a dot, a colon
+ * or a capital letter, and `localhost`.
+ */
+export function hostIn(image: string): string {
+  const slash = image.indexOf("/");
+  const first = slash < 0 ? "" : image.slice(0, slash);
+  const isHost = /[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase();
+  return isHost ? first : "";
+}
+
+/**
  * What is wrong with the name of an image, in a kubelet's words; `undefined` when nothing is. Pure. By
- * the grammar of references of the OCI distribution project: a first part with a dot, a colon or a
- * capital letter is the registry's host, and `localhost` is.
+ * the grammar of references of the OCI distribution project.
  */
 export function imageNameProblem(image: string): string | undefined {
   const problem = problemOf(image);
@@ -24,23 +34,17 @@ function problemOf(image: string): string | undefined {
   if (/^[0-9a-f]{64}$/.test(image)) {
     return `invalid repository name (${image}), cannot specify 64-byte hexadecimal strings`;
   }
-  const slash = image.indexOf("/");
-  const first = slash < 0 ? "" : image.slice(0, slash);
-  const isHost = first !== "" &&
-    (/[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase());
-  const rest = isHost ? image.slice(slash + 1) : image;
-  if (isHost && !HOST_ONLY.test(first)) return malformed;
+  const host = hostIn(image);
+  const rest = host === "" ? image : image.slice(host.length + 1);
+  if (host !== "" && !HOST_ONLY.test(host)) return malformed;
   const repository = rest.split(/[:@]/, 1)[0] ?? "";
   if (repository !== repository.toLowerCase()) {
-    const whole = isHost
-      ? `${first}/${repository}`
-      : slash < 0
-      ? `library/${repository}`
-      : repository;
+    const before = host !== "" ? `${host}/` : image.includes("/") ? "" : "library/";
+    const whole = before + repository;
     return `${malformed}: repository name (${whole}) must be lowercase`;
   }
   if (!REST.test(rest)) return malformed;
-  if (repository.length + first.length > LONGEST) {
+  if (repository.length + host.length > LONGEST) {
     return "repository name must not be more than 255 characters";
   }
   return undefined;

@@ -1,8 +1,9 @@
 // The CRDs in charts/skerry/crds on a real API server.
 import assert from "node:assert/strict";
-import { customKind, RESOURCE_LIST } from "../../core/api/mod.ts";
-import { buildKube, KubeCluster } from "../../tools/kube/mod.ts";
+import { customKind, type KubeObject, RESOURCE_LIST } from "../../core/api/mod.ts";
+import { buildKube, isEstablished, KubeCluster } from "../../tools/kube/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
+import { until } from "../e2e/gateway_process_lib.ts";
 import { acceptedManifests, FOLDER, refusedManifests } from "../golden/kubeedge/manifests.ts";
 
 const CRDS = new URL("../../charts/skerry/crds/", import.meta.url).pathname;
@@ -43,9 +44,11 @@ Deno.test({
 
     await t.step("all CRDs are established, and none is said not to be structural", async () => {
       await ok(["apply", "-f", CRDS]);
-      const names = kinds.map(({ plural, group }) => `crd/${plural}.${group}`);
-      await ok(["wait", "--for=condition=Established", "--timeout=60s", ...names]);
-      const all = JSON.parse(await ok(["get", "crd", "-o", "json"])).items;
+      // Not by `kubectl wait`, which fails on a kind that has no conditions yet.
+      const read = async (): Promise<KubeObject[]> =>
+        JSON.parse(await ok(["get", "crd", "-o", "json"])).items;
+      await until("all kinds are established", async () => (await read()).every(isEstablished));
+      const all = await read();
       assert.equal(all.length, kinds.length);
       for (const { metadata, status } of all) {
         const types = status.conditions.map(({ type }: { type: string }) => type).sort();

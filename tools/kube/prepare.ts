@@ -147,7 +147,8 @@ async function crdsOf(client: KubeClient): Promise<KubeObject[]> {
   return (await client.call({ method: "GET", path: CRD_PATH })).items;
 }
 
-function isEstablished({ metadata, ...crd }: KubeObject): boolean {
+/** Whether the API server serves the kind of this CustomResourceDefinition. */
+export function isEstablished({ metadata, ...crd }: KubeObject): boolean {
   const conditions: { type: string; status: string }[] = crd["status"]?.conditions ?? [];
   return metadata.deletionTimestamp === undefined &&
     conditions.some(({ type, status }) => type === "Established" && status === "True");

@@ -5,7 +5,6 @@ import {
   isAppError,
   type Logger,
   type Ms,
-  seconds,
 } from "../../core/base/mod.ts";
 import { CLOSE, type Connection, LINK, Session } from "../../core/link/mod.ts";
 import {
@@ -20,14 +19,8 @@ import type { EventRate } from "./event_rate.ts";
 import { HistoryWatch } from "./history_watch.ts";
 import { IntentQueue } from "./intent_queue.ts";
 import type { HubOptions, NodeLink } from "./options.ts";
+import { OwnWord } from "./own_word.ts";
 import type { WriteGate } from "./write_gate.ts";
-
-/**
- * From what somebody else wrote to the request for a report: `kubectl delete` of a mirror looks, then
- * watches, and would not notice that it went in between. A kubelet takes as long. And of a node that
- * was thought lost all pods are marked one after the other.
- */
-const REPORT_PAUSE = seconds(1);
 
 /** What a {@linkcode NodeSession} needs of its hub. */
 export interface SessionHost {
@@ -58,8 +51,8 @@ export class NodeSession {
   #hello: Hello | undefined;
   #sender: Sender | undefined;
   #intents: IntentQueue | undefined;
-  /** A request for a report is to go out. */
-  #asking: Disposable | undefined;
+  /** Finds what others wrote in the node's place. */
+  readonly #word: OwnWord;
   /** Whether the node was told that the API server is away; absent when it is not to be told yet. */
   #serverAway: boolean | undefined;
   /** What is to be said of the node's history; absent before the session is up. */
@@ -72,6 +65,13 @@ export class NodeSession {
     this.id = host.newId();
     this.#connectedAt = clock.now();
     this.#log = log.with({ node: this.node, session: this.id });
+    this.#word = new OwnWord(clock, ([object, ...more]) => {
+      this.#log.info("others wrote what only the node can say: it is asked to tell again", {
+        object,
+        more: more.length,
+      });
+      this.link.send({ t: "report" }).catch(() => {/* it reports everything when it is back */});
+    });
     this.link = new Session({
       connection,
       clock,
@@ -132,7 +132,7 @@ export class NodeSession {
             this.#sender?.changed(keys);
             this.#history?.changed(keys);
           },
-          overruled: () => this.#askForReport(),
+          overruled: (key, version) => this.#word.changed(key, version),
         });
         await this.#serve(hello, nodeView);
       }
@@ -140,7 +140,7 @@ export class NodeSession {
       this.#fail(error);
     } finally {
       this.#sender?.stop();
-      this.#asking?.[Symbol.dispose]();
+      this.#word[Symbol.dispose]();
       nodeView?.[Symbol.dispose]();
       await this.#intents?.close();
     }
@@ -151,14 +151,6 @@ export class NodeSession {
 
   #isServerAway(): boolean {
     return this.#host.options.serverAway?.() ?? false;
-  }
-
-  /** The node alone can make a mirror anew, and say that it and its pods are well. */
-  #askForReport(): void {
-    this.#asking ??= this.#host.options.clock.timer(REPORT_PAUSE, () => {
-      this.#asking = undefined;
-      this.link.send({ t: "report" }).catch(() => {/* it reports everything when it is back */});
-    });
   }
 
   async #readHello(): Promise<Hello> {
@@ -271,6 +263,7 @@ export class NodeSession {
       now: clock.now(),
       mayHave: (key: string) => view.has(key),
       seen: (key: string) => view.object(key),
+      wrote: (key: string, version: string) => this.#word.wrote(key, version),
       takeEventBytes: (bytes: number) =>
         this.#host.events.take(this.node, bytes, clock.monotonic()),
       checkIdentity: async (nodeUid?: string) => {

@@ -42,19 +42,21 @@ export const PodMirrorBody = z.object({
 
 /** Writes the status, when the pod has this uid and is bound to this node. */
 export async function applyPodStatus(
-  { node, store, seen }: IntentContext,
+  { node, store, seen, wrote }: IntentContext,
   { namespace, name, uid, status }: z.infer<typeof PodStatusBody>,
 ): Promise<void> {
   const what = `the status of pod ${namespace}/${name}`;
   checkSize(what, status);
   await checkTypes(pods, { apiVersion: "v1", kind: "Pod", metadata: { name, namespace }, status });
-  await store.update({ resource: pods, namespace, name }, (current) => {
+  const key = keyOf("pods", namespace, name);
+  const { metadata } = await store.update({ resource: pods, namespace, name }, (current) => {
     checkOwner(current as Pod, uid, node);
     const merged = mergePodStatus((current as Pod).status ?? {}, status);
     // Conditions of other types stay: many reports could make a large status.
     checkSize(what, merged);
     return { ...current, status: merged };
-  }, { subresource: "status", from: seen?.(keyOf("pods", namespace, name)) });
+  }, { subresource: "status", from: seen?.(key) });
+  wrote?.(key, metadata.resourceVersion ?? "");
 }
 
 /**
@@ -131,10 +133,11 @@ export async function applyPodMirror(
       return { ...latest, metadata };
     });
   }
-  await store.update(ref, (latest) => {
+  const { metadata } = await store.update(ref, (latest) => {
     checkMirror(latest as Pod, node);
     return { ...latest, status: pod.status ?? {} };
   }, { subresource: "status" });
+  context.wrote?.(keyOf("pods", namespace, name), metadata.resourceVersion ?? "");
 }
 
 /**

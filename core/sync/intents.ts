@@ -29,6 +29,8 @@ export interface IntentContext {
   readonly mayHave: (key: ObjectKey) => boolean;
   /** The object as the hub's view has it, when the node may see it. @default {nothing is known} */
   readonly seen?: (key: ObjectKey) => KubeObject | undefined;
+  /** Is told which version of an object the node's word for it has made. @default {nobody is told} */
+  readonly wrote?: (key: ObjectKey, version: string) => void;
   /**
    * Throws when the node is shut out (it must not make its deleted Node object again), or its
    * identity is not bound to the Node of this uid, when there is one.

@@ -1,12 +1,22 @@
 import {
   type Condition,
   conditionOf,
+  conditionsOf,
   groupResource,
   type KubeObject,
   MIRROR_ANNOTATION,
+  NODE_POD_CONDITIONS,
   type ResourceDef,
   RESOURCES,
 } from "../api/mod.ts";
+import { deepEqual } from "../store/mod.ts";
+
+/** A change of what only a node can say. */
+export interface Overruled {
+  readonly node: string;
+  /** The version that it made, when it may be the node's own word. */
+  readonly version?: string;
+}
 
 /**
  * The node of which a change says what only that node can say, so that it must tell again; else
@@ -14,23 +24,27 @@ import {
  *
  * - The mirror of a static pod is gone, or is being deleted: only its node can make it anew.
  * - A Node became `Unknown`, as Kubernetes does when its Lease was not renewed.
- * - A pod was marked as not ready, as Kubernetes does with the pods of such a node and never takes
- *   back: its containers are ready, and no readiness gate is the reason.
+ * - A pod's status changed in what is the node's (`mergePodStatus`): Kubernetes marks the pods of a
+ *   node that it thought lost as not ready, and never takes that back. A kubelet, too, writes its word
+ *   again.
  */
 export function overruledNode(
   resource: ResourceDef,
   object: KubeObject | undefined,
   previous: KubeObject | undefined,
-): string | undefined {
+): Overruled | undefined {
   switch (groupResource(resource)) {
     case groupResource(RESOURCES.pods): {
-      const overruled = isLostMirror(object, previous) ||
-        isMarkedNotReady(object) && !isMarkedNotReady(previous);
-      return overruled ? (object ?? previous)?.["spec"]?.nodeName : undefined;
+      const node = (object ?? previous)?.["spec"]?.nodeName;
+      if (node === undefined) return undefined;
+      if (isLostMirror(object, previous)) return { node };
+      const version = object?.metadata.resourceVersion;
+      const changed = object && previous && isOtherStatus(object, previous);
+      return changed && version !== undefined ? { node, version } : undefined;
     }
     case groupResource(RESOURCES.nodes): {
       const lost = ready(object)?.status === "Unknown" && ready(previous)?.status !== "Unknown";
-      return lost ? object?.metadata.name : undefined;
+      return object && lost ? { node: object.metadata.name } : undefined;
     }
     default:
       return undefined;
@@ -44,10 +58,18 @@ function isLostMirror(object: KubeObject | undefined, previous: KubeObject | und
     previous.metadata.deletionTimestamp === undefined;
 }
 
-function isMarkedNotReady(pod: KubeObject | undefined): boolean {
-  const own = ready(pod);
-  return own?.status === "False" && !own.reason &&
-    conditionOf(pod, "ContainersReady")?.status === "True";
+function isOtherStatus(object: KubeObject, previous: KubeObject): boolean {
+  if (object.metadata.uid !== previous.metadata.uid) return false;
+  return object["status"] !== previous["status"] &&
+    !deepEqual(nodeStatus(object), nodeStatus(previous));
+}
+
+/** What a node says in the status of its pod, without what the API server and controllers do. */
+function nodeStatus(pod: KubeObject): unknown {
+  const { qosClass: _, nominatedNodeName: _name, resourceClaimStatuses: _claims, ...own } =
+    pod["status"] ?? {};
+  const conditions = conditionsOf(pod).filter(({ type }) => NODE_POD_CONDITIONS.has(type));
+  return { ...own, conditions };
 }
 
 function ready(object: KubeObject | undefined): Condition | undefined {

@@ -4,18 +4,18 @@ import { overruledNode } from "./overruled.ts";
 
 const { configmaps, nodes, pods } = RESOURCES;
 
-function pod(...conditions: Record<string, string>[]): KubeObject {
+function pod(status: Record<string, unknown>, version: string, uid = "u"): KubeObject {
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { name: "web", namespace: "a" },
+    metadata: { name: "web", namespace: "a", uid, resourceVersion: version },
     spec: { nodeName: "n1" },
-    status: { conditions },
+    status,
   };
 }
-const CONTAINERS = { type: "ContainersReady", status: "True" };
-const readyPod = pod({ type: "Ready", status: "True" }, CONTAINERS);
-const marked = pod({ type: "Ready", status: "False" }, CONTAINERS);
+const READY = { type: "Ready", status: "True" };
+const SCHEDULED = { type: "PodScheduled", status: "True" };
+const running = pod({ phase: "Running", conditions: [SCHEDULED, READY] }, "1");
 
 function node(status: string): KubeObject {
   return {
@@ -26,27 +26,37 @@ function node(status: string): KubeObject {
   };
 }
 
-Deno.test("overruledNode() names the node whose pod somebody else marked as not ready, once", () => {
-  assert.equal(overruledNode(pods, marked, readyPod), "n1");
-  assert.equal(overruledNode(pods, marked, undefined), "n1");
-  assert.equal(overruledNode(pods, marked, marked), undefined);
-  const byItself = pod({ type: "Ready", status: "False", reason: "ContainersNotReady" }, {
-    ...CONTAINERS,
-    status: "False",
-  });
-  assert.equal(overruledNode(pods, byItself, readyPod), undefined);
-  const gated = pod(
-    { type: "Ready", status: "False", reason: "ReadinessGatesNotReady" },
-    CONTAINERS,
-  );
-  assert.equal(overruledNode(pods, gated, readyPod), undefined);
-  const odd = { ...pod(), status: { conditions: [null] } };
-  assert.equal(overruledNode(pods, odd, undefined), undefined);
-  assert.equal(overruledNode(configmaps, marked, undefined), undefined);
+Deno.test("overruledNode() tells of a change of a pod's status in what is the node's, and which version made it", () => {
+  const notReady = { ...READY, status: "False" };
+  const marked = pod({ phase: "Running", conditions: [SCHEDULED, notReady] }, "2");
+  assert.deepEqual(overruledNode(pods, marked, running), { node: "n1", version: "2" });
+  const failed = pod({ phase: "Failed", conditions: [SCHEDULED, READY] }, "2");
+  assert.deepEqual(overruledNode(pods, failed, running), { node: "n1", version: "2" });
+  assert.equal(overruledNode(configmaps, marked, running), undefined);
+});
+
+Deno.test("overruledNode() leaves to others what is theirs", () => {
+  const others = { type: "example.com/Gate", status: "True" };
+  for (
+    const status of [
+      { phase: "Running", conditions: [SCHEDULED, READY] },
+      { phase: "Running", conditions: [READY, others] },
+      { phase: "Running", conditions: [SCHEDULED, READY, null] },
+      { phase: "Running", qosClass: "Burstable", conditions: [READY] },
+    ]
+  ) {
+    assert.equal(overruledNode(pods, pod(status, "2"), running), undefined, JSON.stringify(status));
+  }
+  const other = pod({ phase: "Pending" }, "2", "another");
+  assert.equal(overruledNode(pods, other, running), undefined);
+  assert.equal(overruledNode(pods, other, undefined), undefined);
+  const { nodeName: _, ...unbound } = running["spec"];
+  const nowhere = pod({ phase: "Failed" }, "2");
+  assert.equal(overruledNode(pods, { ...nowhere, spec: unbound }, running), undefined);
 });
 
 Deno.test("overruledNode() names a Node that became Unknown", () => {
-  assert.equal(overruledNode(nodes, node("Unknown"), node("True")), "n1");
+  assert.deepEqual(overruledNode(nodes, node("Unknown"), node("True")), { node: "n1" });
   assert.equal(overruledNode(nodes, node("Unknown"), node("Unknown")), undefined);
   assert.equal(overruledNode(nodes, node("False"), node("True")), undefined);
   assert.equal(overruledNode(nodes, undefined, node("True")), undefined);

@@ -8,7 +8,7 @@ import {
 } from "../api/mod.ts";
 import type { Row, Tx } from "../store/mod.ts";
 import type { Del, Have, Put, Snap } from "./messages.ts";
-import { digestOf, type ReplicaEntry } from "./version.ts";
+import { digestOf, isOlder, type ReplicaEntry } from "./version.ts";
 
 /** Side rows: one per replicated object, by uid. */
 export const REPLICA_SPACE = "replica";
@@ -175,11 +175,6 @@ function applyPut(tx: Tx, put: Put, node: string): void {
     uid,
     writeRow({ resource: kind, namespace: namespace ?? "", name, version, epoch, originRv }),
   );
-}
-
-/** Whether version `a` is before `b` in one history. What is not decimal cannot be compared. */
-function isOlder(a: string, b: string): boolean {
-  return /^\d{1,19}$/.test(a) && /^\d{1,19}$/.test(b) && BigInt(a) < BigInt(b);
 }
 
 /** One writer per field (4.5): what the node writes of an object, the hub's copy does not undo. */

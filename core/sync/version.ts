@@ -29,6 +29,11 @@ export function versionOf(resource: string, object: KubeObject): string {
   return version;
 }
 
+/** Whether version `a` is before `b` in one history. What is not decimal cannot be compared. */
+export function isOlder(a: string, b: string): boolean {
+  return /^\d{1,19}$/.test(a) && /^\d{1,19}$/.test(b) && BigInt(a) < BigInt(b);
+}
+
 /** One object of a replica. */
 export interface ReplicaEntry {
   readonly uid: string;

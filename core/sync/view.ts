@@ -58,8 +58,11 @@ export interface NodeView extends Disposable {
 export interface ViewListener {
   /** Keys to look at again. */
   changed(keys: readonly ObjectKey[]): void;
-  /** Somebody else wrote what only the node can say: it must tell again. See `overruledNode`. */
-  overruled(): void;
+  /**
+   * What only the node can say has changed, by its own word if that made this version of the object;
+   * else it must tell again. See `overruledNode`.
+   */
+  overruled(key: ObjectKey, version: string | undefined): void;
 }
 
 const { persistentvolumeclaims: CLAIMS, persistentvolumes: VOLUMES } = VOLUME_RESOURCES;
@@ -208,9 +211,10 @@ export class HubView implements Disposable {
     const concerned = concernedBy({ resource, object, previous }, this.#audience);
     for (const node of concerned) this.#markStale(node);
     const { namespace, name } = (object ?? previous)?.metadata ?? { name: "" };
-    this.#tell(keyOf(groupResource(resource), namespace, name));
-    const overruled = overruledNode(resource, object, previous);
-    for (const attached of this.#attached.get(overruled ?? "") ?? []) attached.listener.overruled();
+    const key = keyOf(groupResource(resource), namespace, name);
+    this.#tell(key);
+    const { node, version } = overruledNode(resource, object, previous) ?? { node: "" };
+    for (const { listener } of this.#attached.get(node) ?? []) listener.overruled(key, version);
   }
 
   #tell(key: ObjectKey): void {

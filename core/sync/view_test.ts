@@ -28,7 +28,7 @@ async function inView(
     changed: () => {
       for (const look of [...waiters]) look();
     },
-    overruled: () => void lost++,
+    overruled: (_key, version) => void (version ?? lost++),
   });
   const until = (key: string, there: boolean): Promise<void> =>
     new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { lacks } from "../../tools/test/needs.ts";
 import { podsOf, readyPod, shellPod, Site, stepsOf } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
@@ -67,6 +68,26 @@ Deno.test({
         await kubectl("rollout", "status", "deployment/web", "--timeout=60s");
         const nodes = (await podsOf(api, "app=web")).map(({ spec }) => spec.nodeName);
         assert.deepEqual(nodes.sort(), ["gw1", "gw2"]);
+      });
+
+      await step("a status that somebody else wrote is put right", async () => {
+        const asked = (): number => hub.process.output.split("others wrote what only").length - 1;
+        assert.equal(asked(), 0, "the nodes' own words are not taken for somebody else's");
+        for (const { metadata: { name }, status: before = {} } of await podsOf(api, "app=web")) {
+          const conditions = before.conditions?.map((one) =>
+            one.type === "Ready" ? { ...one, status: "False" } : one
+          );
+          const status = { reason: "Overruled", podIP: null, podIPs: null, conditions };
+          const patch = JSON.stringify({ status });
+          await kubectl("patch", "pod", name, "--subresource=status", "--type=merge", "-p", patch);
+          await until(`${name} is told as it is`, async () => {
+            const { status: now } = await api.request(
+              "GET",
+              `/api/v1/namespaces/default/pods/${name}`,
+            );
+            return now.reason === undefined && isDeepStrictEqual(now, before);
+          });
+        }
       });
 
       await step("logs, exec, cp and port-forward reach both through the API server", async () => {

@@ -18,6 +18,7 @@ const ACTIONS: readonly Action[] = [
   { weight: 4, run: deletePod },
   { weight: 2, run: forceDeletePod },
   { weight: 4, run: labelPod },
+  { weight: 3, run: overruleStatus },
   { weight: 6, run: changeConfig },
   { weight: 2, run: deleteConfig },
   { weight: 3, run: changeFunction },
@@ -111,6 +112,16 @@ async function labelPod(world: World): Promise<void> {
     current.metadata.labels = { at: String(world.random()) };
     return current as Pod;
   });
+}
+
+/** What a person does with `kubectl patch --subresource=status`, or a controller in the node's place. */
+async function overruleStatus(world: World): Promise<void> {
+  const pod = name(world, "p");
+  await world.disk.update(refTo(pods, pod), (current) => ({
+    ...current,
+    status: { ...current["status"], reason: "Overruled" },
+  }), { subresource: "status" });
+  world.trace(`pod ${pod} had its status overruled`);
 }
 
 async function changeConfig(world: World): Promise<void> {

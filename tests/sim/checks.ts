@@ -183,6 +183,9 @@ function statusDifferences(world: World, node: SimNode): string[] {
     if (pod.status?.message !== ours) {
       out.push(`pod ${pod.metadata.name} says ${pod.status?.message}, its node said ${ours}`);
     }
+    if (pod.status?.reason !== undefined) {
+      out.push(`pod ${pod.metadata.name} has the status that somebody else wrote`);
+    }
   }
   for (const fn of list(world, wasmfunctions) as WasmFunction[]) {
     const ours = counters.get(fn.metadata.uid ?? "");

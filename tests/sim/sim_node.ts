@@ -38,7 +38,7 @@ export class SimNode {
   readonly #lost = new Set<string>();
   /** Uids whose containers were stopped: they must never run again. */
   readonly #stopped = new Set<string>();
-  /** Uids whose report the hub refused: reported again when they are still here (protocol 5). */
+  /** Uids to be reported again when they are still here: the hub refused, or asked (protocol 5). */
   readonly refused = new Set<string>();
   #counter = 0;
   #boots = 0;
@@ -83,10 +83,12 @@ export class SimNode {
       version: "sim",
       bootId: `${this.name}-${++this.#boots}`,
       handlers: {
+        onReport: () => this.#reportAll(),
         onRefused: ({ key }) => void this.refused.add(key.slice(key.indexOf("/") + 1)),
         onSynced: ({ newEpoch }) => {
           if (newEpoch) { for (const uid of this.running.keys()) this.kept.add(uid); }
           this.#synced = true;
+          this.#reportAll();
         },
       },
     });
@@ -198,6 +200,10 @@ export class SimNode {
     }
     // Absence is evidence only once the replica was complete, and of the same history.
     return this.#synced && !this.kept.has(uid);
+  }
+
+  #reportAll(): void {
+    for (const uid of this.running.keys()) this.refused.add(uid);
   }
 
   #report(store: CrashStore, link: Link, pod: Pod): void {

@@ -26,6 +26,7 @@ import { findObject, type Store } from "../../core/store/mod.ts";
 import type { HubCa } from "../../core/tokens/mod.ts";
 import { decodeRecord, encodeRecord, recordSecret } from "../../core/tokens/mod.ts";
 import { IdentityRecord } from "../../core/tokens/mod.ts";
+import { IDENTITY_PREFIX, identityAnnotations, isLetIn, letIn, unknownIdentity } from "./let_in.ts";
 import { type IdentityVerdict, judgeIdentity, laterThan, type NodePeer } from "./verdict.ts";
 import { ensureSystemNamespace, IDENTITY_LABEL, systemSecret } from "../../core/tokens/mod.ts";
 
@@ -33,8 +34,6 @@ import { ensureSystemNamespace, IDENTITY_LABEL, systemSecret } from "../../core/
 export const OTHERS_NODE = "a Node of this name is there that this hub did not make";
 const TAKE_OVER = "give the node another name, or join it again with a token of --replace";
 
-/** The start of the names of identity Secrets; the node's name follows. */
-export const IDENTITY_PREFIX = "skerry-node-";
 const NODE_LIFETIME = hours(90 * 24);
 /** A node waits 10 s for its welcome, and is checked twice before that. */
 const ANSWER_WITHIN = seconds(2);
@@ -79,7 +78,7 @@ export class Identities {
    * Asked for every connection of a node, after TLS has verified its certificate. When the store does
    * not tell in time it goes by what was last seen there: a link that was cut while the API server is
    * away comes back, as those stay up that were not cut. Sessions end when it is seen that their
-   * identity was shut out.
+   * identity was shut out. What nothing is known of is written down, and a person may let it in.
    *
    * @param options `strict`: by what the store says now and nothing else @default {false};
    * `nodeUid`: of a Node that no hub made, which the identity must be bound to; with `strict` only
@@ -101,7 +100,8 @@ export class Identities {
       return verdict.ok && other ? { ok: false, reason: `${OTHERS_NODE}: ${TAKE_OVER}` } : verdict;
     }
     try {
-      const verdict = this.#judge(peer, await this.#getInTime(node));
+      const found = await this.#findInTime(node);
+      const verdict = await this.#judgeFound(peer, found);
       if (verdict.ok && verdict.restored) {
         this.#options.log.warn(
           "a node's certificate is younger than its identity, which comes from an older copy",
@@ -124,17 +124,49 @@ export class Identities {
     }
   }
 
+  async #judgeFound(peer: NodePeer, secret: KubeObject | undefined): Promise<IdentityVerdict> {
+    const node = peer.name as NodeName;
+    const record = secret && readIdentity(node, secret);
+    // Who calls the API by a certificate alone is no gateway that waits to be let in.
+    if (peer.issuedAt === undefined) return this.#judge(peer, record);
+    if (!secret) {
+      await this.#writeUnknown(peer);
+    } else if (record?.revoked && isLetIn(peer, secret)) {
+      await this.change(node, (now) => now.revoked ? letIn(now, peer, this.#clock.now()) : now);
+      this.#options.log.info("a person has let a node in that was shut out", { node });
+      return { ok: true };
+    }
+    return this.#judge(peer, record);
+  }
+
+  async #writeUnknown(peer: NodePeer): Promise<void> {
+    const node = peer.name as NodeName;
+    await ensureSystemNamespace(this.#store);
+    const secret = identitySecret(node, unknownIdentity(peer));
+    try {
+      await this.#store.create(RESOURCES.secrets, secret);
+    } catch (error) {
+      // It has just joined, or another hub was quicker.
+      if (!isAppError(error, "AlreadyExists")) throw error;
+    }
+    const { namespace, name } = secret.metadata;
+    this.#options.log.warn("a node is shut out of which no identity was written down", {
+      node,
+      todo: `kubectl describe secret -n ${namespace} ${name}`,
+    });
+  }
+
   #judge(peer: NodePeer, record: IdentityRecord | undefined): IdentityVerdict {
     return judgeIdentity(peer, record, this.#clock.now());
   }
 
-  async #getInTime(node: NodeName): Promise<IdentityRecord | undefined> {
+  async #findInTime(node: NodeName): Promise<KubeObject | undefined> {
     using limit = deadline(
       this.#clock,
       ANSWER_WITHIN,
       () => new AppError("Timeout", `the identity of node ${node} was not read in 2 s`),
     );
-    return await unlessAborted(this.get(node), limit.signal);
+    return await unlessAborted(findObject(this.#store, identityRef(node)), limit.signal);
   }
 
   /**
@@ -252,7 +284,13 @@ export class Identities {
     await this.#store.update(identityRef(node), (secret) => {
       const before = readIdentity(node, secret);
       const after = change(before);
-      return after === before ? secret : { ...secret, data: encodeRecord(after) };
+      if (after === before) return secret;
+      const annotations = identityAnnotations(after, secret.metadata.annotations);
+      return {
+        ...secret,
+        metadata: { ...secret.metadata, annotations },
+        data: encodeRecord(after),
+      };
     });
   }
 }
@@ -284,10 +322,12 @@ function identityRef(node: NodeName) {
 }
 
 function identitySecret(node: NodeName, record: IdentityRecord): KubeObject {
-  return recordSecret({
+  const secret = recordSecret({
     name: `${IDENTITY_PREFIX}${node}`,
     type: "skerry.dev/identity",
     labels: { [IDENTITY_LABEL]: "true" },
     record,
   });
+  const annotations = identityAnnotations(record);
+  return { ...secret, metadata: { ...secret.metadata, annotations } };
 }

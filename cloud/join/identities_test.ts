@@ -13,6 +13,7 @@ import { ensureCa, systemSecret } from "../../core/tokens/mod.ts";
 import { Identities } from "./identities.ts";
 
 const NODE = "gw-1" as NodeName;
+const ref = systemSecret(`skerry-node-${NODE}`);
 
 /** A node that has joined, at a store that may stop telling. */
 async function joined() {
@@ -51,10 +52,22 @@ async function joined() {
     clock,
     identities,
     said: (): string[] => lines.map(({ level, msg }) => `${level} ${msg}`),
-    peer: { name: NODE, fingerprint: fingerprintOf(certificate) },
+    peer: { name: NODE, fingerprint: fingerprintOf(certificate), issuedAt: clock.now() },
+    secret: () => sqlite.get(ref),
+    /** What a person does with `kubectl annotate`, by the command that the Secret says. */
+    annotate: async (value?: string): Promise<void> => {
+      const [, key = "", said = ""] = /--overwrite (.*)=(.*)$/.exec(
+        (await sqlite.get(ref)).metadata.annotations?.["skerry.dev/shut-out"] ?? "",
+      ) ?? [];
+      await sqlite.update(ref, ({ metadata, ...rest }) => ({
+        ...rest,
+        metadata: { ...metadata, annotations: { ...metadata.annotations, [key]: value ?? said } },
+      }));
+    },
+    lose: () => sqlite.delete(ref),
     turn: (next: keyof typeof ways): void => void (way = next),
     remember: async (): Promise<void> => {
-      remembered = await sqlite.get(systemSecret(`skerry-node-${NODE}`));
+      remembered = await sqlite.get(ref);
     },
     [Symbol.dispose]: () => sqlite[Symbol.dispose](),
   };
@@ -116,4 +129,51 @@ Deno.test("check() says that the store does not tell, and that it tells again", 
     "warn an identity is judged by what was last seen of it",
     "info identities are judged by the store again",
   ]);
+});
+
+Deno.test("check() writes down what it knows nothing of, and a person lets it in from afar", async () => {
+  using rig = await joined();
+  const { identities, peer } = rig;
+  await rig.lose();
+  for (const reason of [/a person may let it in there/, /lost by a restore.*: join/]) {
+    const verdict = await identities.check(peer);
+    assert.match(verdict.ok ? "" : verdict.reason, reason);
+    assert.ok(verdict.ok || verdict.reason.length <= 120, "a close frame has room for no more");
+  }
+  assert.equal(rig.said().filter((line) => /no identity was written down/.test(line)).length, 1);
+  await rig.annotate();
+  assert.equal((await identities.check({ ...peer, fingerprint: "00".repeat(32) })).ok, false);
+  assert.deepEqual(await identities.check(peer), { ok: true });
+  const { metadata } = await rig.secret();
+  assert.deepEqual(metadata.annotations, {});
+  assert.deepEqual(await identities.check(peer, { strict: true }), { ok: true });
+  // And no second time: what is shut out afterwards stays so.
+  await identities.revoke(NODE, "the node was deleted");
+  assert.equal((await identities.check(peer)).ok, false);
+});
+
+Deno.test("check() lets a node in that was shut out by mistake, by its certificate alone", async () => {
+  using rig = await joined();
+  const { identities, peer } = rig;
+  await identities.change(NODE, (record) => ({ ...record, nodeUid: "old" }));
+  await identities.revoke(NODE, "the node was deleted");
+  for (const value of ["", peer.fingerprint.slice(0, 15), "0".repeat(16)]) {
+    await rig.annotate(value);
+    assert.equal((await identities.check(peer)).ok, false, value);
+  }
+  await rig.annotate();
+  const { issuedAt: _, ...caller } = peer;
+  assert.equal((await identities.check(caller)).ok, false, "a call of the API lets nobody in");
+  assert.equal((await identities.check(peer, { strict: true })).ok, false);
+  assert.deepEqual(await identities.check(peer), { ok: true });
+  const record = await identities.get(NODE);
+  assert.deepEqual([record?.revoked, record?.nodeUid], [undefined, undefined]);
+});
+
+Deno.test("check() writes nothing down of who calls the API, and nothing over what is there", async () => {
+  using rig = await joined();
+  const { identities, peer: { issuedAt: _, ...caller } } = rig;
+  await rig.lose();
+  assert.equal((await identities.check(caller)).ok, false);
+  await assert.rejects(rig.secret(), /not found/i);
 });

@@ -18,7 +18,8 @@ import {
   type Views,
 } from "../../core/control/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
-import { type Identities, IDENTITY_PREFIX, OTHERS_NODE } from "./identities.ts";
+import { type Identities, OTHERS_NODE } from "./identities.ts";
+import { IDENTITY_PREFIX } from "./let_in.ts";
 import { findNode, sightOf } from "./node_sight.ts";
 import { decideNodeStep } from "./policy.ts";
 import type { IdentityRecord } from "../../core/tokens/mod.ts";

@@ -52,9 +52,10 @@ export function judgeIdentity(
   };
 }
 
+/** A close frame has room for 120 characters. */
 const NOT_JOINED =
-  "no identity of this node is there: it has not joined, its Secret was deleted, " +
-  "or the cluster was restored from a copy older than the join: join it";
+  "the hub has no identity of this node: a person may let it in there (skerry.dev/let-in), " +
+  "else join it again";
 
 /** When a record last got a certificate. Later records of a name are never older: see `laterThan`. */
 export function writtenAt({ joinedAt, renewedAt = 0 }: IdentityRecord): Ms {

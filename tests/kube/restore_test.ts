@@ -23,35 +23,40 @@ Deno.test({
       const { kubeconfig, dir } = cluster.parts;
       const hub = await stage.hub();
       const address = `127.0.0.1:${hub.nodePort}`;
-      const token = await site.token(hub, "n1");
-      const folder = `${site.folder}/n1`;
-      const identity = await joinHollow({ name: "n1", hub: address, token, folder });
-      const node = site.hold(HollowNode.start({ name: "n1", hub: address, identity }));
-      const nodeObject = async (): Promise<Node> =>
-        await (await site.client(kubeconfig)).request("GET", "/api/v1/nodes/n1");
-      const awaiting = async () =>
-        (await nodeObject()).status?.conditions?.find(({ type }) => type === "AwaitingReconnect");
+      const join = async (name: string): Promise<HollowNode> => {
+        const token = await site.token(hub, name);
+        const folder = `${site.folder}/${name}`;
+        const identity = await joinHollow({ name, hub: address, token, folder });
+        return site.hold(HollowNode.start({ name, hub: address, identity }));
+      };
+      const nodeObject = async (name = "n1"): Promise<Node> =>
+        await (await site.client(kubeconfig)).request("GET", `/api/v1/nodes/${name}`);
+      const awaiting = async (name = "n1") => {
+        const { status } = await nodeObject(name);
+        return status?.conditions?.find(({ type }) => type === "AwaitingReconnect");
+      };
+      const node = await join("n1");
       const stopAll = async (): Promise<void> => {
         for (const component of COMPONENTS.toReversed()) await cluster.parts.stop(component);
       };
       const startAll = async (): Promise<void> => {
         for (const component of COMPONENTS) await cluster.parts.start(component);
       };
-      const makePod = async (name: string): Promise<string> => {
+      const makePod = async (name: string, on = node): Promise<string> => {
         const api = await site.client(kubeconfig);
         const pod = await api.request("POST", "/api/v1/namespaces/default/pods", {
           apiVersion: "v1",
           kind: "Pod",
           metadata: { name },
           spec: {
-            nodeName: "n1",
+            nodeName: on.name,
             automountServiceAccountToken: false,
             // So that the node's going away for a moment evicts nothing.
             tolerations: [{ operator: "Exists" }],
             containers: [{ name: "main", image: "none" }],
           },
         });
-        await until(`the node has pod ${name}`, () => node.pods().has(pod.metadata.uid));
+        await until(`the node has pod ${name}`, () => on.pods().has(pod.metadata.uid));
         return pod.metadata.uid;
       };
 
@@ -86,6 +91,9 @@ Deno.test({
       const old = await makePod("old");
       await copy();
       const young = await makePod("young");
+      const late = await join("late");
+      await until("its Node is there", () => nodeObject("late").catch(() => undefined));
+      const lates = await makePod("lates", late);
       await writeMuch();
       const last = await makePod("last");
 
@@ -94,6 +102,19 @@ Deno.test({
         const condition = await waits();
         assert.match(condition.message ?? "", /kubectl annotate node n1 --overwrite skerry\.dev/);
         assert.deepEqual(node.pods(), new Set([old, young, last]));
+      });
+
+      await step("a node that joined after the copy keeps all and is told of", async () => {
+        const name = "skerry-node-late";
+        const path = `/api/v1/namespaces/skerry-system/secrets/${name}`;
+        const why = await until("its identity is written down", async () => {
+          const api = await site.client(kubeconfig);
+          const secret = await api.request("GET", path).catch(() => undefined);
+          return secret?.metadata.annotations?.["skerry.dev/shut-out"];
+        });
+        assert.deepEqual([late.connected, late.pods()], [false, new Set([lates])]);
+        const command = /kubectl (annotate .*)$/.exec(why)?.[1] ?? "";
+        await site.kubectl(kubeconfig, command.split(" "));
       });
 
       await step("what is new since reaches the node all the same", async () => {
@@ -119,6 +140,16 @@ Deno.test({
         await waits();
         assert.ok(node.pods().has(newest));
         assert.ok(node.pods().has(old));
+      });
+
+      await step("a person has let the late one in, by that command alone", async () => {
+        // Who is shut out asks once a minute.
+        await until("its Node waits", async () => {
+          return (await awaiting("late").catch(() => undefined))?.status === "True";
+        }, 90);
+        assert.deepEqual([late.connected, late.pods()], [true, new Set([lates])]);
+        const next = await makePod("next", late);
+        assert.deepEqual(late.pods(), new Set([lates, next]));
       });
     }),
 });

@@ -12,6 +12,8 @@ import {
   type Hello,
   type HubView,
   type NodeView,
+  type NodeWord,
+  type ObjectKey,
   readMessage,
   Sender,
 } from "../../core/sync/mod.ts";
@@ -51,12 +53,12 @@ export class NodeSession {
   #hello: Hello | undefined;
   #sender: Sender | undefined;
   #intents: IntentQueue | undefined;
-  /** Finds what others wrote in the node's place. */
-  readonly #word: OwnWord;
   /** Whether the node was told that the API server is away; absent when it is not to be told yet. */
   #serverAway: boolean | undefined;
   /** What is to be said of the node's history; absent before the session is up. */
   #history: HistoryWatch | undefined;
+  /** Finds what others write in the node's place; absent before the session is up. */
+  #word: OwnWord | undefined;
 
   constructor(host: SessionHost, connection: Connection) {
     const { clock, heartbeat, log, onCall } = host.options;
@@ -65,13 +67,6 @@ export class NodeSession {
     this.id = host.newId();
     this.#connectedAt = clock.now();
     this.#log = log.with({ node: this.node, session: this.id });
-    this.#word = new OwnWord(clock, ([object, ...more]) => {
-      this.#log.info("others wrote what only the node can say: it is asked to tell again", {
-        object,
-        more: more.length,
-      });
-      this.link.send({ t: "report" }).catch(() => {/* it reports everything when it is back */});
-    });
     this.link = new Session({
       connection,
       clock,
@@ -131,8 +126,9 @@ export class NodeSession {
           changed: (keys) => {
             this.#sender?.changed(keys);
             this.#history?.changed(keys);
+            this.#word?.changed(keys);
           },
-          overruled: (key, version) => this.#word.changed(key, version),
+          overruled: (key, version) => this.#word?.overruled(key, version),
         });
         await this.#serve(hello, nodeView);
       }
@@ -140,7 +136,7 @@ export class NodeSession {
       this.#fail(error);
     } finally {
       this.#sender?.stop();
-      this.#word[Symbol.dispose]();
+      this.#word?.[Symbol.dispose]();
       nodeView?.[Symbol.dispose]();
       await this.#intents?.close();
     }
@@ -151,6 +147,14 @@ export class NodeSession {
 
   #isServerAway(): boolean {
     return this.#host.options.serverAway?.() ?? false;
+  }
+
+  #askForReport([object, ...more]: readonly ObjectKey[]): void {
+    this.#log.info("others wrote what only the node can say: it is asked to tell again", {
+      object,
+      more: more.length,
+    });
+    this.link.send({ t: "report" }).catch(() => {/* it reports everything when it is back */});
   }
 
   async #readHello(): Promise<Hello> {
@@ -218,6 +222,11 @@ export class NodeSession {
       prune: () => hello.features.includes("prune") ? this.link.send({ t: "prune" }) : undefined,
     });
     this.#history.look();
+    this.#word = new OwnWord({
+      ...{ node: this.node, view, clock },
+      kubelet: () => options.kubelet?.(this.node),
+      ask: (about) => this.#askForReport(about),
+    });
     this.#log.info("session up", { agent: hello.agent, sync: same ? "same" : "have" });
     await this.#loop(sender, same, view);
   }
@@ -263,7 +272,7 @@ export class NodeSession {
       now: clock.now(),
       mayHave: (key: string) => view.has(key),
       seen: (key: string) => view.object(key),
-      wrote: (key: string, version: string) => this.#word.wrote(key, version),
+      wrote: (key: string, version: string) => this.#word?.wrote(key, version),
       takeEventBytes: (bytes: number) =>
         this.#host.events.take(this.node, bytes, clock.monotonic()),
       checkIdentity: async (nodeUid?: string) => {
@@ -273,6 +282,7 @@ export class NodeSession {
         throw new AppError("Forbidden", verdict.reason);
       },
       ...(kubelet ? { kubelet: () => kubelet(this.node) } : {}),
+      said: (word: NodeWord) => this.#word?.said(word),
     };
   }
 

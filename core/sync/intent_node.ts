@@ -1,9 +1,10 @@
-import { isIP } from "node:net";
 import { z } from "zod";
 import { AppError, isAppError, isLabelKey, isLabelValue, type Ms, toTime } from "../base/mod.ts";
 import { type Condition, type KubeObject, type Node, RESOURCES } from "../api/mod.ts";
 import type { Store } from "../store/mod.ts";
-import type { IntentContext, KubeletEndpoint } from "./intents.ts";
+import type { IntentContext } from "./intents.ts";
+import { atHub, type KubeletEndpoint } from "./kubelet_endpoint.ts";
+import { wordOf } from "./node_word.ts";
 import { keyOf } from "./object_key.ts";
 import { checkObject, checkSize, checkTypes } from "./reported.ts";
 
@@ -58,23 +59,22 @@ export async function applyNode(
   const { status } = node;
   // As it is stored, and the status that becomes part of it.
   await checkObject(RESOURCES.nodes, { ...registered(context.node, node), status });
-  try {
-    await writeNode(context, node);
-  } catch (error) {
+  const written = await writeNode(context, node).catch(async (error) => {
     if (!isAppError(error, "NotFound")) throw error;
     await context.checkIdentity();
     await context.store.create(RESOURCES.nodes, registered(context.node, node));
-    await writeNode(context, node);
-  }
+    return await writeNode(context, node);
+  });
+  context.said?.(wordOf(written, status ?? {}));
 }
 
-async function writeNode(context: IntentContext, node: Node): Promise<void> {
+async function writeNode(context: IntentContext, node: Node): Promise<Node> {
   const find = (): KubeletEndpoint | undefined => context.kubelet?.();
   for (let kubelet = find();;) {
-    await writeNodeAt(context, node, kubelet);
+    const written = await writeNodeAt(context, node, kubelet);
     const later = find();
     // Its port has opened while this was written, and who opens it may have written before this.
-    if (later?.port === kubelet?.port) return;
+    if (later?.port === kubelet?.port) return written;
     kubelet = later;
   }
 }
@@ -83,7 +83,7 @@ async function writeNodeAt(
   { node: name, store, own = store, now, seen, checkIdentity }: IntentContext,
   node: Node,
   kubelet: KubeletEndpoint | undefined,
-): Promise<void> {
+): Promise<Node> {
   const ref = { resource: RESOURCES.nodes, name };
   const from = seen?.(keyOf("nodes", undefined, name));
   // Kubernetes lets no node give itself a role.
@@ -104,13 +104,13 @@ async function writeNodeAt(
   const known = from && hasLabels(from, kept) &&
     (addresses === undefined || from.metadata.annotations?.[ADDRESSES_ANNOTATION] === addresses);
   if (!known) await store.update(ref, described);
-  await store.update(ref, (current) => {
+  return await store.update(ref, (current) => {
     const before = (current as Node).status ?? {};
     const status = mergeNodeStatus(before, node.status ?? {}, now, kubelet);
     // Conditions of other types stay: many reports could make a large status.
     checkSize(`the status of node ${name}`, status);
     return { ...current, status };
-  }, { subresource: "status", from });
+  }, { subresource: "status", from }) as Node;
 }
 
 /**
@@ -215,17 +215,5 @@ export function mergeNodeStatus(
     ...(daemonEndpoints ? { daemonEndpoints } : {}),
     ...(kubelet ? atHub(kubelet) : {}),
     conditions: [...kept, ...reported],
-  };
-}
-
-/**
- * The hub in the node's place: an API server calls the kubelet there. Only one address, and no host
- * name: by default a server takes a Node's host name before its address.
- */
-export function atHub({ address, port }: KubeletEndpoint): Partial<NonNullable<Node["status"]>> {
-  const type = isIP(address) === 0 ? "InternalDNS" : "InternalIP";
-  return {
-    addresses: [{ type, address }],
-    daemonEndpoints: { kubeletEndpoint: { Port: port } },
   };
 }

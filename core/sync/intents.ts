@@ -13,6 +13,8 @@ import {
   PodMirrorBody,
   PodStatusBody,
 } from "./intent_pod.ts";
+import type { KubeletEndpoint } from "./kubelet_endpoint.ts";
+import type { NodeWord } from "./node_word.ts";
 import type { ObjectKey } from "./object_key.ts";
 import type { Intent } from "./messages.ts";
 
@@ -43,13 +45,8 @@ export interface IntentContext {
    * meantime. @default {what the node says, and no port}
    */
   readonly kubelet?: () => KubeletEndpoint | undefined;
-}
-
-/** Where an API server finds the kubelet of a node: at the hub. */
-export interface KubeletEndpoint {
-  /** An IP address or a DNS name of the hub. */
-  readonly address: string;
-  readonly port: number;
+  /** Told what the node says of itself, once it is stored. @default {nobody is told} */
+  readonly said?: (word: NodeWord) => void;
 }
 
 interface IntentKind<T> {

@@ -8,8 +8,10 @@ import {
   failedResult,
   type IntentContext,
   isGatewayNode,
+  isOverruled,
   mergeNodeStatus,
   mergePodStatus,
+  type NodeWord,
 } from "./mod.ts";
 
 const { pods, nodes } = RESOURCES;
@@ -213,4 +215,35 @@ Deno.test("failedResult() says whether to try again, and hides what is not ours 
   assert.ok(!unknown.error?.message.includes("secret"));
   assert.equal(failedResult(3, new AppError("Forbidden", "no")).error?.retry, false);
   assert.equal(failedResult(3, new AppError("ServiceUnavailable", "later")).error?.retry, true);
+});
+
+Deno.test("a node's report tells what of the Node is the node's word, as it is stored", async () => {
+  const store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
+  using _store = store;
+  const conditions = [{ type: "Ready", status: "True" }, { type: "Mine", status: "True" }];
+  const words: NodeWord[] = [];
+  const report = async (cpu: string): Promise<Node> => {
+    const node = {
+      metadata: { name: "n1" },
+      status: { capacity: { cpu }, addresses: [], conditions: conditions.slice(0, 1) },
+    };
+    const kubelet = () => ({ address: "10.0.0.1", port: 20_000 });
+    const said = (word: NodeWord): void => void words.push(word);
+    await applyIntent(context(store, { kubelet, said }), {
+      ...{ key: "node", kind: "node" },
+      body: { node },
+    });
+    return await store.get({ resource: nodes, name: "n1" }) as Node;
+  };
+  await report("4");
+  await store.update({ resource: nodes, name: "n1" }, (current) => {
+    const { status } = current as Node;
+    return { ...current, status: { ...status, conditions: [...conditions] } };
+  }, { subresource: "status" });
+  const node = await report("8");
+  assert.deepEqual(words.map(({ capacity }) => capacity), [{ cpu: "4" }, { cpu: "8" }]);
+  const [, word = {}] = words;
+  assert.deepEqual(word.addresses, [{ type: "InternalIP", address: "10.0.0.1" }]);
+  assert.deepEqual(word.conditions?.map(({ type }) => type), ["Ready"]);
+  assert.equal(isOverruled(node, word), false);
 });

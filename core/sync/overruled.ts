@@ -1,6 +1,4 @@
 import {
-  type Condition,
-  conditionOf,
   conditionsOf,
   groupResource,
   type KubeObject,
@@ -9,9 +7,9 @@ import {
   type ResourceDef,
   RESOURCES,
 } from "../api/mod.ts";
-import { deepEqual } from "../store/mod.ts";
+import { jsonEqual } from "../control/mod.ts";
 
-/** A change of what only a node can say. */
+/** A change of what only its node can say of a pod. */
 export interface Overruled {
   readonly node: string;
   /** The version that it made, when it may be the node's own word. */
@@ -23,7 +21,6 @@ export interface Overruled {
  * `undefined`. Pure.
  *
  * - The mirror of a static pod is gone, or is being deleted: only its node can make it anew.
- * - A Node became `Unknown`, as Kubernetes does when its Lease was not renewed.
  * - A pod's status changed in what is the node's (`mergePodStatus`): Kubernetes marks the pods of a
  *   node that it thought lost as not ready, and never takes that back. A kubelet, too, writes its word
  *   again.
@@ -33,22 +30,13 @@ export function overruledNode(
   object: KubeObject | undefined,
   previous: KubeObject | undefined,
 ): Overruled | undefined {
-  switch (groupResource(resource)) {
-    case groupResource(RESOURCES.pods): {
-      const node = (object ?? previous)?.["spec"]?.nodeName;
-      if (node === undefined) return undefined;
-      if (isLostMirror(object, previous)) return { node };
-      const version = object?.metadata.resourceVersion;
-      const changed = object && previous && isOtherStatus(object, previous);
-      return changed && version !== undefined ? { node, version } : undefined;
-    }
-    case groupResource(RESOURCES.nodes): {
-      const lost = ready(object)?.status === "Unknown" && ready(previous)?.status !== "Unknown";
-      return object && lost ? { node: object.metadata.name } : undefined;
-    }
-    default:
-      return undefined;
-  }
+  if (groupResource(resource) !== groupResource(RESOURCES.pods)) return undefined;
+  const node = (object ?? previous)?.["spec"]?.nodeName;
+  if (node === undefined) return undefined;
+  if (isLostMirror(object, previous)) return { node };
+  const version = object?.metadata.resourceVersion;
+  const changed = object && previous && isOtherStatus(object, previous);
+  return changed && version !== undefined ? { node, version } : undefined;
 }
 
 function isLostMirror(object: KubeObject | undefined, previous: KubeObject | undefined): boolean {
@@ -61,7 +49,7 @@ function isLostMirror(object: KubeObject | undefined, previous: KubeObject | und
 function isOtherStatus(object: KubeObject, previous: KubeObject): boolean {
   if (object.metadata.uid !== previous.metadata.uid) return false;
   return object["status"] !== previous["status"] &&
-    !deepEqual(nodeStatus(object), nodeStatus(previous));
+    !jsonEqual(nodeStatus(object), nodeStatus(previous));
 }
 
 /** What a node says in the status of its pod, without what the API server and controllers do. */
@@ -70,8 +58,4 @@ function nodeStatus(pod: KubeObject): unknown {
     pod["status"] ?? {};
   const conditions = conditionsOf(pod).filter(({ type }) => NODE_POD_CONDITIONS.has(type));
   return { ...own, conditions };
-}
-
-function ready(object: KubeObject | undefined): Condition | undefined {
-  return conditionOf(object, "Ready");
 }

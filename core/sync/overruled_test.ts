@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type KubeObject, RESOURCES } from "../api/mod.ts";
 import { overruledNode } from "./overruled.ts";
 
-const { configmaps, nodes, pods } = RESOURCES;
+const { configmaps, pods } = RESOURCES;
 
 function pod(status: Record<string, unknown>, version: string, uid = "u"): KubeObject {
   return {
@@ -16,15 +16,6 @@ function pod(status: Record<string, unknown>, version: string, uid = "u"): KubeO
 const READY = { type: "Ready", status: "True" };
 const SCHEDULED = { type: "PodScheduled", status: "True" };
 const running = pod({ phase: "Running", conditions: [SCHEDULED, READY] }, "1");
-
-function node(status: string): KubeObject {
-  return {
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: { name: "n1" },
-    status: { conditions: [{ type: "Ready", status }] },
-  };
-}
 
 Deno.test("overruledNode() tells of a change of a pod's status in what is the node's, and which version made it", () => {
   const notReady = { ...READY, status: "False" };
@@ -53,11 +44,4 @@ Deno.test("overruledNode() leaves to others what is theirs", () => {
   const { nodeName: _, ...unbound } = running["spec"];
   const nowhere = pod({ phase: "Failed" }, "2");
   assert.equal(overruledNode(pods, { ...nowhere, spec: unbound }, running), undefined);
-});
-
-Deno.test("overruledNode() names a Node that became Unknown", () => {
-  assert.deepEqual(overruledNode(nodes, node("Unknown"), node("True")), { node: "n1" });
-  assert.equal(overruledNode(nodes, node("Unknown"), node("Unknown")), undefined);
-  assert.equal(overruledNode(nodes, node("False"), node("True")), undefined);
-  assert.equal(overruledNode(nodes, undefined, node("True")), undefined);
 });

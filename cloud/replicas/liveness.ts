@@ -1,5 +1,5 @@
 import type { Lease } from "../../core/api/mod.ts";
-import { type Clock, fromTime, type Ms, seconds } from "../../core/base/mod.ts";
+import { type Clock, fromTime, type Ms, ms, seconds } from "../../core/base/mod.ts";
 
 /** A replica that has not renewed its Lease for so long is gone. */
 export const LEASE_TIME = seconds(40);
@@ -56,17 +56,26 @@ export class Liveness {
   }
 
   /** Whether the holder of a Lease is alive. */
-  isAlive({ metadata, spec }: Lease): boolean {
-    const sight = this.#sights.get(metadata.name);
-    const age = sight ? this.#clock.monotonic() - sight.at : 0;
-    if (age > LEASE_TIME) return false;
-    if (sight?.changed) return true;
+  isAlive(lease: Lease): boolean {
+    if (this.isOver(lease)) return false;
+    const { metadata, spec } = lease;
+    if (this.#sights.get(metadata.name)?.changed) return true;
     return this.#clock.now() - (fromTime(spec.renewTime) ?? 0) <= LEASE_TIME;
   }
 
+  /** Whether a Lease has been seen for its time, and nobody has renewed it. */
+  isOver(lease: Lease): boolean {
+    return this.#age(lease) > LEASE_TIME;
+  }
+
   /** Whether nobody has renewed a Lease for long. */
-  isForgotten({ metadata }: Lease): boolean {
+  isForgotten(lease: Lease): boolean {
+    return this.#age(lease) > 3 * LEASE_TIME;
+  }
+
+  /** How long a Lease has been seen as it is now. */
+  #age({ metadata }: Lease): Ms {
     const sight = this.#sights.get(metadata.name);
-    return sight !== undefined && this.#clock.monotonic() - sight.at > 3 * LEASE_TIME;
+    return ms(sight ? this.#clock.monotonic() - sight.at : 0);
   }
 }

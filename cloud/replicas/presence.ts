@@ -50,6 +50,8 @@ const TAG = "skerry.dev/stream-tag";
 const CA = "skerry.dev/ca";
 const SELECTION = { namespace: SYSTEM_NAMESPACE, labelSelector: `${HUB_LABEL}=true` };
 const RENEW = seconds(10);
+/** How often it is looked whether a hub with another CA is gone. */
+const LOOK = seconds(2);
 
 /** The replicas of this cluster, by their Leases in the hub's namespace. */
 export class Presence {
@@ -69,38 +71,41 @@ export class Presence {
 
   /** The other replicas that are alive. */
   others(): Replica[] {
-    return this.#othersOf(this.#leases.view.list());
-  }
-
-  /**
-   * Looks once whether a hub with another CA serves this cluster: nodes could come to either, and
-   * one would take them while the other shuts them out.
-   *
-   * @throws {AppError} Conflict
-   */
-  async refuseForeign(): Promise<void> {
-    const { store, self } = this.#options;
-    const { items } = await store.list(RESOURCES.leases, SELECTION);
-    const foreign = this.#othersOf(items as readonly Lease[]).find(({ ca }) =>
-      ca !== "" && ca !== self.ca
-    );
-    if (!foreign) return;
-    throw new AppError(
-      "Conflict",
-      `hub ${foreign.id} serves this cluster with another CA than secret ` +
-        `${SYSTEM_NAMESPACE}/${CA_SECRET} holds: the Secret was replaced while that hub ran, and ` +
-        "its nodes do not know this one. Restore the Secret from a copy, or delete it while that " +
-        "hub runs, which then puts it back. To go over to the new CA stop all hubs first; every " +
-        "node must join again then",
-    );
-  }
-
-  #othersOf(leases: readonly Lease[]): Replica[] {
     const { self } = this.#options;
-    return leases.flatMap((lease) => {
+    return this.#leases.view.list().flatMap((lease) => {
       const replica = replicaOf(lease);
       return replica && replica.id !== self.id && this.#liveness.isAlive(lease) ? [replica] : [];
     });
+  }
+
+  /**
+   * Looks whether a hub with another CA serves this cluster: nodes could come to either, and one would
+   * take them while the other shuts them out. At once, but where there is a Lease of such a hub that
+   * nobody seems to renew: its clock may be behind, so that is watched for {@linkcode LEASE_TIME}.
+   * Returns early when `signal` aborts.
+   *
+   * @throws {AppError} Conflict
+   */
+  async refuseForeign(signal: AbortSignal): Promise<void> {
+    const { store, self, clock, log } = this.#options;
+    for (let said = false; !signal.aborted;) {
+      const leases = (await store.list(RESOURCES.leases, SELECTION)).items as readonly Lease[];
+      this.#look(leases);
+      const foreign = leases.filter((lease) => {
+        const { id = self.id, ca = "" } = replicaOf(lease) ?? {};
+        return id !== self.id && ca !== "" && ca !== self.ca;
+      });
+      const alive = foreign.find((lease) => this.#liveness.isAlive(lease));
+      if (alive) throw servesToo(alive);
+      const unclear = foreign.find((lease) => !this.#liveness.isOver(lease));
+      if (!unclear) return;
+      if (!said) {
+        const hub = unclear.spec.holderIdentity;
+        log.info("a hub with another CA was here: looking whether it is gone", { hub });
+      }
+      said = true;
+      await sleep(clock, LOOK, signal).catch(() => {});
+    }
   }
 
   /** The replica that serves kubelets at `address`. */
@@ -128,7 +133,7 @@ export class Presence {
           while (!signal.aborted) {
             await this.#renew();
             ready();
-            this.#look();
+            this.#look(this.#leases.view.list());
             await this.#sweep();
             await sleep(this.#options.clock, RENEW, signal).catch(() => {});
           }
@@ -186,9 +191,9 @@ export class Presence {
     }
   }
 
-  #look(): void {
+  #look(leases: readonly Lease[]): void {
     const { log, self } = this.#options;
-    for (const { lease, ahead } of this.#liveness.see(this.#leases.view.list())) {
+    for (const { lease, ahead } of this.#liveness.see(leases)) {
       if (lease.spec.holderIdentity === self.id) continue;
       const hub = lease.spec.holderIdentity;
       const advice = "set both by NTP: times of objects and of certificates go by them";
@@ -209,6 +214,17 @@ export class Presence {
     const ref = { resource: RESOURCES.leases, namespace: SYSTEM_NAMESPACE, name: nameOf(id) };
     await store.delete(ref).catch(() => {/* another one was faster, or it runs out by itself */});
   }
+}
+
+function servesToo({ spec }: Lease): AppError {
+  return new AppError(
+    "Conflict",
+    `hub ${spec.holderIdentity} serves this cluster with another CA than secret ` +
+      `${SYSTEM_NAMESPACE}/${CA_SECRET} holds: the Secret was replaced while that hub ran, and ` +
+      "its nodes do not know this one. Restore the Secret from a copy, or delete it while that " +
+      "hub runs, which then puts it back. To go over to the new CA stop all hubs first; every " +
+      "node must join again then",
+  );
 }
 
 function nameOf(id: string): string {

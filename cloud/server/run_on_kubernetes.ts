@@ -130,7 +130,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const ca = base.join.ca.fingerprint;
   const self = { id, tag, kubeletAddress: address, peer: peerOf(options), ca };
   const presence = new Presence({ store, self, clock, random, log });
-  await presence.refuseForeign();
+  await presence.refuseForeign(signal);
   await refuseForeignCa({ store, ca: base.join.ca });
   const { onPassed } = cluster;
   const peers = new Peers({ hub, store, presence, ca: base.join.ca, clock, log, onPassed });

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../core/api/mod.ts";
-import { type Ms, seconds, silentLogger, VirtualClock } from "../../core/base/mod.ts";
+import {
+  minutes,
+  type Ms,
+  seconds,
+  silentLogger,
+  systemClock,
+  VirtualClock,
+} from "../../core/base/mod.ts";
+import { until } from "../../core/http/testing.ts";
+import { KubeClient, RemoteStore } from "../../core/kube/mod.ts";
+import { FakeApiServer, json } from "../../core/kube/testing.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { leaderService } from "./leader.ts";
 
@@ -38,4 +48,53 @@ Deno.test("leaderService() gives up after 10 s although its renewal still hangs"
   release?.();
   await clock.advance(seconds(3));
   await running;
+});
+
+Deno.test("leaderService() renews past more calls than may run, of which none is answered", async () => {
+  const lease = { metadata: { name: "l", resourceVersion: "1" }, spec: { holderIdentity: "a" } };
+  let hanging = 0;
+  let renewals = 0;
+  await using server = await FakeApiServer.start(async (request, { signal }) => {
+    if (request.url.includes("/pods")) {
+      hanging++;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    }
+    if (request.method === "PATCH") renewals++;
+    return json(lease);
+  });
+  const random = () => 0.5;
+  using client = new KubeClient({
+    ...{ endpoint: server.endpoint, clock: systemClock, random },
+    timeout: minutes(5),
+  });
+  const end = new AbortController();
+  const calls = Array.from(
+    { length: 100 },
+    () => client.call({ method: "GET", path: "/api/v1/pods", signal: end.signal }),
+  );
+  const over = Promise.allSettled(calls);
+  await until("as many hang as may run", () => hanging === 64 || undefined);
+  const clock = new VirtualClock();
+  let leading = false;
+  const service = leaderService({
+    store: new RemoteStore({ client, clock, random, urgent: true }),
+    id: "a",
+    clock,
+    random,
+    log: silentLogger,
+    services: [],
+    onLeading: (now) => leading = now,
+  });
+  const running = service.run(end.signal, () => {});
+  await until("it leads", () => leading || undefined);
+  for (let i = 0; i < 10; i++) {
+    const before = renewals;
+    await clock.advance(seconds(2));
+    await until("the Lease is renewed", () => renewals > before || undefined);
+    // The answer to the renewal has been read when the next wait begins.
+    await until("it waits for the next", () => clock.size >= 2 || undefined);
+  }
+  assert.equal(leading, true);
+  end.abort(new Error("over"));
+  await Promise.all([running, over]);
 });

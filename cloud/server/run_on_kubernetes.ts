@@ -88,6 +88,8 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   });
   const { mark } = history;
   const store: Store = new RemoteStore({ client, clock, random, mark });
+  // By which hubs know each other: whoever is late with its own counts as gone.
+  const leases: Store = new RemoteStore({ client, clock, random, mark, urgent: true });
   const mode = await impersonationMode(client, options.impersonation);
   await tellMissingKinds(client, log);
   const stores = new Map<string, Store>();
@@ -129,7 +131,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   const address = options["kubelet-address"];
   const ca = base.join.ca.fingerprint;
   const self = { id, tag, kubeletAddress: address, peer: peerOf(options), ca };
-  const presence = new Presence({ store, self, clock, random, log });
+  const presence = new Presence({ store: leases, self, clock, random, log });
   await presence.refuseForeign(signal);
   await refuseForeignCa({ store, ca: base.join.ca });
   const { onPassed } = cluster;
@@ -192,7 +194,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
       log,
     }),
     leaderService({
-      ...{ store, id, clock, random, log, services: controllers },
+      ...{ store: leases, id, clock, random, log, services: controllers },
       onLeading: cluster.onLeading,
     }),
     ...base.listeners,

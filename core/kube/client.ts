@@ -53,6 +53,11 @@ export interface KubeCall {
   readonly type?: string;
   /** Who to be in place of the client itself: headers `Impersonate-*`. */
   readonly as?: Impersonation;
+  /**
+   * Does not wait for its turn, for what others count the time of: the Leases of hubs. Few may be.
+   * @default {false}
+   */
+  readonly urgent?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -192,6 +197,7 @@ export class KubeClient implements Disposable {
 
   /** Waits for its turn; others have theirs while this one pauses. */
   async #callInTurn(call: KubeCall, what: string, signal: AbortSignal): Promise<unknown> {
+    if (call.urgent) return await this.#callOnce(call, what, signal);
     using _slot = await this.#slots.take(signal).catch((error) => {
       if (isAppError(error, "Timeout")) this.#outage.leave(error);
       throw error;
@@ -206,7 +212,7 @@ export class KubeClient implements Disposable {
    * @throws {AppError} as {@linkcode call}
    */
   async open(
-    call: Omit<KubeCall, "body" | "type" | "method"> & { readonly signal: AbortSignal },
+    call: Omit<KubeCall, "body" | "type" | "method" | "urgent"> & { readonly signal: AbortSignal },
   ): Promise<ReadableStream<Uint8Array>> {
     const { clock, timeout = seconds(30) } = this.#options;
     const what = `GET ${call.path}`;

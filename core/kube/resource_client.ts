@@ -6,6 +6,8 @@ export interface ResourceClientOptions {
   readonly client: KubeClient;
   /** Who to be in place of the client itself for a read or write of a resource. @default {itself} */
   readonly as?: (access: "read" | "write", resource: ResourceDef) => Impersonation | undefined;
+  /** Whether calls do not wait for their turn: see {@linkcode KubeCall}. @default {false} */
+  readonly urgent?: boolean;
 }
 
 /** A client that makes each call as who it is to be for that resource. */
@@ -19,9 +21,9 @@ export class ResourceClient {
   /** See {@linkcode KubeClient.call}. */
   // deno-lint-ignore no-explicit-any -- answers of any kind
   async call(resource: ResourceDef, call: KubeCall): Promise<any> {
-    const { client, as } = this.#options;
+    const { client, as, urgent = false } = this.#options;
     const whom = as?.(call.method === "GET" ? "read" : "write", resource);
-    return await client.call(whom ? { ...call, as: whom } : call);
+    return await client.call({ ...call, ...(whom ? { as: whom } : {}), urgent });
   }
 
   /** See {@linkcode KubeClient.open}. */

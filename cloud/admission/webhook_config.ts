@@ -7,7 +7,7 @@ import {
   type Service,
   sleep,
 } from "../../core/base/mod.ts";
-import type { KubeClient } from "../../core/kube/mod.ts";
+import { type KubeClient, OBJECT } from "../../core/kube/mod.ts";
 
 /** The MutatingWebhookConfiguration that the chart installs. */
 export const WEBHOOK_CONFIGURATION = "skerry-hub";
@@ -55,7 +55,11 @@ export function webhookService(options: WebhookOptions): Service {
 
 async function writeCa({ client, ca }: WebhookOptions): Promise<void> {
   const caBundle = new TextEncoder().encode(ca).toBase64();
-  const { metadata, webhooks = [] } = await client.call({ method: "GET", path: PATH });
+  const { metadata, webhooks = [] } = await client.call({
+    method: "GET",
+    path: PATH,
+    shape: OBJECT,
+  });
   const differs = webhooks.some((one: Webhook) => one.clientConfig.caBundle !== caBundle);
   if (!differs) return;
   const all = webhooks.map((one: Webhook) => ({

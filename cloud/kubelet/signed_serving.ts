@@ -10,7 +10,7 @@ import {
   type Service,
   sleep,
 } from "../../core/base/mod.ts";
-import { asNode, type ImpersonationMode, type KubeClient } from "../../core/kube/mod.ts";
+import { asNode, type ImpersonationMode, type KubeClient, OBJECT } from "../../core/kube/mod.ts";
 import { conditionOf, RESOURCES } from "../../core/api/mod.ts";
 import { createCsr, createKey, type Credential, nodeSubject, renewAt } from "../../core/pki/mod.ts";
 
@@ -48,6 +48,7 @@ export async function requestServing(options: SignedServingOptions): Promise<Cre
   const made = await client.call({
     method: "POST",
     path: CSRS,
+    shape: OBJECT,
     ...(as ? { as } : {}),
     body: {
       apiVersion: "certificates.k8s.io/v1",

@@ -1,22 +1,29 @@
 import { AppError } from "../base/mod.ts";
 import { heeding } from "./body.ts";
 import { errorOfAnswer } from "./errors.ts";
+import type { Shape } from "./shapes.ts";
 
 const MAX_ERROR = 64 * 2 ** 10;
+/** Characters of an answer that are shown in a message. */
+const MAX_SHOWN = 100;
 
 /** How an answer is read. */
 export interface ReadOptions {
+  /** Whose answer it is, for messages. */
+  readonly server: string;
   /** The request, for messages. */
   readonly what: string;
   /** Most bytes that are read. */
   readonly most: number;
+  /** What it has to be. */
+  readonly shape: Shape;
   readonly signal: AbortSignal;
 }
 
 /** The error that an answer tells of. @throws the reason of `signal` */
 export async function readFailure(
   response: Response,
-  { what, signal }: Omit<ReadOptions, "most">,
+  { what, signal }: Pick<ReadOptions, "what" | "signal">,
 ): Promise<AppError> {
   let body: unknown;
   try {
@@ -37,15 +44,15 @@ export async function leaveUnread({ body }: Response): Promise<void> {
  * The JSON of an answer; `undefined` for an empty one.
  *
  * @throws {AppError} RequestEntityTooLarge when it is over `most` bytes, ServiceUnavailable when it
- * is no JSON
+ * is no JSON or not of the shape
  * @throws the reason of `signal`
  */
 export async function readJson(response: Response, options: ReadOptions): Promise<unknown> {
-  const { what } = options;
+  const { what, server, shape } = options;
   const text = await readText(response, options);
-  if (text === "") return undefined;
+  let answer: unknown;
   try {
-    return JSON.parse(text);
+    if (text !== "") answer = JSON.parse(text);
   } catch (cause) {
     throw new AppError(
       "ServiceUnavailable",
@@ -53,11 +60,21 @@ export async function readJson(response: Response, options: ReadOptions): Promis
       { cause },
     );
   }
+  if (shape.is(answer)) return answer;
+  const came = text === ""
+    ? "nothing"
+    : text.length > MAX_SHOWN
+    ? `${text.slice(0, MAX_SHOWN)}...`
+    : text;
+  throw new AppError(
+    "ServiceUnavailable",
+    `${server} answered ${what} with ${came}, which is no ${shape.name}: is that an API server?`,
+  );
 }
 
 async function readText(
   { body }: Response,
-  { what, most, signal }: ReadOptions,
+  { what, most, signal }: Pick<ReadOptions, "what" | "most" | "signal">,
 ): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

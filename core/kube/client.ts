@@ -20,6 +20,7 @@ import { Bearer } from "./bearer.ts";
 import type { KubeEndpoint } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { ServerOutage } from "./server_outage.ts";
+import { ANY, type Shape } from "./shapes.ts";
 
 /** Options of {@linkcode KubeClient}. */
 export interface KubeClientOptions {
@@ -58,6 +59,8 @@ export interface KubeCall {
    * @default {false}
    */
   readonly urgent?: boolean;
+  /** What the answer has to be. @default {a JSON object, or nothing} */
+  readonly shape?: Shape;
   readonly signal?: AbortSignal;
 }
 
@@ -132,7 +135,8 @@ export class KubeClient implements Disposable {
    * Makes a call and returns the answer's JSON. An answer 429 is waited out as it asks, within the
    * timeout.
    *
-   * @throws {AppError} what the server answers; Timeout, ServiceUnavailable when it cannot be asked
+   * @throws {AppError} what the server answers; Timeout, ServiceUnavailable when it cannot be asked or
+   * answers something else than it is to
    * @throws the reason of `signal`
    */
   // deno-lint-ignore no-explicit-any -- answers of any kind; the callers know theirs
@@ -212,7 +216,9 @@ export class KubeClient implements Disposable {
    * @throws {AppError} as {@linkcode call}
    */
   async open(
-    call: Omit<KubeCall, "body" | "type" | "method" | "urgent"> & { readonly signal: AbortSignal },
+    call: Omit<KubeCall, "body" | "type" | "method" | "urgent" | "shape"> & {
+      readonly signal: AbortSignal;
+    },
   ): Promise<ReadableStream<Uint8Array>> {
     const { clock, timeout = seconds(30) } = this.#options;
     const what = `GET ${call.path}`;
@@ -250,7 +256,8 @@ export class KubeClient implements Disposable {
     try {
       const response = await this.#fetch(connection.client, call, signal);
       if (!response.ok) throw await this.#failure(what, response, signal);
-      return await read(response, { what, most: MAX_ANSWER, signal });
+      const { shape = ANY } = call;
+      return await read(response, { what, server: this.server, most: MAX_ANSWER, shape, signal });
     } catch (error) {
       if (signal.aborted && !call.signal?.aborted) this.#reconnect(connection);
       throw this.#unreachable(what, error, signal, call.signal);

@@ -15,6 +15,7 @@ import { KubeClient, type KubeClientOptions } from "./client.ts";
 import { FakeApiServer, json, status } from "./testing.ts";
 
 const PATH = "/api/v1/pods";
+const THERE = { is: "there" };
 const never = new AbortController().signal;
 
 function clientOf(server: FakeApiServer, more: Partial<KubeClientOptions> = {}): KubeClient {
@@ -89,21 +90,21 @@ Deno.test("an answer 429 is waited out as it asks, and its slot is free meanwhil
   const clock = new VirtualClock();
   let asked = 0;
   await using server = await FakeApiServer.start((request) => {
-    if (request.url.endsWith("/other")) return Promise.resolve(json("other"));
+    if (request.url.endsWith("/other")) return Promise.resolve(json({ is: "other" }));
     return Promise.resolve(
-      ++asked <= 64 ? status(429, "TooManyRequests", { "retry-after": "4" }) : json("there"),
+      ++asked <= 64 ? status(429, "TooManyRequests", { "retry-after": "4" }) : json(THERE),
     );
   });
   using client = clientOf(server, { clock });
   const busy = Array.from({ length: 64 }, () => client.call({ method: "GET", path: PATH }));
   // Each has one timer for its end and one for its pause.
   await until("all wait", () => clock.size === 128 || undefined);
-  assert.equal(await client.call({ method: "GET", path: "/other" }), "other");
+  assert.deepEqual(await client.call({ method: "GET", path: "/other" }), { is: "other" });
   const before = asked;
   await clock.advance(ms(3999));
   assert.equal(asked, before, "none came too early");
   await clock.advance(ms(1));
-  assert.deepEqual(await Promise.all(busy), busy.map(() => "there"));
+  assert.deepEqual(await Promise.all(busy), busy.map(() => THERE));
 });
 
 Deno.test("a call that is told to come later five times gives up with what it was told", async () => {
@@ -256,7 +257,9 @@ Deno.test("a token is read again once a minute, kept when it cannot be, and at o
   let good = "Bearer one";
   await using server = await FakeApiServer.start((request) =>
     Promise.resolve(
-      request.headers.get("authorization") === good ? json("in") : status(401, "Unauthorized"),
+      request.headers.get("authorization") === good
+        ? json({ is: "in" })
+        : status(401, "Unauthorized"),
     )
   );
   const { credential: _, ...endpoint } = server.endpoint;
@@ -264,25 +267,25 @@ Deno.test("a token is read again once a minute, kept when it cannot be, and at o
     file.fails ? Promise.reject(new Deno.errors.NotFound("gone")) : Promise.resolve(file.text);
   using client = clientOf(server, { clock, endpoint: { ...endpoint, token } });
   const call = () => client.call({ method: "GET", path: PATH });
-  assert.equal(await call(), "in");
+  assert.deepEqual(await call(), { is: "in" });
   file.text = "two";
-  assert.equal(await call(), "in", "it is used for a minute");
+  assert.deepEqual(await call(), { is: "in" }, "it is used for a minute");
   await clock.advance(seconds(60));
   good = "Bearer two";
-  assert.equal(await call(), "in", "then it is read again");
+  assert.deepEqual(await call(), { is: "in" }, "then it is read again");
   file.fails = true;
   await clock.advance(seconds(60));
-  assert.equal(await call(), "in", "one that cannot be read is kept");
+  assert.deepEqual(await call(), { is: "in" }, "one that cannot be read is kept");
   [file.text, file.fails, good] = ["three", false, "Bearer three"];
   await clock.advance(seconds(5));
-  assert.equal(await call(), "in", "and looked for soon");
+  assert.deepEqual(await call(), { is: "in" }, "and looked for soon");
   [file.text, good] = ["four", "Bearer four"];
   await rejects(call(), "Unauthorized");
-  assert.equal(await call(), "in", "a refused one is looked for at once");
+  assert.deepEqual(await call(), { is: "in" }, "a refused one is looked for at once");
 });
 
 Deno.test("a token that is not there is never NotFound, which would be about an object", async () => {
-  await using server = await FakeApiServer.start(() => Promise.resolve(json("in")));
+  await using server = await FakeApiServer.start(() => Promise.resolve(json({ is: "in" })));
   const { credential: _, ...endpoint } = server.endpoint;
   for (
     const token of [
@@ -363,6 +366,24 @@ Deno.test("what a proxy answers in the server's place is no word about an object
   await rejects(call("/api/v1/pods/x"), "ServiceUnavailable", /answered 404.*proxy/);
   await rejects(call("/ok"), "ServiceUnavailable", /GET \/ok is no JSON.*proxy/);
 });
+
+for (const text of ["null", "[]", '"x"', "7", '["\u00e9", "' + "y".repeat(200) + '"]']) {
+  Deno.test(`an answer that is JSON and no object is told as what it is: ${text.slice(0, 20)}`, async () => {
+    await using server = await FakeApiServer.start(() => Promise.resolve(new Response(text)));
+    using client = clientOf(server);
+    const call = client.call({ method: "GET", path: PATH });
+    await assert.rejects(call, (error) => {
+      assert.ok(isAppError(error, "ServiceUnavailable"), String(error));
+      const { message } = error;
+      assert.ok(
+        message.includes(`${client.server} answered GET ${PATH} with ${text.slice(0, 100)}`),
+      );
+      assert.match(message, /, which is no JSON object/);
+      assert.ok(message.length < 300, message);
+      return true;
+    });
+  });
+}
 
 Deno.test("a server that is not there or is not the right one is ServiceUnavailable, and says why", async () => {
   await using server = await FakeApiServer.start(() => Promise.resolve(json({})));

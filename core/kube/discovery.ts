@@ -1,6 +1,7 @@
 import { type ResourceDef, splitApiVersion } from "../api/mod.ts";
 import { type Clock, isAppError, type Ms, seconds } from "../base/mod.ts";
 import type { KubeClient } from "./client.ts";
+import { GROUPS, KINDS, type Shape } from "./shapes.ts";
 
 /** Finds kinds that a server serves. Throws what the server answers but `NotFound`, which is a "no". */
 export interface KindFinder {
@@ -80,13 +81,12 @@ export async function isKindGone(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (group === "") return false;
-  const get = (path: string) => client.call({ method: "GET", path, signal });
-  const { groups }: { groups?: ServedGroup[] } = await get("/apis");
-  if (!Array.isArray(groups)) return false;
+  const get = (path: string, shape: Shape) => client.call({ method: "GET", path, shape, signal });
+  const { groups }: { groups: ServedGroup[] } = await get("/apis", GROUPS);
   const served = groups.find(({ name }) => name === group);
   if (!served?.versions?.some((one) => one.version === version)) return true;
-  const { resources }: { resources?: Served[] } = await get(`/apis/${group}/${version}`);
-  return Array.isArray(resources) && !resources.some(({ name }) => name === plural);
+  const { resources }: { resources: Served[] } = await get(`/apis/${group}/${version}`, KINDS);
+  return !resources.some(({ name }) => name === plural);
 }
 
 interface ServedGroup {
@@ -101,8 +101,8 @@ async function readKinds(
 ): Promise<ResourceDef[]> {
   const path = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   try {
-    const { resources } = await client.call({ method: "GET", path });
-    return readResources(apiVersion, Array.isArray(resources) ? resources : []);
+    const { resources } = await client.call({ method: "GET", path, shape: KINDS });
+    return readResources(apiVersion, resources);
   } catch (error) {
     if (isAppError(error, "NotFound")) return [];
     throw error;
@@ -111,11 +111,12 @@ async function readKinds(
 
 /** The versions of every group, the preferred one first. */
 async function readGroups(client: Pick<KubeClient, "call">): Promise<Map<string, string[]>> {
-  const { groups }: { groups?: ServedGroup[] } = await client.call({
+  const { groups }: { groups: ServedGroup[] } = await client.call({
     method: "GET",
     path: "/apis",
+    shape: GROUPS,
   });
-  return new Map((Array.isArray(groups) ? groups : []).map(({ name, ...group }) => {
+  return new Map(groups.map(({ name, ...group }) => {
     const first = group.preferredVersion?.version;
     const all = (group.versions ?? []).map(({ version }) => version);
     return [name, first === undefined ? all : [first, ...all.filter((one) => one !== first)]];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { AppError, seconds, VirtualClock } from "../base/mod.ts";
 import { isKindGone, kindDiscovery } from "./discovery.ts";
+import { ANY, type Shape } from "./shapes.ts";
 
 const verbs = ["create", "delete", "get", "list", "patch", "update", "watch"];
 const never = new AbortController().signal;
@@ -18,9 +19,11 @@ function rig(answers: Readonly<Record<string, unknown>>) {
   const clock = new VirtualClock();
   const asked: string[] = [];
   const client = {
-    call: ({ path }: { path: string }) => {
+    call: ({ path, shape = ANY }: { path: string; shape?: Shape }) => {
       asked.push(path);
-      const answer = answers[path] ?? new AppError("NotFound", path);
+      const found = answers[path] ?? new AppError("NotFound", path);
+      const odd = !(found instanceof Error) && !shape.is(found);
+      const answer = odd ? new AppError("ServiceUnavailable", `no ${shape.name}`) : found;
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
     },
   };
@@ -68,6 +71,13 @@ Deno.test("kindDiscovery() asks for no path that is none, and keeps no failure",
   assert.deepEqual(paths, ["/apis"]);
 });
 
+Deno.test("kindDiscovery() does not take for an answer what is none", async () => {
+  for (const odd of ["null", {}, { resources: {} }, { resources: ["Pod"] }]) {
+    await assert.rejects(rig({ "/api/v1": odd }).find("v1", "Pod"), /no list of API resources/);
+    await assert.rejects(rig({ "/apis": odd }).find("apps/v1", "X"), /no list of API groups/);
+  }
+});
+
 Deno.test("kindDiscovery() prefers the version that the server prefers, of those that have the kind", async () => {
   const list = (...kinds: string[]) => ({
     resources: kinds.map((kind) => ({ name: kind.toLowerCase(), kind, namespaced: true, verbs })),
@@ -90,7 +100,10 @@ Deno.test("kindDiscovery() prefers the version that the server prefers, of those
 
 Deno.test("isKindGone() goes by what a server says that it serves, and by nothing else", async () => {
   const valves = { group: "example.com", version: "v1", plural: "valves" };
-  const list = (name: string) => ({ groupVersion: "example.com/v1", resources: [{ name }] });
+  const list = (name: string) => ({
+    groupVersion: "example.com/v1",
+    resources: [{ name, kind: "X" }],
+  });
   const groups = (version: string) => ({
     groups: [{ name: "apps", versions: [{ version: "v1" }] }, {
       name: "example.com",
@@ -104,7 +117,18 @@ Deno.test("isKindGone() goes by what a server says that it serves, and by nothin
   assert.equal(await gone({ "/apis": groups("v1"), [path]: list("pumps") }), true);
   assert.equal(await gone({ "/apis": groups("v2") }), true);
   assert.equal(await gone({ "/apis": { groups: [] } }), true);
-  assert.equal(await gone({ "/apis": {} }), false);
+  for (
+    const odd of [{}, { groups: null }, { groups: [null] }, {
+      groups: [{ name: "x", versions: [7] }],
+    }]
+  ) {
+    await assert.rejects(gone({ "/apis": odd }), /no list of API groups/);
+  }
+  for (
+    const odd of [{}, { resources: null }, { resources: [null] }, { resources: [{ kind: "X" }] }]
+  ) {
+    await assert.rejects(gone({ "/apis": groups("v1"), [path]: odd }), /no list of API resources/);
+  }
   const away = new AppError("ServiceUnavailable", "the server is down");
   await assert.rejects(gone({ "/apis": groups("v1"), [path]: away }), /down/);
   await assert.rejects(gone({ "/apis": away }), /down/);

@@ -4,6 +4,7 @@ import type { ListOptions, ListResult, Selection } from "../store/mod.ts";
 import { pathOf } from "./paths.ts";
 import type { InitialPage } from "./remote_watch.ts";
 import type { ResourceClient } from "./resource_client.ts";
+import { LIST } from "./shapes.ts";
 import type { VersionMark } from "./version_mark.ts";
 import { arrived } from "./watch_event.ts";
 
@@ -110,6 +111,7 @@ export class Lists {
           method: "GET",
           path: pathOf(resource, namespace ? { namespace } : {}),
           query: { ...selectors(options), limit, continue: token },
+          shape: LIST,
           ...(signal ? { signal } : {}),
         });
         // Later pages show the version of the first.

@@ -29,6 +29,7 @@ import { Lists } from "./lists.ts";
 import { patchOf } from "./patch_of.ts";
 import { pathOf } from "./paths.ts";
 import { ResourceClient, type ResourceClientOptions } from "./resource_client.ts";
+import { DELETED, OBJECT } from "./shapes.ts";
 import type { VersionMark } from "./version_mark.ts";
 import { arrived } from "./watch_event.ts";
 import { Watches } from "./watches.ts";
@@ -65,7 +66,11 @@ export class RemoteStore implements Store {
   async get(ref: ObjectRef): Promise<KubeObject> {
     const { resource } = ref;
     return arrived(
-      await this.#client.call(resource, { method: "GET", path: pathOf(resource, ref) }),
+      await this.#client.call(resource, {
+        method: "GET",
+        path: pathOf(resource, ref),
+        shape: OBJECT,
+      }),
     );
   }
 
@@ -87,6 +92,7 @@ export class RemoteStore implements Store {
         method: "POST",
         path: pathOf(resource, namespace ? { namespace } : {}),
         query: { ...dryRun(options), fieldManager: FIELD_MANAGER },
+        shape: OBJECT,
         body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
       }),
     );
@@ -153,6 +159,7 @@ export class RemoteStore implements Store {
         type: "application/merge-patch+json",
         path: pathOf(resource, { ...ref, ...subresource }),
         query: { ...dryRun(options), fieldManager: FIELD_MANAGER },
+        shape: OBJECT,
         body: { ...patch, metadata: { ...patch["metadata"] as JsonMap, uid, resourceVersion } },
       }),
     );
@@ -166,6 +173,7 @@ export class RemoteStore implements Store {
     const answer = await this.#client.call(ref.resource, {
       method: "DELETE",
       path: pathOf(ref.resource, ref),
+      shape: DELETED,
       body: {
         apiVersion: "v1",
         kind: "DeleteOptions",
@@ -175,7 +183,7 @@ export class RemoteStore implements Store {
         propagationPolicy: propagationPolicy ?? "Background",
       },
     });
-    if (answer?.kind !== "Status") return arrived(answer);
+    if (answer.kind !== "Status") return arrived(answer);
     // What went at once is told by a Status that names it.
     const { namespace, name, resource } = ref;
     const uid: unknown = answer.details?.uid;

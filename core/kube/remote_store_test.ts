@@ -121,3 +121,38 @@ Deno.test("watch() of a restored server goes on from what it shows now, however 
     assert.deepEqual(opened, ["100", "60", "110"]);
   }, mark);
 });
+
+const NO_OBJECTS: unknown[] = [null, [], "x", 7, {}, { metadata: null }, { metadata: { name: 7 } }];
+
+Deno.test("an answer that is no object is told as what it is, by all that RemoteStore asks for", async () => {
+  let answer: unknown;
+  await withStore(() => json(answer), async (store) => {
+    const ref = { resource: configmaps, namespace: "a", name: "a" };
+    const object = { apiVersion: "v1", kind: "ConfigMap", ...named("a") };
+    for (answer of NO_OBJECTS) {
+      const told = (promise: Promise<unknown>, shape: string): Promise<void> =>
+        assert.rejects(promise, (error) => {
+          assert.ok(isAppError(error, "ServiceUnavailable"), String(error));
+          const said = `with ${JSON.stringify(answer)}, which is no ${shape}`;
+          assert.ok(error.message.includes(said), error.message);
+          assert.match(error.message, /^https:.* answered (GET|POST|PATCH|DELETE) \/api\/v1\//);
+          return true;
+        });
+      await told(store.get(ref), "object with a name");
+      await told(store.create(configmaps, object), "object with a name");
+      await told(
+        store.update(ref, (one) => ({ ...one, data: { a: "b" } }), { from: object }),
+        "object with a name",
+      );
+      await told(store.delete(ref), "object with a name, and no Status");
+      await told(store.list(configmaps), "list of objects");
+      await told(store.watch(configmaps), "list of objects");
+    }
+    for (const items of [[null], "x", [[]], [{}]]) {
+      answer = { metadata: { resourceVersion: "1" }, items };
+      await assert.rejects(store.list(configmaps), /which is no list of objects/);
+    }
+    answer = { metadata: { resourceVersion: "1" }, items: null };
+    assert.deepEqual((await store.list(configmaps)).items, []);
+  });
+});

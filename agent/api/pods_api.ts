@@ -176,7 +176,6 @@ class PodsApi {
   ): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     if (!isRead(request) && !(request.method === "POST" && REVIEWS.has(pathname))) {
-      await request.body?.cancel();
       throw awayError(this.#who(), "nothing can be written");
     }
     this.#versions.refuseOthers(searchParams);

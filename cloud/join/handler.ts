@@ -95,9 +95,6 @@ export function createJoinHandler(options: JoinHandlerOptions): Handler {
         log.warn("join refused", { code: error.code, error: error.message });
       } else log.error("join failed", { error: errorText(error) });
       return errorResponse(error);
-    } finally {
-      // What was not read must not keep the connection waiting.
-      if (!request.bodyUsed) await request.body?.cancel().catch(() => {});
     }
   };
 }

@@ -65,7 +65,7 @@ function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array> {
     },
     cancel() {
       ended = true;
-      // Reads on without keeping anything, up to the server's own time limit.
+      // Reads on without keeping anything: the connection may be good for another request.
       message.resume();
     },
   }, { highWaterMark: 0 });

@@ -15,7 +15,6 @@ export async function readBytes(
 ): Promise<Uint8Array> {
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding !== "identity") {
-    await request.body?.cancel();
     throw new AppError(
       "UnsupportedMediaType",
       `Content-Encoding ${encoding} is not taken: send the body uncompressed`,
@@ -23,7 +22,6 @@ export async function readBytes(
   }
   const declared = Number(request.headers.get("content-length") ?? "0");
   if (declared > limits.bodyBytes) {
-    await request.body?.cancel();
     throw tooLarge(limits);
   }
   if (request.body === null) return new Uint8Array();
@@ -91,7 +89,6 @@ export async function readJson(
     return bytes.length === 0 ? undefined : decodeKubeProtobuf(bytes);
   }
   if (request.body !== null && !JSON_TYPES.has(type)) {
-    await request.body.cancel();
     throw new AppError(
       "UnsupportedMediaType",
       `the body of the request was in an unknown format - accepted media types include: ` +

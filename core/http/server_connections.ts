@@ -50,6 +50,8 @@ export interface ConnectionsOptions {
 
 /** What was under way gets this long to see its abort and write its last bytes. */
 const STOP_GRACE = seconds(1);
+/** The rest of a body that nobody has read gets this long to come, after the answer. */
+const REST_GRACE = seconds(1);
 
 /** The limits that node's servers are made with. */
 export function limitsOf({ timeouts }: Pick<ConnectionsOptions, "timeouts">): {
@@ -203,20 +205,31 @@ export class Connections {
     message.on("error", () => {});
     try {
       const info = this.#info(message.socket as TLSSocket, gone.signal);
-      const response = await this.#answer(message, info);
+      let request: Request | undefined;
+      const response = await this.#answer(() => request = toRequest(message, gone.signal), info);
       await writeResponse(response, out, message.method === "HEAD");
+      await this.#dropRest(message, request?.body);
     } catch (error) {
       this.#options.log.error("answer failed", { error: errorText(error), url: message.url });
       out.destroy();
     }
   }
 
-  async #answer(message: IncomingMessage, info: ConnectionInfo): Promise<Response> {
+  async #answer(request: () => Request, info: ConnectionInfo): Promise<Response> {
     try {
-      return await this.#options.handler(toRequest(message, info.signal), info);
+      return await this.#options.handler(request(), info);
     } catch (error) {
       return errorResponse(error);
     }
+  }
+
+  /** Whoever has its answer and goes on with its body must not hold the connection by that. */
+  async #dropRest(message: IncomingMessage, body: Request["body"] = null): Promise<void> {
+    if (message.complete) return;
+    const limit = this.#options.clock.timer(REST_GRACE, () => void message.socket.destroy());
+    for (const end of ["end", "close"]) message.once(end, () => limit[Symbol.dispose]());
+    if (body === null) message.resume();
+    else if (!body.locked) await body.cancel();
   }
 
   #upgrade(message: IncomingMessage, socket: Duplex, head: Uint8Array): void {
@@ -232,7 +245,8 @@ export class Connections {
     const serve = async (): Promise<void> => {
       if (onUpgrade) return onUpgrade(message, socket, head, info);
       const upgrade = new SocketUpgrade(socket, head);
-      await upgrade.refuse(await this.#answer(message, { ...info, upgrade }));
+      const request = (): Request => toRequest(message, info.signal);
+      await upgrade.refuse(await this.#answer(request, { ...info, upgrade }));
     };
     serve().catch((error) => {
       this.#options.log.error("upgrade failed", { error: errorText(error), url: message.url });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect as connectTcp } from "node:net";
 import { request as httpsRequest } from "node:https";
 import { connect as connectTls } from "node:tls";
-import { AppError, ms, silentLogger, systemClock } from "../base/mod.ts";
+import { AppError, ms, silentLogger, systemClock, VirtualClock } from "../base/mod.ts";
 import { issue, makePki, type Pki, until } from "./testing.ts";
 import { assertRefusesBareClients, type HttpsServer, serveHttps } from "./server.ts";
 import type { ConnectionInfo, Handler } from "./types.ts";
@@ -292,6 +292,64 @@ Deno.test("serveHttps() cuts clients that are slow with TLS or with the head", a
   await new Promise<void>((resolve) => slow.once("close", () => resolve()));
 });
 
+/** A client that writes what it likes, and sees all that comes back. */
+async function rawClient({ server, pki }: Running) {
+  const seen = { text: "", closed: false };
+  const socket = connectTls({ host: "127.0.0.1", port: server.port, ca: pki.ca.certificate });
+  socket.on("error", () => {});
+  socket.on("close", () => seen.closed = true);
+  socket.on("data", (chunk: Uint8Array) => seen.text += new TextDecoder().decode(chunk));
+  await new Promise<void>((resolve) => socket.once("secureConnect", () => resolve()));
+  return { socket, seen };
+}
+
+const REFUSALS: [string, Handler][] = [
+  ["leaves alone", () => Promise.resolve(new Response("no", { status: 401 }))],
+  ["gives up", async (request) => {
+    await request.body?.cancel();
+    return new Response("no", { status: 401 });
+  }],
+  ["fails on", () => Promise.reject(new AppError("Unauthorized", "no"))],
+];
+for (const [what, handler] of REFUSALS) {
+  Deno.test(`serveHttps() keeps no connection for a body that the handler ${what}`, async () => {
+    const clock = new VirtualClock();
+    await using running = await start(handler, { clock });
+    for (
+      const body of [
+        "content-length: 60000\r\n\r\n{",
+        "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+      ]
+    ) {
+      const { socket, seen } = await rawClient(running);
+      socket.write(`POST / HTTP/1.1\r\nhost: x\r\n${body}`);
+      await until("it is answered", () => seen.text.includes(" 401 ") || undefined);
+      await until("the rest is waited for", () => clock.size > 0 || undefined);
+      await clock.advance(ms(999));
+      assert.equal(seen.closed, false);
+      await clock.advance(ms(1));
+      await until("it is closed", () => seen.closed || undefined);
+    }
+    assert.equal(clock.size, 0);
+  });
+
+  Deno.test(`serveHttps() goes on with a connection whose body comes, which the handler ${what}`, async () => {
+    const clock = new VirtualClock();
+    await using running = await start(handler, { clock });
+    const { socket, seen } = await rawClient(running);
+    const answers = (): number => seen.text.split(" 401 ").length - 1;
+    for (let count = 1; count <= 3; count++) {
+      socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{`);
+      await until("it is answered", () => answers() === count || undefined);
+      socket.write(" ".repeat(59_999));
+      await until("nothing waits", () => clock.size === 0 || undefined);
+      await clock.advance(ms(2000));
+    }
+    assert.equal(seen.closed, false);
+    socket.destroy();
+  });
+}
+
 Deno.test("serveHttps() stops within its grace though a request never ends", async () => {
   const running = await start(() => Promise.resolve(new Response(new ReadableStream())));
   const request = httpsRequest({
@@ -390,7 +448,7 @@ Deno.test("serveHttps() lets a client with a certificate in while strangers take
   });
   const { server, pki } = running;
   const node = pki.admin;
-  /** A stranger whose request never ends. */
+  /** A stranger whose request never begins. */
   const open = async (): Promise<{ over: boolean }> => {
     const one = { over: false };
     const socket = connectTls({ host: "127.0.0.1", port: server.port, ca: pki.ca.certificate });
@@ -399,7 +457,7 @@ Deno.test("serveHttps() lets a client with a certificate in while strangers take
     socket.resume();
     await new Promise<void>((resolve) => {
       socket.once("secureConnect", () => {
-        socket.write("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{");
+        socket.write("POST / HTTP/1.1\r\nhost: x\r\n");
         resolve();
       });
       socket.once("close", () => resolve());

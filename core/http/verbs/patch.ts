@@ -57,7 +57,6 @@ export async function readPatch(context: ResourceContext): Promise<Patch> {
       return (current) => strategicMergePatch(current, patch, resource.kind) as KubeObject;
     }
   }
-  await request.body?.cancel();
   throw unsupported(type, resource.group);
 }
 

@@ -159,8 +159,7 @@ export function writeNode(
     const { spec } = before ?? withTaints(next, options.taints);
     const node: Node = { ...next, metadata, spec: spec ?? {} };
     tx.put(RESOURCES.nodes, node);
-    // The hub takes the spec only when it makes the Node, e.g. because somebody has deleted it.
-    options.report(tx, withTaints(node, options.taints));
+    options.report(tx, node);
     const conditions = [before, next].map((one) => one?.status?.conditions ?? []);
     const [old = [], fresh = []] = conditions;
     for (const event of nodeEvents(options.name, old, fresh)) options.event(tx, event);

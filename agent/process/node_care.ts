@@ -95,12 +95,13 @@ export class NodeCare {
 
   #createStatus(): NodeStatus {
     const { options, runtime, events, enqueue, engine, extended } = this.#options;
+    const taints = parseTaints(options["register-with-taints"]);
     return new NodeStatus({
       ...this.#options,
       name: this.#options.node,
       address: options["node-ip"],
       labels: parseLabels(options.labels),
-      taints: parseTaints(options["register-with-taints"]),
+      taints,
       version: VERSION,
       probes: {
         ...(runtime ? { runtime: (signal: AbortSignal) => probeRuntime(runtime, signal) } : {}),
@@ -114,7 +115,7 @@ export class NodeCare {
           strays: strayText(this.#options.pods(), this.#options),
         }),
       },
-      report: (tx, object) => enqueue(tx, nodeIntent(object)),
+      report: (tx, object) => enqueue(tx, nodeIntent(object, taints)),
       event: (tx, event) => events.node(tx, event),
     });
   }

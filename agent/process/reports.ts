@@ -43,9 +43,12 @@ export function podStatusIntent(tx: Tx, pod: Pod): NewIntent {
   };
 }
 
-/** The intent that tells the hub how the node stands. */
-export function nodeIntent(node: Node): NewIntent {
-  return { key: "node", kind: "node", body: { node } };
+/**
+ * The intent that tells the hub how the node stands, with the taints that it registers with: the hub
+ * takes the spec only when it makes the Node, e.g. because somebody has deleted it.
+ */
+export function nodeIntent(node: Node, taints: readonly Taint[]): NewIntent {
+  return { key: "node", kind: "node", body: { node: withTaints(node, taints) } };
 }
 
 /** The intent that tells the hub how a function stands on this node. */
@@ -71,13 +74,13 @@ export function reportAll(
     readonly store: LocalStore;
     readonly enqueue: Enqueue;
     readonly node: string;
-    /** Those that the node registers with: it may have been shut out, and this makes it anew. */
+    /** Those that the node registers with. */
     readonly taints: readonly Taint[];
   },
 ): void {
   store.transact((tx) => {
     const own = tx.get({ resource: RESOURCES.nodes, name: node });
-    if (own) enqueue(tx, nodeIntent(withTaints(own as Node, taints)));
+    if (own) enqueue(tx, nodeIntent(own as Node, taints));
     for (const pod of tx.list(RESOURCES.pods) as Pod[]) {
       const known = pod.status?.phase !== undefined && pod.spec.nodeName === node;
       if (known) enqueue(tx, podStatusIntent(tx, pod));

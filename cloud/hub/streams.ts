@@ -1,4 +1,4 @@
-import { AppError, type Clock, deadline, type Ms } from "../../core/base/mod.ts";
+import { AppError, type Clock, deadline, type Ms, unlessAborted } from "../../core/base/mod.ts";
 import { CLOSE, type Connection, createStream, knownCode, LINK } from "../../core/link/mod.ts";
 import type { OpenedStream } from "./options.ts";
 
@@ -90,27 +90,20 @@ export class Streams {
       signal,
     );
     const arrived = Promise.withResolvers<Connection>();
-    const aborted = Promise.withResolvers<never>();
-    aborted.promise.catch(() => {});
-    arrived.promise.catch(() => {});
-    const onAbort = (): void => aborted.reject(limit.signal.reason);
-    limit.signal.addEventListener("abort", onAbort, { once: true });
-    if (limit.signal.aborted) onAbort();
-    let connection: Connection | undefined;
     try {
       this.#expected.set(id, { node, arrived: arrived.resolve });
-      ask(id).catch(aborted.reject);
-      connection = await Promise.race([arrived.promise, aborted.promise]);
-      const first = await Promise.race([connection.receive(), aborted.promise]);
+      ask(id).catch(arrived.reject);
+      const connection = await unlessAborted(arrived.promise, limit.signal);
+      const first = await unlessAborted(connection.receive(), limit.signal);
       const head = readStreamHead(node, first);
       const stream = createStream(connection, { clock, ...(heartbeat ? { heartbeat } : {}) });
       return Object.assign(stream, { head });
     } catch (error) {
-      connection?.close(CLOSE.bye, "not opened");
+      // It may have come in the very moment in which it was given up.
+      arrived.promise.then((late) => late.close(CLOSE.bye, "not opened"), () => {});
       throw error;
     } finally {
       this.#expected.delete(id);
-      limit.signal.removeEventListener("abort", onAbort);
     }
   }
 }

@@ -18,6 +18,7 @@ import {
 } from "../../core/base/mod.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { LEADER_LEASE, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
+import { Liveness } from "./liveness.ts";
 
 /** Options of {@linkcode leaderService}. */
 export interface LeaderOptions {
@@ -115,12 +116,12 @@ class Claim {
     namespace: SYSTEM_NAMESPACE,
     name: LEADER_LEASE,
   };
-  /** What was last seen of another's Lease, and since when by this replica's own clock. */
-  #seen: { readonly text: string; readonly at: Ms } | undefined;
+  readonly #liveness: Liveness;
   #held = false;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
+    this.#liveness = new Liveness(options.clock, LEASE_TIME);
   }
 
   /** Whether another one has the Lease that this one had. */
@@ -173,7 +174,7 @@ class Claim {
     await store.update(this.#ref, (current) => {
       const { spec } = current as Lease;
       const holder = spec.holderIdentity ?? "";
-      if (holder !== id && holder !== "" && !this.#isOver(spec)) throw new Taken();
+      if (holder !== id && holder !== "" && !this.#isOver(current as Lease)) throw new Taken();
       const changes = holder === id ? 0 : 1;
       const transitions = Number(spec["leaseTransitions"] ?? 0) + changes;
       const metadata = current.metadata;
@@ -190,12 +191,9 @@ class Claim {
   }
 
   /** Whether the holder has not renewed for the lease's time, by what was seen here. */
-  #isOver(spec: Lease["spec"]): boolean {
-    const { clock } = this.#options;
-    const text = JSON.stringify(spec);
-    const now = clock.monotonic();
-    if (this.#seen?.text !== text) this.#seen = { text, at: now };
-    return now - this.#seen.at >= LEASE_TIME;
+  #isOver(lease: Lease): boolean {
+    this.#liveness.see([lease]);
+    return this.#liveness.isOver(lease);
   }
 
   #lease(leaseTransitions: number): Lease {

@@ -3,9 +3,11 @@ import type { KubeObject } from "../../core/api/mod.ts";
 import {
   minutes,
   type Ms,
+  ms,
   seconds,
   silentLogger,
   systemClock,
+  toMicroTime,
   VirtualClock,
 } from "../../core/base/mod.ts";
 import { until } from "../../core/http/testing.ts";
@@ -97,4 +99,41 @@ Deno.test("leaderService() renews past more calls than may run, of which none is
   assert.equal(leading, true);
   end.abort(new Error("over"));
   await Promise.all([running, over]);
+});
+
+Deno.test("leaderService() takes over 15 s after the last renewal that it has seen, whatever clocks say", async () => {
+  for (const apart of [-3_600_000, 0, 3_600_000]) {
+    const clock = new VirtualClock();
+    const spec = { holderIdentity: "b", renewTime: "" };
+    let lease = { metadata: { name: "l" }, spec } as unknown as KubeObject;
+    const renew = (): void => {
+      const renewTime = toMicroTime(ms(clock.now() + apart));
+      lease = { ...lease, spec: { ...spec, renewTime } };
+    };
+    const update: Store["update"] = (_ref, change) =>
+      Promise.resolve().then(() => lease = change(lease));
+    let since: Ms | undefined;
+    const service = leaderService({
+      store: { update } as Partial<Store> as Store,
+      id: "a",
+      clock,
+      random: () => 0.5,
+      log: silentLogger,
+      services: [],
+      onLeading: (leading) => since = leading ? clock.monotonic() : undefined,
+    });
+    const end = new AbortController();
+    renew();
+    const running = service.run(end.signal, () => {});
+    for (let i = 0; i < 30; i++) {
+      renew();
+      await clock.advance(seconds(1));
+    }
+    assert.equal(since, undefined, "it is renewed");
+    await clock.advance(seconds(20));
+    assert.ok(since !== undefined && since > seconds(44) && since <= seconds(48), String(since));
+    end.abort();
+    await clock.advance(seconds(3));
+    await running;
+  }
 });

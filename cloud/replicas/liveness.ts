@@ -1,8 +1,6 @@
 import type { Lease } from "../../core/api/mod.ts";
 import { type Clock, fromTime, type Ms, ms, seconds } from "../../core/base/mod.ts";
 
-/** A replica that has not renewed its Lease for so long is gone. */
-export const LEASE_TIME = seconds(40);
 /** A replica whose clock is further away than this is spoken of. */
 const APART = seconds(10);
 
@@ -20,15 +18,18 @@ interface Sight {
  */
 export class Liveness {
   readonly #clock: Clock;
+  readonly #leaseTime: Ms;
   readonly #sights = new Map<string, Sight>();
   readonly #apart = new Set<string>();
 
-  constructor(clock: Clock) {
+  /** @param leaseTime a holder that has not renewed its Lease for so long is gone */
+  constructor(clock: Clock, leaseTime: Ms) {
     this.#clock = clock;
+    this.#leaseTime = leaseTime;
   }
 
   /**
-   * Takes over how Leases are now; to be called at least every quarter of {@linkcode LEASE_TIME}.
+   * Takes over how Leases are now; to be called at least every quarter of the lease time.
    * Returns those whose holder's clock is found to be apart from ours, and by how much (positive when
    * it is ahead), once each until it is right again.
    */
@@ -45,7 +46,7 @@ export class Liveness {
       if (before === undefined) return [];
       const ahead = ((fromTime(renewTime) ?? 0) - this.#clock.now()) as Ms;
       // It was renewed since the last look, which may be a quarter of its time ago.
-      if (ahead <= APART && ahead >= -APART - LEASE_TIME / 4) {
+      if (ahead <= APART && ahead >= -APART - this.#leaseTime / 4) {
         this.#apart.delete(name);
         return [];
       }
@@ -60,17 +61,17 @@ export class Liveness {
     if (this.isOver(lease)) return false;
     const { metadata, spec } = lease;
     if (this.#sights.get(metadata.name)?.changed) return true;
-    return this.#clock.now() - (fromTime(spec.renewTime) ?? 0) <= LEASE_TIME;
+    return this.#clock.now() - (fromTime(spec.renewTime) ?? 0) <= this.#leaseTime;
   }
 
   /** Whether a Lease has been seen for its time, and nobody has renewed it. */
   isOver(lease: Lease): boolean {
-    return this.#age(lease) > LEASE_TIME;
+    return this.#age(lease) > this.#leaseTime;
   }
 
   /** Whether nobody has renewed a Lease for long. */
   isForgotten(lease: Lease): boolean {
-    return this.#age(lease) > 3 * LEASE_TIME;
+    return this.#age(lease) > 3 * this.#leaseTime;
   }
 
   /** How long a Lease has been seen as it is now. */

@@ -12,7 +12,7 @@ const lease = (name: string, renewed: number): Lease => ({
 
 Deno.test("Liveness goes by the Lease's own time at first sight only", async () => {
   const clock = new VirtualClock();
-  const liveness = new Liveness(clock);
+  const liveness = new Liveness(clock, seconds(40));
   const [fresh, old, ahead] = [
     lease("fresh", clock.now() - 5000),
     lease("old", clock.now() - 60_000),
@@ -31,7 +31,7 @@ Deno.test("Liveness goes by the Lease's own time at first sight only", async () 
 for (const skew of [-150_000, 150_000]) {
   Deno.test(`Liveness takes a replica whose clock is ${skew / 1000} s ahead for alive while it renews, and says so once`, async () => {
     const clock = new VirtualClock();
-    const liveness = new Liveness(clock);
+    const liveness = new Liveness(clock, seconds(40));
     const told: Ms[] = [];
     const renew = (): Lease => {
       const one = lease("other", clock.now() + skew);

@@ -22,7 +22,7 @@ import {
   PEER_ANNOTATION,
   SYSTEM_NAMESPACE,
 } from "../../core/tokens/mod.ts";
-import { LEASE_TIME, Liveness } from "./liveness.ts";
+import { Liveness } from "./liveness.ts";
 
 /** How one replica is reached. */
 export interface Replica {
@@ -49,6 +49,8 @@ export interface PresenceOptions {
 const TAG = "skerry.dev/stream-tag";
 const CA = "skerry.dev/ca";
 const SELECTION = { namespace: SYSTEM_NAMESPACE, labelSelector: `${HUB_LABEL}=true` };
+/** A replica that has not renewed its Lease for so long is gone. */
+const LEASE_TIME = seconds(40);
 const RENEW = seconds(10);
 /** How often it is looked whether a hub with another CA is gone. */
 const LOOK = seconds(2);
@@ -61,7 +63,7 @@ export class Presence {
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    this.#liveness = new Liveness(options.clock);
+    this.#liveness = new Liveness(options.clock, LEASE_TIME);
     this.#leases = new Informer<Lease>({
       ...options,
       resource: RESOURCES.leases,

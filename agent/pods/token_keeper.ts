@@ -10,6 +10,7 @@ import {
   type Ms,
   ms,
   type Random,
+  retry,
   seconds,
   sleep,
   Slots,
@@ -51,6 +52,8 @@ export interface TokenKeeperOptions {
   readonly changed: (uid: string, after: Ms) => void;
 }
 
+/** A refusal is asked again so often before it is told: who issues may see a new pod a moment late. */
+const FIRST = { attempts: 3, backoff: { base: ms(500), cap: seconds(1) } };
 const BACKOFF = { base: seconds(1), cap: seconds(60) };
 /** Requests at once: the hub answers eight calls of a node. */
 const MAX_REQUESTS = 4;
@@ -128,8 +131,10 @@ export class TokenKeeper {
     const { store, clock, random, log, signal, changed, onToken } = this.#options;
     const { uid = "" } = pod.metadata;
     try {
-      using _slot = await this.#slots.take(signal);
-      const token = await this.#request(pod, source);
+      const token = await retry(() => this.#request(pod, source), {
+        ...{ ...FIRST, clock, random, signal },
+        retryable: (error) => !isAppError(error, "Unsupported"),
+      });
       writeToken(store, pod, source, token);
       this.#problems.delete(key);
       changed(uid, ms(0));
@@ -154,6 +159,7 @@ export class TokenKeeper {
     if (!request) {
       throw new AppError("Unsupported", "this node has no hub that could issue one");
     }
+    using _slot = await this.#slots.take(signal);
     const issuedAt = clock.now();
     const { token, expires } = await request(pod, source, signal);
     const expiresAt = fromTime(expires);

@@ -5,8 +5,8 @@ import {
   hours,
   minutes,
   type Ms,
+  ms,
   seconds,
-  seededRandom,
   silentLogger,
   toTime,
   VirtualClock,
@@ -34,7 +34,7 @@ function rig() {
   const keeper = new TokenKeeper({
     store,
     clock,
-    random: seededRandom(1),
+    random: () => 0.5,
     log: silentLogger,
     signal: stop.signal,
     request: (pod) => {
@@ -112,7 +112,7 @@ Deno.test("TokenKeeper says why there is no token, and forgets what is of pods t
     throw new AppError("NotFound", 'serviceaccounts "robot" not found');
   });
   at.look(pod);
-  await at.clock.advance(seconds(0) as Ms);
+  await at.clock.advance(seconds(2));
   assert.deepEqual(at.look(pod), {
     message: 'no token for service account "robot": serviceaccounts "robot" not found',
     tell: "FailedMount",
@@ -124,4 +124,36 @@ Deno.test("TokenKeeper says why there is no token, and forgets what is of pods t
   assert.equal(at.kept(pod), "now");
   at.keeper.drop("uid-web");
   assert.equal(at.kept(pod), undefined);
+});
+
+Deno.test("TokenKeeper tells nothing of refusals of the first moment, in which others are asked for", async () => {
+  await using at = rig();
+  const late = [1, 2, 3, 4, 5].map((n) => testPod(`late-${n}`, { volumes: [VOLUME] }));
+  const web = testPod("web", { volumes: [VOLUME] });
+  at.answers(() => {
+    throw new AppError("Forbidden", "pod not found");
+  });
+  for (const pod of late) at.look(pod);
+  await at.clock.advance(ms(0));
+  at.answers(() => ({ token: "now", expires: toTime((at.clock.now() + hours(1)) as Ms) }));
+  at.look(web);
+  await at.clock.advance(ms(0));
+  assert.equal(at.kept(web), "now", "nobody who waits holds a place");
+  for (const pod of late) {
+    assert.match(at.look(pod)?.message ?? "", /is being fetched/);
+    assert.equal(at.look(pod)?.tell, undefined);
+  }
+  await at.clock.advance(seconds(2));
+  for (const pod of late) assert.equal(at.kept(pod), "now");
+});
+
+Deno.test("TokenKeeper says at once when nobody could issue a token", async () => {
+  await using at = rig();
+  const pod = testPod("web", { volumes: [VOLUME] });
+  at.answers(() => {
+    throw new AppError("Unsupported", "no hub");
+  });
+  at.look(pod);
+  await at.clock.advance(ms(0));
+  assert.match(at.look(pod)?.message ?? "", /no hub/);
 });

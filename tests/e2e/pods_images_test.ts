@@ -290,9 +290,15 @@ Deno.test({
       assert.deepEqual(said(pods, "both").filter((one) => one.startsWith("Failed")), []);
     });
 
-    await t.step("an image that is there needs no password", async () => {
-      pods.put(podOf("late", ref, "IfNotPresent"));
-      await runs(pods, "late");
-    });
+    await t.step(
+      "an image that is there needs no password; a secret that is lost is told",
+      async () => {
+        pods.put(podOf("late", ref, "IfNotPresent", { imagePullSecrets: [{ name: "lost" }] }));
+        await runs(pods, "late");
+        const told = said(pods, "late").filter((one) => one.startsWith("FailedToRetrieve"));
+        assert.equal(told.length, 1);
+        assert.match(told[0] ?? "", /image pull secrets \(lost\)/);
+      },
+    );
   },
 });

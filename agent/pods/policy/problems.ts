@@ -89,3 +89,12 @@ function objectProblem(
   );
   return lost && `${kind} "${name}" has no key "${lost.key}"`;
 }
+
+/** Why images may not be pulled: `imagePullSecrets` that are missing. A pod starts all the same. */
+export function pullSecretProblem(pod: Pod, { secrets }: PodObjects): string | undefined {
+  const names = (pod.spec.imagePullSecrets as { name?: string }[] | undefined ?? [])
+    .flatMap(({ name }) => name && !Object.hasOwn(secrets, name) ? name : []);
+  if (names.length === 0) return undefined;
+  return `Unable to retrieve some image pull secrets (${names.join(", ")}); ` +
+    "attempting to pull the image may not succeed.";
+}

@@ -3,7 +3,7 @@ import { ms, seconds } from "../../../core/base/mod.ts";
 import { type Draft, note, tellOnce } from "./draft.ts";
 import { withContainer } from "./memory.ts";
 import type { Action } from "./plan.ts";
-import { configProblem, volumeProblem } from "./problems.ts";
+import { configProblem, pullSecretProblem, volumeProblem } from "./problems.ts";
 import { fieldPathOf, type PodContainer, waitingReason } from "./roles.ts";
 import type { Judged, Verdict } from "./verdict.ts";
 import { currentOf, isLive, readySandbox } from "./view.ts";
@@ -92,6 +92,7 @@ function imageWait(draft: Draft, { container, part }: Target): Verdict | undefin
   // Before `at`, the clock was set back, and `until` may be far away.
   const due = image.state === "failed" && (image.until <= draft.now || draft.now < image.at);
   if (image.state === "unknown" || due) {
+    tellPullSecrets(draft);
     draft.actions.push({ type: "image", container: container.name, attempt: part.attempt });
     return undefined;
   }
@@ -105,6 +106,13 @@ function imageWait(draft: Draft, { container, part }: Target): Verdict | undefin
     reason: "ImagePullBackOff",
     message: `Back-off pulling image "${container.image}": ErrImagePull: ${image.message}`,
   };
+}
+
+function tellPullSecrets(draft: Draft): void {
+  const message = pullSecretProblem(draft.pod, draft.env.objects);
+  if (message === undefined) return;
+  const reason = "FailedToRetrieveImagePullSecret";
+  tellOnce(draft, `pull:${message}`, { type: "Warning", reason, message });
 }
 
 function configWait(draft: Draft, target: Target): Verdict | undefined {

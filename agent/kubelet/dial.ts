@@ -1,4 +1,4 @@
-import { AppError } from "../../core/base/mod.ts";
+import { AppError, isAppError } from "../../core/base/mod.ts";
 import {
   type StreamTarget,
   type Upgraded,
@@ -45,7 +45,7 @@ export async function dialPod(
   using held = new DisposableStack();
   // Only beginning is done in turns: the command goes on for as long as it likes.
   if (request.kind === "exec") held.use(await turns.take(request.containerId, signal));
-  const url = new URL(await runtime.streamUrl(request, signal));
+  const url = new URL(await runtime.streamUrl(request, signal).catch(refused));
   const channel = await dialLoopback(url, signal);
   // Of a port-forward the runtime does not say that its pod has ended.
   held.use(pod.onGone(() => channel.close()));
@@ -60,6 +60,12 @@ export async function dialPod(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** What a runtime finds invalid is the request: of an invalid object clients show no message. */
+function refused(error: unknown): never {
+  if (!isAppError(error, "Invalid")) throw error;
+  throw new AppError("BadRequest", error.message, { cause: error });
 }
 
 function remoteCommand(

@@ -59,13 +59,15 @@ export function parseTarget(
   if (verb === "exec" && (command.length === 0 || command.length > ARGUMENTS_CAP)) {
     throw new AppError("BadRequest", "you must specify at least one command for the container");
   }
-  // A terminal has one output, and whether a container has one was decided when it was made.
-  const tty = verb === "attach" ? ttyOf(pod, container) : flag("tty");
+  const tty = flag("tty");
   const streams = {
     stdin: flag(names.stdin),
     stdout: flag(names.stdout),
+    // A terminal has one output.
     stderr: flag(names.stderr) && !tty,
-    tty,
+    // Whether a container has a terminal was decided when it was made. Who attaches to one without
+    // knowing it is refused by the runtime, and kubectl reads the log then: as with a kubelet.
+    tty: verb === "attach" ? ttyOf(pod, container) : tty,
   };
   if (!streams.stdin && !streams.stdout && !streams.stderr) {
     throw new AppError("BadRequest", "you must specify at least 1 of stdin, stdout, stderr");

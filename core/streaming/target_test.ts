@@ -53,14 +53,17 @@ Deno.test("parseTarget() reads the API's words and the kubelet's", () => {
   });
 });
 
-Deno.test("parseTarget() gives a terminal no stderr, and attach the container's own terminal", () => {
+Deno.test("parseTarget() gives who has a terminal no stderr, and attach the container's own terminal", () => {
   const outputs = "stdout=true&stderr=true";
-  const exec = parse("exec", `command=sh&tty=true&${outputs}`);
-  deepStrictEqual(exec.kind === "remote-command" && [exec.tty, exec.stderr], [true, false]);
-  const plain = parse("attach", `tty=true&${outputs}`);
-  deepStrictEqual(plain.kind === "remote-command" && [plain.tty, plain.stderr], [false, true]);
-  const debug = parse("attach", `container=debugger&${outputs}`);
-  deepStrictEqual(debug.kind === "remote-command" && [debug.tty, debug.stderr], [true, false]);
+  const ends = (verb: StreamVerb, query: string): boolean[] => {
+    const target = parse(verb, `${query}&${outputs}`);
+    return target.kind === "remote-command" ? [target.tty, target.stderr] : [];
+  };
+  deepStrictEqual(ends("exec", "command=sh&tty=true"), [true, false]);
+  deepStrictEqual(ends("attach", "container=debugger&tty=true"), [true, false]);
+  deepStrictEqual(ends("attach", ""), [false, true]);
+  deepStrictEqual(ends("attach", "tty=true"), [false, false]);
+  deepStrictEqual(ends("attach", "container=debugger"), [true, true], "for the runtime to refuse");
 });
 
 Deno.test("parseTarget() refuses in Kubernetes' words", () => {

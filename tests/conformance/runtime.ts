@@ -655,19 +655,22 @@ const CASES: Record<string, { needs?: "logs" | "streams" | "pull"; run: Case }> 
       await untilText(logPath, /again/, pod.signal);
     },
   },
-  "streamUrl() gives a loopback address for exec, attach and port-forward": {
-    needs: "streams",
-    async run({ runtime, exec }, pod) {
-      const { id, sandboxId } = await pod.start({ kind: "sleep" });
-      const streams = { containerId: id, stdin: false, stdout: true, stderr: true, tty: false };
-      const urls = await Promise.all([
-        runtime.streamUrl({ kind: "exec", command: exec("", "", 0), ...streams }, pod.signal),
-        runtime.streamUrl({ kind: "attach", ...streams }, pod.signal),
-        runtime.streamUrl({ kind: "port-forward", sandboxId, ports: [80] }, pod.signal),
-      ]);
-      for (const url of urls) assert.equal(new URL(url).hostname, "127.0.0.1");
+  "streamUrl() gives a loopback address for exec, attach and port-forward, and no terminal a stderr":
+    {
+      needs: "streams",
+      async run({ runtime, exec }, pod) {
+        const { id, sandboxId } = await pod.start({ kind: "sleep" });
+        const streams = { containerId: id, stdin: false, stdout: true, stderr: true, tty: false };
+        const urls = await Promise.all([
+          runtime.streamUrl({ kind: "exec", command: exec("", "", 0), ...streams }, pod.signal),
+          runtime.streamUrl({ kind: "attach", ...streams }, pod.signal),
+          runtime.streamUrl({ kind: "port-forward", sandboxId, ports: [80] }, pod.signal),
+        ]);
+        for (const url of urls) assert.equal(new URL(url).hostname, "127.0.0.1");
+        const both = runtime.streamUrl({ kind: "attach", ...streams, tty: true }, pod.signal);
+        await assert.rejects(both, (error) => isAppError(error, "Invalid"));
+      },
     },
-  },
 };
 
 /** Waits until a file says `text`: a runtime may still be writing when it says that all has ended. */

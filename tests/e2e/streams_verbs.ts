@@ -129,7 +129,10 @@ export async function attaches({ site, kubeconfig, env }: Place, pod: string): P
   await again.kill();
 }
 
-/** `attach -it` to a pod of `sh -i`: it has the terminal's size, and lives on when kubectl does not. */
+/**
+ * `attach -it` to a pod of `sh -i`: it has the terminal's size, and lives on when kubectl does not.
+ * Without a terminal of its own kubectl is refused, and `kubectl run` reads the log instead.
+ */
 export async function attachesTerminal(
   { site, kubeconfig, env }: Place,
   pod: string,
@@ -155,6 +158,9 @@ export async function attachesTerminal(
     return /44 101[^]*it is kept/.test(second.out);
   });
   await second.kill();
+  const blind = talk(site, kubeconfig, ["attach", pod], env);
+  assert.equal(await blind.exit(), 1);
+  assert.match(blind.err, /tty and stderr cannot both be true/);
 }
 
 /** `cp` of 3 MB, both ways. */

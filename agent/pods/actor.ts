@@ -132,7 +132,7 @@ export class Actor {
         this.#hook(action, context);
         return false;
       case "resize":
-        await this.#resize(action, context, events);
+        await this.#resize(action, context);
         return true;
       case "stop":
         stops.begin(context.uid, action);
@@ -168,20 +168,13 @@ export class Actor {
     hooks.begin(context.uid, { hook, container: name, containerId, limit, run });
   }
 
-  async #resize(
-    action: Action & { type: "resize" },
-    context: ActContext,
-    events: PodEvent[],
-  ): Promise<void> {
-    const which = containerOf(context, action.container);
+  async #resize(action: Action & { type: "resize" }, context: ActContext): Promise<void> {
+    const { container } = containerOf(context, action.container);
     const { memoryCapacity } = this.#options.config;
-    const numbers = resizeNumbers(podOf(context), which.container, memoryCapacity);
+    const numbers = resizeNumbers(podOf(context), container, memoryCapacity);
     await this.#calls.call((runtime, signal) =>
       runtime.updateResources(action.containerId, numbers, signal)
     );
-    const message = `Container ${action.container} has its new resources`;
-    const fieldPath = fieldPathOf(which);
-    events.push({ type: "Normal", reason: "ResizeCompleted", message, fieldPath });
   }
 
   async #image(name: string, context: ActContext): Promise<boolean> {

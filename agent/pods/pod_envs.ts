@@ -9,7 +9,7 @@ import type { PodPaths } from "./paths.ts";
 import { isTerminal } from "./policy/finish.ts";
 import type { PodMemory } from "./policy/memory.ts";
 import type { ImageView, NodePolicy, PodEnv, PodView, Shutdown } from "./policy/plan.ts";
-import { wantsResize } from "./policy/resize.ts";
+import { asksResources } from "./policy/resize_grant.ts";
 import { podContainers } from "./policy/roles.ts";
 import { awaitsHook } from "./policy/started.ts";
 import { isLive } from "./policy/view.ts";
@@ -50,6 +50,8 @@ export class PodEnvs {
   /** For which version of their sources the volumes were written, by UID. */
   readonly #mounted = new Map<string, string>();
   readonly #mounting = new Map<string, string>();
+  /** UIDs of the pods whose resize the node cannot grant. */
+  readonly #deferred = new Set<string>();
 
   constructor(options: PodEnvsOptions) {
     this.#options = options;
@@ -61,11 +63,17 @@ export class PodEnvs {
     if (version !== undefined) this.#mounted.set(uid, version);
   }
 
+  /** The pods that are to be looked at when another needs less of the node. */
+  get deferred(): ReadonlySet<string> {
+    return this.#deferred;
+  }
+
   /** Forgets a pod, and ends what goes on for it. */
   drop(uid: string): void {
     const { hooks, devices, images, prober, tokens } = this.#options;
     this.#mounted.delete(uid);
     this.#mounting.delete(uid);
+    this.#deferred.delete(uid);
     hooks.keep(uid, new Set());
     devices.drop(uid);
     images.drop(uid);
@@ -129,10 +137,13 @@ export class PodEnvs {
     const devices = this.#deviceAnswer(pod, memory, view);
     if (!verdicts) return devices;
     const { uid = "" } = pod.metadata;
-    const resizes = memory !== undefined && wantsResize(pod, memory);
+    const over = pod.metadata.deletionTimestamp || (memory && isTerminal(memory));
+    const resizes = memory !== undefined && !over && asksResources(pod, memory);
     const admit = !memory?.admitted || resizes;
     const found = admit ? verdicts.admit(pod, records.admitted(uid)) : undefined;
     const never = found && verdicts.admit(pod, []) !== undefined;
+    if (found && resizes) this.#deferred.add(uid);
+    else this.#deferred.delete(uid);
     const terminate = verdicts.terminate(pod);
     return {
       ...(found && !memory?.admitted ? { rejection: found } : {}),

@@ -72,6 +72,9 @@ export function makePodParts(options: PodPartsOptions): PodParts {
     ...options,
     ...{ images, stops, prober, hooks, devices, tokens, actor },
     begins: (uid) => queue.restart(uid),
+    freed: (waiting) => {
+      for (const uid of waiting) queue.add(uid);
+    },
   });
   return {
     worker,

@@ -16,6 +16,7 @@ import { buryPod, GONE_SPACE, MEMORY_SPACE, type PodReports } from "./options.ts
 import type { ConfigData, PodEvent, PodObjects } from "./policy/plan.ts";
 import { readToken, tokenKey, tokenSources } from "./pod_tokens.ts";
 import type { ReplacedBy } from "./policy/removal.ts";
+import { allocatedPod, isCounted } from "./policy/resize_grant.ts";
 import { podRefs } from "./refs.ts";
 
 /** What the store holds of one pod. */
@@ -100,16 +101,18 @@ export class PodRecords {
     });
   }
 
-  /** The pods but `uid` that were let in and have not ended: what the node's resources are taken by. */
+  /**
+   * The pods but `uid` that were let in and have not ended, with the resources that they were
+   * granted: what the node's are taken by.
+   */
   admitted(uid: string): Pod[] {
     return this.#store.transact((tx) =>
       tx.rows(MEMORY_SPACE).flatMap((row) => {
         const memory = parseMemory(row.value);
-        const { phase, namespace, name } = memory;
-        const over = phase === "Succeeded" || phase === "Failed" || memory.gone;
-        if (row.key === uid || !memory.admitted || over) return [];
+        const { namespace, name } = memory;
+        if (row.key === uid || !isCounted(memory)) return [];
         const pod = tx.get({ resource: RESOURCES.pods, namespace, name }) as Pod | undefined;
-        return pod?.metadata.uid === row.key ? [pod] : [];
+        return pod?.metadata.uid === row.key ? [allocatedPod(pod, memory)] : [];
       })
     );
   }

@@ -10,6 +10,7 @@ import { newMemory, type PodMemory } from "./policy/memory.ts";
 import { recordDone, recordFailure } from "./policy/outcomes.ts";
 import type { Plan, PodEvent, PodView } from "./policy/plan.ts";
 import { mayRemove } from "./policy/removal.ts";
+import { allocatedPod, freesResources } from "./policy/resize_grant.ts";
 import { readySandbox } from "./policy/view.ts";
 import { addressOf } from "./probes/facts.ts";
 import type { PodRecord } from "./records.ts";
@@ -22,6 +23,8 @@ export interface PodWorkerOptions extends PodEnvsOptions {
   readonly synced: () => boolean;
   /** Told before a pod is read: whatever happened to it so far is seen now. */
   readonly begins: (uid: string) => void;
+  /** Told when a pod needs less of the node, with the pods whose resize waits for that. */
+  readonly freed: (waiting: Iterable<string>) => void;
   /** Told when nothing of a pod is left. */
   readonly ended: (uid: string) => void;
 }
@@ -88,6 +91,9 @@ export class PodWorker {
         ...plan,
         events: [...carry?.events ?? [], ...plan.events],
       });
+      if (freesResources(record.memory, plan.memory) || plan.gone) {
+        this.#options.freed(this.#envs.deferred);
+      }
       if (plan.gone) return this.#finish(uid);
       if (plan.actions.length === 0) {
         if (!written) return this.#wait(plan);
@@ -147,7 +153,7 @@ export class PodWorker {
     const context: ActContext = {
       uid,
       ...name,
-      ...(record.pod ? { pod: record.pod } : {}),
+      ...(record.pod ? { pod: allocatedPod(record.pod, plan.memory) } : {}),
       objects: record.objects,
       facts: {
         nodeName: config.nodeName,

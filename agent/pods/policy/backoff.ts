@@ -45,6 +45,8 @@ export function nextRun(part: ContainerMemory, now: Ms): ContainerMemory {
     delay: ms(delay),
     raisedAt: now,
     ...(part.doneFor === undefined ? {} : { doneFor: part.doneFor }),
+    // It starts with what was granted, whatever its spec says by then.
+    ...(part.resources ? { resources: part.resources } : {}),
   };
 }
 

@@ -9,7 +9,6 @@ import {
 import { type Ms, toTime } from "../../../core/base/mod.ts";
 import type { PodMemory } from "./memory.ts";
 import type { PodEnv, PodView } from "./plan.ts";
-import { wantsResize } from "./resize.ts";
 import { initNames } from "./roles.ts";
 import { readySandbox } from "./view.ts";
 
@@ -114,13 +113,16 @@ function readyWord(pod: Pod, containers: Omit<Word, "type">): Omit<Word, "type">
   return { status: "False", reason: "ReadinessGatesNotReady", message: messages.join(", ") };
 }
 
-/** A change of resources that the node cannot grant, or that is under way. */
-function resizeWords({ pod, memory, phase, env }: ConditionInput): Word[] {
-  if (phase !== "Running" || !wantsResize(pod, memory)) return [];
-  if (env.resizeRefused) return [{ ...word("PodResizePending", true), ...env.resizeRefused }];
-  const failure = Object.values(memory.containers).find((part) => part.resizeFailure);
-  const error = failure ? { reason: "Error", message: failure.resizeFailure?.message ?? "" } : {};
-  return [{ ...word("PodResizeInProgress", true), ...error }];
+/** A change of resources that the node cannot grant, and one that is under way. */
+function resizeWords({ memory, phase, env: { resizeRefused } }: ConditionInput): Word[] {
+  if (phase === "Succeeded" || phase === "Failed") return [];
+  const { resize, containers } = memory;
+  const failure = Object.values(containers).find((part) => part.resizeFailure)?.resizeFailure;
+  const error = failure ? { reason: "Error", message: failure.message } : {};
+  return [
+    ...(resizeRefused ? [{ ...word("PodResizePending", true), ...resizeRefused }] : []),
+    ...(resize && !resize.done ? [{ ...word("PodResizeInProgress", true), ...error }] : []),
+  ];
 }
 
 function listNames(list: readonly ContainerStatus[]): string {

@@ -7,6 +7,7 @@ import { checkFinish, finishPod, isTerminal, reject, rest, showAll } from "./fin
 import { learn } from "./learn.ts";
 import { containerMemory, newMemory, type PodMemory } from "./memory.ts";
 import type { Plan, PodEnv, PodView } from "./plan.ts";
+import { followResize, grantResize } from "./resize_grant.ts";
 import { initNames, podContainers, waitingReason } from "./roles.ts";
 import { seedMemory } from "./seed.ts";
 import { refusals, refusalText } from "./support.ts";
@@ -37,7 +38,9 @@ export function decide(
     if (refuse(draft)) return finishPlan(draft);
     if (awaitOthers(draft)) return finishPlan(draft);
     if (reject(draft)) return rest(draft);
+    grantResize(draft);
     advance(draft);
+    followResize(draft);
   }
   const { finish } = draft.memory;
   return finish ? finishPod(draft, finish) : finishPlan(draft);

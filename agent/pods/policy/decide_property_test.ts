@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Container, PodSpec } from "../../../core/api/mod.ts";
 import { ms } from "../../../core/base/mod.ts";
-import { wantsResize } from "./resize.ts";
 import { type Fate, World } from "../testing/mod.ts";
 
 const fates = fc.array(
@@ -107,7 +106,7 @@ Deno.test("decide() keeps the invariants under exits, crashes, errors and clock 
       const keep = [...containers, ...initContainers.filter((one) => one.restartPolicy)];
       const runs = ({ name }: Container): boolean =>
         world.containers.some((one) => one.name === name && one.state === "running");
-      const sized = (): boolean => !!world.memory && !wantsResize(world.pod, world.memory);
+      const sized = (): boolean => world.memory?.resize?.done ?? true;
       settle(world, () => keep.every(runs) && sized());
     }),
     { numRuns: 1500 },

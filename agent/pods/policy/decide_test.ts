@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { World } from "../testing/mod.ts";
-import { wantsResize } from "./resize.ts";
+import { resized } from "./resize.ts";
 
 Deno.test("a resize that failed is tried again in its time though the clock was set back", () => {
   const world = new World({
@@ -15,7 +15,7 @@ Deno.test("a resize that failed is tried again in its time though the clock was 
   assert.equal(next, world.now + 10_000);
   world.now += 10_000;
   world.work([]);
-  assert.ok(world.memory && !wantsResize(world.pod, world.memory));
+  assert.deepEqual(world.memory && resized(world.pod, world.memory), []);
 });
 
 Deno.test("a run waits until a broken-off one that has its name has been removed", () => {

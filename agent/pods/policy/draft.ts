@@ -7,7 +7,8 @@ import type { Verdict } from "./verdict.ts";
 
 /** A plan in the making. Lives only inside one call of `decide`. */
 export interface Draft {
-  readonly pod: Pod;
+  /** With the resources that the node has granted it. */
+  pod: Pod;
   readonly view: PodView;
   readonly now: Ms;
   readonly env: PodEnv;

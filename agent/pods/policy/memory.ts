@@ -115,6 +115,15 @@ export interface PodMemory {
   readonly admitted?: true;
   /** Admission has turned the pod away. */
   readonly rejected?: true;
+  /** The last change of its resources that the node has granted. */
+  readonly resize?: {
+    /** The resources of its containers, as text. */
+    readonly wanted: string;
+    /** Of the spec that wanted it. */
+    readonly generation: number;
+    /** No running container waits for it any more. */
+    readonly done?: true;
+  };
   /** Set, and kept, once it is known how the pod ends. */
   readonly finish?: Finish;
   /** The node goes down, and the pod with it: containers that ran then, and when they are dead. */

@@ -75,9 +75,10 @@ export function recordFailure(
     case "resize": {
       const part = containerMemory(memory, action.container) ?? FIRST_RUN;
       const resizeFailure = failureOf(part.resizeFailure, outcome, { now });
-      const next = withContainer(memory, action.container, { ...part, resizeFailure });
-      const { message } = outcome;
-      return told(next, outcome, { type: "Warning", reason: "ResizeError", message });
+      return {
+        memory: withContainer(memory, action.container, { ...part, resizeFailure }),
+        events: [],
+      };
     }
     default:
       return { memory, events: [] };

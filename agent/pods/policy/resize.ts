@@ -4,9 +4,8 @@ import {
   quantityToNumber,
   type ResourceRequirements,
 } from "../../../core/api/mod.ts";
-import { ms, seconds } from "../../../core/base/mod.ts";
 import type { ObservedContainer } from "../../runtimes/mod.ts";
-import { type Draft, note, tellOnce } from "./draft.ts";
+import { type Draft, note } from "./draft.ts";
 import {
   type ContainerMemory,
   containerMemory,
@@ -19,10 +18,7 @@ import { type PodContainer, podContainers } from "./roles.ts";
 const RESIZABLE = ["cpu", "memory"] as const;
 
 /** The resources whose amounts differ between what a container was given and what it should have. */
-export function changedResources(
-  given: ResourceRequirements,
-  wanted: ResourceRequirements,
-): string[] {
+function changedResources(given: ResourceRequirements, wanted: ResourceRequirements): string[] {
   return RESIZABLE.filter((name) =>
     (["requests", "limits"] as const).some((list) =>
       quantityToNumber(given[list]?.[name]) !== quantityToNumber(wanted[list]?.[name])
@@ -30,7 +26,7 @@ export function changedResources(
   );
 }
 
-/** What differs between a running container and its spec; nothing when nobody knows what it was given. */
+/** What differs between a container and its spec; nothing when nobody knows what it was given. */
 export function resizeOf(part: ContainerMemory, container: Container): string[] {
   if (!part.resources) return [];
   return changedResources(part.resources, container.resources ?? {});
@@ -43,15 +39,15 @@ export function needsRestart(container: Container, changed: readonly string[]): 
   );
 }
 
-/** Whether some container of a pod was given other resources than it should have by now. */
-export function wantsResize(pod: Pod, memory: PodMemory): boolean {
-  return podContainers(pod).some(({ container }) => {
-    const part = containerMemory(memory, container.name);
-    return part?.id !== undefined && !part.exit && resizeOf(part, container).length > 0;
+/** The containers of a pod that were given other resources than its spec says by now. */
+export function resized(pod: Pod, memory: PodMemory): ContainerMemory[] {
+  return podContainers(pod).flatMap(({ container, role }) => {
+    const part = isResizable(role) ? containerMemory(memory, container.name) : undefined;
+    return part && resizeOf(part, container).length > 0 ? part : [];
   });
 }
 
-/** Plans what gives a running container the resources of its spec, when the node can. */
+/** Plans what gives a running container the resources of its spec. */
 export function resize(
   draft: Draft,
   { container, role }: PodContainer,
@@ -64,16 +60,12 @@ export function resize(
     draft.memory = withContainer(draft.memory, name, { ...part, resources });
     return;
   }
-  if (role === "init" || role === "debug" || resizeOf(part, container).length === 0) return;
-  const { resizeRefused: refused } = draft.env;
-  if (refused) {
-    const { reason, message } = refused;
-    // Another pod may have gone by then.
-    note(draft, ms(draft.now + seconds(30)));
-    const key = `resize:${draft.pod.metadata.generation ?? 0}:${reason}`;
-    return tellOnce(draft, key, { type: "Warning", reason: `Resize${reason}`, message });
-  }
+  if (!isResizable(role) || resizeOf(part, container).length === 0) return;
   const failure = part.resizeFailure;
   if (failure && failure.until > draft.now) return note(draft, failure.until);
   draft.actions.push({ type: "resize", container: name, containerId: current.id, resources });
+}
+
+function isResizable(role: PodContainer["role"]): boolean {
+  return role === "main" || role === "sidecar";
 }

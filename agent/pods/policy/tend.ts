@@ -132,7 +132,7 @@ function killOf(
   if (current.image !== container.image) {
     return { why: "changed", grace, text: `${named} definition changed, will be restarted` };
   }
-  const resized = draft.env.resizeRefused ? [] : resizeOf(partOf(draft, which), container);
+  const resized = resizeOf(partOf(draft, which), container);
   if (needsRestart(container, resized)) {
     return { why: "changed", grace, text: `${named} resize requires restart` };
   }

@@ -153,7 +153,9 @@ export class World {
 
   /** Somebody gives the mains other resources. */
   resize(cpu: string): void {
-    for (const one of this.pod.spec.containers) one.resources = { requests: { cpu } };
+    const { metadata, spec } = this.pod;
+    for (const one of spec.containers) one.resources = { requests: { cpu } };
+    metadata.generation = (metadata.generation ?? 1) + 1;
   }
 
   delete(grace: number): void {

@@ -212,6 +212,16 @@ export interface ContainerStatus {
   resources?: ResourceRequirements;
   /** The requests that the node has set aside for it. */
   allocatedResources?: Record<string, string>;
+  volumeMounts?: VolumeMountStatus[];
+}
+
+/** What a container's status says of one of its mounts. */
+export interface VolumeMountStatus {
+  name: string;
+  mountPath: string;
+  readOnly?: boolean;
+  /** Absent for a mount that is not read-only. */
+  recursiveReadOnly?: "Enabled" | "Disabled";
 }
 
 /** `status.phase` of a pod. */

@@ -24,7 +24,7 @@ export interface ConditionInput {
   readonly env: Pick<PodEnv, "resizeRefused">;
 }
 
-type Word = Pick<Condition, "type" | "status" | "reason" | "message">;
+type Word = Pick<Condition, "type" | "status" | "reason" | "message" | "observedGeneration">;
 
 /**
  * The pod's conditions. Those of others stay as they are; ours keep their transition time while
@@ -34,13 +34,15 @@ export function podConditions(input: ConditionInput): Condition[] {
   const before = input.pod.status?.conditions ?? [];
   const words = ownConditions(input);
   const own = new Set(words.map((word) => word.type));
+  const { generation } = input.pod.metadata;
+  const seen = generation ? { observedGeneration: generation } : {};
   const now = toTime(input.now);
   return [
     ...before.filter((one) => !own.has(one.type) && !NODE_POD_CONDITIONS.has(one.type)),
     ...words.map((word) => {
       const old = before.find((one) => one.type === word.type);
       const same = old?.status === word.status && old.lastTransitionTime;
-      return { ...word, lastTransitionTime: same ? same : now };
+      return { ...seen, ...word, lastTransitionTime: same ? same : now };
     }),
   ];
 }
@@ -50,6 +52,7 @@ function ownConditions(input: ConditionInput): Word[] {
   const containers = containersWord(input);
   const scheduled = conditionOf(pod, "PodScheduled")?.status === "True";
   const disruption = memory.finish?.condition;
+  const { observedGeneration: since } = conditionOf(pod, "DisruptionTarget") ?? {};
   return [
     word("PodReadyToStartContainers", readySandbox(view) !== undefined),
     initializedWord(input),
@@ -61,7 +64,13 @@ function ownConditions(input: ConditionInput): Word[] {
       reason: "UnsupportedField",
       message: memory.refused,
     }]),
-    ...(disruption ? [{ ...disruption, status: "True" as const }] : []),
+    ...(disruption
+      ? [{
+        ...disruption,
+        status: "True" as const,
+        ...(since ? { observedGeneration: since } : {}),
+      }]
+      : []),
     ...resizeWords(input),
   ];
 }
@@ -69,8 +78,8 @@ function ownConditions(input: ConditionInput): Word[] {
 function initializedWord({ pod, phase, inits, mains }: ConditionInput): Word {
   const runToEnd = initNames(pod);
   const open = inits.filter((one) => !(runToEnd.has(one.name) ? one.ready : one.started));
-  const done = phase === "Succeeded" || open.length === 0 ||
-    mains.some((one) => one.state.running);
+  const done = open.length === 0 || mains.some((one) => one.state.running);
+  if (phase === "Succeeded") return { ...word("Initialized", true), reason: "PodCompleted" };
   if (done) return word("Initialized", true);
   return {
     ...word("Initialized", false),
@@ -117,11 +126,14 @@ function readyWord(pod: Pod, containers: Omit<Word, "type">): Omit<Word, "type">
 function resizeWords({ memory, phase, env: { resizeRefused } }: ConditionInput): Word[] {
   if (phase === "Succeeded" || phase === "Failed") return [];
   const { resize, containers } = memory;
+  const since = resize?.generation ? { observedGeneration: resize.generation } : {};
   const failure = Object.values(containers).find((part) => part.resizeFailure)?.resizeFailure;
   const error = failure ? { reason: "Error", message: failure.message } : {};
   return [
     ...(resizeRefused ? [{ ...word("PodResizePending", true), ...resizeRefused }] : []),
-    ...(resize && !resize.done ? [{ ...word("PodResizeInProgress", true), ...error }] : []),
+    ...(resize && !resize.done
+      ? [{ ...word("PodResizeInProgress", true), ...error, ...since }]
+      : []),
   ];
 }
 

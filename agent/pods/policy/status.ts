@@ -16,6 +16,7 @@ import {
   FIRST_RUN,
   type PodMemory,
 } from "./memory.ts";
+import { mountStatuses } from "./mounts.ts";
 import type { NodePolicy, PodEnv, PodView } from "./plan.ts";
 import { type PodContainer, podContainers, waitingReason } from "./roles.ts";
 import { isReady, isStarted } from "./started.ts";
@@ -104,7 +105,8 @@ function phaseOf({ pod, memory, verdicts }: StatusInput): Exclude<PodPhase, "Unk
 }
 
 function containerStatus(which: PodContainer, input: StatusInput): ContainerStatus {
-  const { container: { name, image }, role } = which;
+  const { container, role } = which;
+  const { name, image } = container;
   const part = containerMemory(input.memory, name) ?? FIRST_RUN;
   const current = currentOf(input.view, name);
   const verdict: Verdict = input.verdicts.get(name) ??
@@ -126,6 +128,7 @@ function containerStatus(which: PodContainer, input: StatusInput): ContainerStat
     ...(id ? { containerID: containerId(id, input.env.node) } : {}),
     started: isStarted(input, judged),
     ...(given ?? {}),
+    ...mountStatuses(container, input.env.node.recursiveReadOnly),
   };
 }
 

@@ -9,6 +9,7 @@ import { ensureHostPath, mayNotLook } from "./host_path.ts";
 import type { PodPaths, VolumeKind } from "../paths.ts";
 import type { LinkPool } from "./link_pool.ts";
 import { volumePayload } from "./payload.ts";
+import { isRecursive } from "../policy/mounts.ts";
 import type { PodObjects } from "../policy/plan.ts";
 import { resolveSubPath } from "./sub_path.ts";
 
@@ -155,7 +156,7 @@ export async function containerMounts(
       containerPath: mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`,
       hostPath: expr ? await subPathOf(volume, root, expr) : root,
       readonly: mount.readOnly === true || !(volume.emptyDir || volume.hostPath),
-      ...(recursive(mount.recursiveReadOnly, input.recursiveReadOnly)
+      ...(isRecursive(mount.recursiveReadOnly, input.recursiveReadOnly)
         ? { recursiveReadOnly: true }
         : {}),
       // What the node made for this pod is the pod's; a folder of the host is somebody else's.
@@ -164,10 +165,6 @@ export async function containerMounts(
     });
   }
   return out.sort((a, b) => depth(a.containerPath) - depth(b.containerPath));
-}
-
-function recursive(wanted: unknown, able: boolean): boolean {
-  return wanted === "Enabled" || (wanted === "IfPossible" && able);
 }
 
 async function subPathOf(volume: Volume, root: string, subPath: string): Promise<string> {

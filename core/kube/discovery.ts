@@ -85,8 +85,9 @@ export async function isKindGone(
   const { groups }: { groups: ServedGroup[] } = await get("/apis", GROUPS);
   const served = groups.find(({ name }) => name === group);
   if (!served?.versions?.some((one) => one.version === version)) return true;
-  const { resources }: { resources: Served[] } = await get(`/apis/${group}/${version}`, KINDS);
-  return !resources.some(({ name }) => name === plural);
+  const path = `/apis/${group}/${version}`;
+  const { resources }: { resources: Served[] | null } = await get(path, KINDS);
+  return resources !== null && !resources.some(({ name }) => name === plural);
 }
 
 interface ServedGroup {
@@ -102,7 +103,7 @@ async function readKinds(
   const path = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   try {
     const { resources } = await client.call({ method: "GET", path, shape: KINDS });
-    return readResources(apiVersion, resources);
+    return readResources(apiVersion, resources ?? []);
   } catch (error) {
     if (isAppError(error, "NotFound")) return [];
     throw error;

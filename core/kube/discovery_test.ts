@@ -78,6 +78,10 @@ Deno.test("kindDiscovery() does not take for an answer what is none", async () =
   }
 });
 
+Deno.test("kindDiscovery() takes null for a version without kinds, as servers in Go write it", async () => {
+  assert.equal(await rig({ "/api/v1": { resources: null } }).find("v1", "Pod"), undefined);
+});
+
 Deno.test("kindDiscovery() prefers the version that the server prefers, of those that have the kind", async () => {
   const list = (...kinds: string[]) => ({
     resources: kinds.map((kind) => ({ name: kind.toLowerCase(), kind, namespaced: true, verbs })),
@@ -125,10 +129,11 @@ Deno.test("isKindGone() goes by what a server says that it serves, and by nothin
     await assert.rejects(gone({ "/apis": odd }), /no list of API groups/);
   }
   for (
-    const odd of [{}, { resources: null }, { resources: [null] }, { resources: [{ kind: "X" }] }]
+    const odd of [{}, { resources: [null] }, { resources: [{ kind: "X" }] }]
   ) {
     await assert.rejects(gone({ "/apis": groups("v1"), [path]: odd }), /no list of API resources/);
   }
+  assert.equal(await gone({ "/apis": groups("v1"), [path]: { resources: null } }), false);
   const away = new AppError("ServiceUnavailable", "the server is down");
   await assert.rejects(gone({ "/apis": groups("v1"), [path]: away }), /down/);
   await assert.rejects(gone({ "/apis": away }), /down/);

@@ -43,12 +43,12 @@ export const GROUPS: Shape = {
       areAll(group["versions"] ?? [], (one) => isMap(one) && isText(one["version"]))),
 };
 
-/** The kinds of one version of a group. */
+/** The kinds of one version of a group. None at all may be `null`. */
 export const KINDS: Shape = {
   name: "list of API resources",
   is: (answer) =>
     isMap(answer) &&
-    areAll(answer["resources"], (one) =>
+    areAll(answer["resources"] === null ? [] : answer["resources"], (one) =>
       isMap(one) && isText(one["name"]) && isText(one["kind"]) &&
       areAll(one["verbs"] ?? [], isText)),
 };

@@ -70,6 +70,15 @@ Deno.test({
           const [main] = (await podOf(api, "web"))?.status?.containerStatuses ?? [];
           return main?.resources?.requests?.["cpu"] === "200m";
         });
+        await until("it is told", async () => {
+          const events = await kubectl("get", "events");
+          return /ResizeStarted/.test(events) && /ResizeCompleted/.test(events);
+        });
+        const { metadata, status } = await readyPod(api, "web");
+        const about = (type: string): number | undefined =>
+          status?.conditions?.find((one) => one.type === type)?.observedGeneration;
+        assert.equal(about("Ready"), metadata.generation);
+        assert.equal(about("PodResizeInProgress"), undefined);
       });
 
       await step("nothing of that restarted anything", async () => {

@@ -77,7 +77,7 @@ Deno.test({
         Deno.readTextFile(`${pods.dir}/logs/default_work_uid-work/${name}/0.log`).catch(() => "")
       );
       return (await Promise.all(logs)).every((text) => / (held|ready)\n/.test(text)) || undefined;
-    });
+    }, 90);
 
     await t.step("a container's CPU is what it burns, and its memory what it holds", async () => {
       const { containers, cpu, process_stats } = await summaryOf("work");

@@ -12,6 +12,7 @@ import { Actor, Views } from "../../core/control/mod.ts";
 import {
   asNode,
   Forwarder,
+  GROUPS,
   impersonationMode,
   isKindGone,
   kindDiscovery,
@@ -91,7 +92,7 @@ export async function runOnKubernetes(context: PartContext<typeof HUB_OPTIONS>):
   // By which hubs know each other: whoever is late with its own counts as gone.
   const leases: Store = new RemoteStore({ client, clock, random, mark, urgent: true });
   const mode = await impersonationMode(client, options.impersonation);
-  await tellMissingKinds(client, log, signal);
+  await tellMissingKinds(client, log);
   const stores = new Map<string, Store>();
   const storeOf = (node: string): Store => {
     let known = stores.get(node);
@@ -226,17 +227,14 @@ function drained({ hub }: Base, span: Ms, signal: AbortSignal): AbortSignal {
 }
 
 /** Says what to do where the kinds of Skerry are not installed: nothing works before they are. */
-async function tellMissingKinds(
-  client: KubeClient,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const { wasmfunctions } = RESOURCES;
-  if (!await isKindGone(client, wasmfunctions, signal)) return;
+async function tellMissingKinds(client: KubeClient, log: Logger): Promise<void> {
+  const { group } = RESOURCES.wasmfunctions;
+  const { groups } = await client.call({ method: "GET", path: "/apis", shape: GROUPS });
+  if (groups.some(({ name }: { name: string }) => name === group)) return;
   log.error(
     "this cluster has no kinds of Skerry: kubectl apply --server-side -f charts/skerry/crds; until " +
       "then no node is let in",
-    { group: wasmfunctions.group },
+    { group },
   );
 }
 

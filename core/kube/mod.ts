@@ -29,6 +29,6 @@ export { pathOf } from "./paths.ts";
 export { requestToken, type TokenRequest } from "./token_request.ts";
 export { reviewAccess, reviewToken } from "./reviews.ts";
 export { type Regress, VersionMark } from "./version_mark.ts";
-export { OBJECT } from "./shapes.ts";
+export { GROUPS, OBJECT } from "./shapes.ts";
 export { RemoteStore, type RemoteStoreOptions } from "./remote_store.ts";
 export { isDenied, isUnreachable } from "./errors.ts";

@@ -136,9 +136,10 @@ export class NodeSession {
       this.#fail(error);
     } finally {
       this.#sender?.stop();
-      this.#word?.[Symbol.dispose]();
       nodeView?.[Symbol.dispose]();
       await this.#intents?.close();
+      // The last intent may have told it what the node has said.
+      this.#word?.[Symbol.dispose]();
     }
     const { code, reason } = await this.link.closed;
     this.#host.options.observe?.sessionEnded(code);

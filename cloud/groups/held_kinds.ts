@@ -42,12 +42,16 @@ export class HeldKinds implements Watched {
   readonly #views = new Map<string, View>();
   readonly #listeners = new Set<Listener>();
   readonly #complete = new WeakSet<View>();
-  readonly synced: Promise<unknown>;
+  readonly #own: readonly View[];
 
   constructor(context: GroupsContext) {
     this.#context = context;
-    for (const resource of RESOURCE_LIST.filter(isHeldByApplications)) this.#add(resource);
-    this.synced = Promise.all([...this.#views.values()].map((view) => view.synced));
+    this.#own = RESOURCE_LIST.filter(isHeldByApplications).map((one) => this.#add(one));
+  }
+
+  /** Of Skerry's own kinds, in the present run of the views: a hub may lead more than once. */
+  get synced(): Promise<unknown> {
+    return Promise.all(this.#own.map((view) => view.synced));
   }
 
   /** The view of a kind that was found. */

@@ -96,3 +96,17 @@ Deno.test("HeldKinds lets go of a kind that is served no more, and takes it up w
   stop.abort();
   await running;
 });
+
+Deno.test("HeldKinds is complete in a later run of the views though the first one ended before", async () => {
+  const clock = new VirtualClock();
+  const parts = { clock, random: seededRandom(1), log: silentLogger };
+  using store = openSqliteStore({ path: ":memory:", ...parts });
+  const views = new Views({ ...parts, store });
+  const held = new HeldKinds({ ...parts, store, views, actor: new Actor(store, views) });
+  await views.run(AbortSignal.abort(new Error("this replica leads no more")));
+  const stop = new AbortController();
+  const running = views.run(stop.signal);
+  await held.synced;
+  stop.abort(new Error("over"));
+  await running;
+});

@@ -48,7 +48,7 @@ export const SUITES: readonly Suite[] = [
     never: [
       "log files hold what the container printed (skipped: the runtime has no logs)",
       "reopenLog() makes the runtime write to a new file (skipped: the runtime has no logs)",
-      "streamUrl() gives a loopback address for exec, attach and port-forward (skipped: the runtime has no streams)",
+      "streamUrl() gives a loopback address for exec, attach and port-forward, and no terminal a stderr (skipped: the runtime has no streams)",
     ],
   }),
   suite("compat", ["tests/compat"], 10 * MINUTE, { needs: ["kubectl"] }),

@@ -18,8 +18,10 @@ const NODE_READS: readonly ResourceDef[] = [RESOURCES.secrets, ...VOLUME_LIST];
 
 /**
  * How to be nodes at a server: as `wanted`, which is what this hub was given rights for, or for `""`
- * as its version and its feature gates allow, which is tried: a hub that is refused all that its nodes
- * want written must not begin, as nodes do not send again what was refused.
+ * as it lets this client, which is tried: a hub that is refused all that its nodes want written must
+ * not begin, as nodes do not send again what was refused. `legacy` is first there: a server tries the
+ * way in which a user was let in last, so that somebody else with this hub's user (an administrator
+ * who looks at what a node may do) would make a node that is named alone one without its group.
  *
  * @throws {AppError} BadRequest; Unsupported when the server is too old, Forbidden when it refuses; as
  * {@linkcode KubeClient}
@@ -31,20 +33,20 @@ export async function impersonationMode(
   if (wanted !== "" && wanted !== "constrained" && wanted !== "legacy") {
     throw new AppError("BadRequest", `--impersonation=${wanted}: say constrained or legacy`);
   }
+  if (wanted === "legacy") return wanted;
+  if (wanted === "" && await refusalOf(client, "legacy") === undefined) return "legacy";
   const { major, minor, gitVersion } = await client.call({ method: "GET", path: "/version" });
   // "36+" at some providers.
   const knows = Number(major) > 1 || Number.parseInt(String(minor), 10) >= CONSTRAINED_FROM;
-  if (wanted === "constrained" && !knows) {
+  if (!knows) {
     throw new AppError(
       "Unsupported",
       `${client.server} is Kubernetes ${gitVersion}, and constrained impersonation is there from ` +
         `1.${CONSTRAINED_FROM} on: say --impersonation=legacy (the chart: impersonation=legacy)`,
     );
   }
-  if (wanted === "legacy" || !knows) return "legacy";
-  const refusal = await refusalOf(client);
+  const refusal = await refusalOf(client, "constrained");
   if (refusal === undefined) return "constrained";
-  if (wanted === "") return "legacy";
   throw new AppError(
     "Forbidden",
     `${client.server} does not let this hub be its nodes (${refusal}): give it the rights of the ` +
@@ -53,8 +55,11 @@ export async function impersonationMode(
   );
 }
 
-/** Why this client may not be a node by its name alone, in the server's words; nothing is changed. */
-async function refusalOf(client: Pick<KubeClient, "call">): Promise<string | undefined> {
+/** Why this client may not be a node in that way, in the server's words; nothing is changed. */
+async function refusalOf(
+  client: Pick<KubeClient, "call">,
+  mode: ImpersonationMode,
+): Promise<string | undefined> {
   try {
     await client.call({
       method: "PATCH",
@@ -62,7 +67,7 @@ async function refusalOf(client: Pick<KubeClient, "call">): Promise<string | und
       query: { dryRun: "All" },
       type: "application/merge-patch+json",
       body: {},
-      as: { user: `system:node:${NOBODY}` },
+      as: nodeUser(NOBODY, mode),
     });
   } catch (error) {
     if (isAppError(error, "Forbidden")) return error.message;
@@ -70,6 +75,11 @@ async function refusalOf(client: Pick<KubeClient, "call">): Promise<string | und
     if (!isAppError(error, "NotFound")) throw error;
   }
   return undefined;
+}
+
+function nodeUser(node: string, mode: ImpersonationMode): Impersonation {
+  const user = `system:node:${node}`;
+  return mode === "constrained" ? { user } : { user, groups: [NODES_GROUP] };
 }
 
 /**
@@ -82,7 +92,6 @@ export function asNode(
   node: string,
   mode: ImpersonationMode,
 ): (access: "read" | "write", resource: ResourceDef) => Impersonation | undefined {
-  const user = `system:node:${node}`;
-  const be: Impersonation = mode === "constrained" ? { user } : { user, groups: [NODES_GROUP] };
+  const be = nodeUser(node, mode);
   return (access, resource) => access === "write" || NODE_READS.includes(resource) ? be : undefined;
 }

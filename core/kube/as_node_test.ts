@@ -28,52 +28,71 @@ Deno.test("asNode() names the nodes' group where the server does not know it by 
   });
 });
 
-function server(version: Record<string, string>, answer = new AppError("NotFound", "no node")) {
+type Way = "constrained" | "legacy";
+
+/** A server of that version that lets its client be nodes in those ways. */
+function server(version: Record<string, string>, ...allowed: Way[]) {
   return {
     server: "https://api.test",
-    call: ({ path }: KubeCall) =>
-      path === "/version" ? Promise.resolve(version) : Promise.reject(answer),
+    call: ({ path, as }: KubeCall) => {
+      if (path === "/version") return Promise.resolve(version);
+      const way = as?.groups?.includes("system:nodes") ? "legacy" : "constrained";
+      return Promise.reject(
+        allowed.includes(way)
+          ? new AppError("NotFound", "no node")
+          : new AppError("Forbidden", "cannot impersonate"),
+      );
+    },
   };
 }
 
+const OLD = { major: "1", minor: "35", gitVersion: "v1.35.0" };
+const PRESENT = { major: "1", minor: "36", gitVersion: "v1.36.0" };
+
 Deno.test.each([
-  [{ major: "1", minor: "36" }, "constrained"],
-  [{ major: "1", minor: "36+" }, "constrained"],
-  [{ major: "1", minor: "35" }, "legacy"],
-  [{ major: "1", minor: "9" }, "legacy"],
-  [{ major: "2", minor: "0" }, "constrained"],
-  [{}, "legacy"],
-])("impersonationMode() of version %o is %s", async (version, expected) => {
-  assert.equal(await impersonationMode(server(version as Record<string, string>), ""), expected);
+  [{ major: "1", minor: "36" }, ["constrained"], "constrained"],
+  [{ major: "1", minor: "36+" }, ["constrained"], "constrained"],
+  [{ major: "2", minor: "0" }, ["constrained"], "constrained"],
+  // An administrator's: what others with this user do does not change who a named group is.
+  [PRESENT, ["constrained", "legacy"], "legacy"],
+  [PRESENT, ["legacy"], "legacy"],
+  [OLD, ["legacy"], "legacy"],
+  [{}, ["legacy"], "legacy"],
+])("impersonationMode() of version %o that allows %o is %s", async (version, allowed, expected) => {
+  const present = server(version as Record<string, string>, ...allowed as readonly Way[]);
+  assert.equal(await impersonationMode(present, ""), expected);
 });
 
 Deno.test("impersonationMode() is what it is told, but for what the server cannot do", async () => {
-  const old = server({ major: "1", minor: "35", gitVersion: "v1.35.0" });
-  const present = server({ major: "1", minor: "36", gitVersion: "v1.36.0" });
+  const present = server(PRESENT, "constrained", "legacy");
   assert.equal(await impersonationMode(present, "legacy"), "legacy");
   assert.equal(await impersonationMode(present, "constrained"), "constrained");
-  await assert.rejects(
-    impersonationMode(old, "constrained"),
-    (error: Error) => isAppError(error, "Unsupported") && /v1\.35.*legacy/.test(error.message),
-  );
+  for (const wanted of ["constrained", ""]) {
+    await assert.rejects(
+      impersonationMode(server(OLD), wanted),
+      (error: Error) => isAppError(error, "Unsupported") && /v1\.35.*legacy/.test(error.message),
+    );
+  }
   await assert.rejects(
     impersonationMode(present, "both"),
     (error) => isAppError(error, "BadRequest"),
   );
 });
 
-Deno.test("impersonationMode() is legacy where the server knows but does not let be nodes", async () => {
-  const version = { major: "1", minor: "36", gitVersion: "v1.36.0" };
-  const off = server(version, new AppError("Forbidden", "cannot impersonate"));
-  assert.equal(await impersonationMode(off, ""), "legacy");
-  assert.equal(await impersonationMode(off, "legacy"), "legacy");
+Deno.test("impersonationMode() says what to do where the server does not let be nodes", async () => {
+  for (const wanted of ["constrained", ""]) {
+    await assert.rejects(
+      impersonationMode(server(PRESENT), wanted),
+      (error: Error) =>
+        isAppError(error, "Forbidden") && /cannot impersonate.*legacy/.test(error.message),
+    );
+  }
+  const away = {
+    ...server(PRESENT),
+    call: () => Promise.reject(new AppError("ServiceUnavailable", "away")),
+  };
   await assert.rejects(
-    impersonationMode(off, "constrained"),
-    (error: Error) =>
-      isAppError(error, "Forbidden") && /cannot impersonate.*legacy/.test(error.message),
-  );
-  await assert.rejects(
-    impersonationMode(server(version, new AppError("ServiceUnavailable", "away")), ""),
+    impersonationMode(away, ""),
     (error) => isAppError(error, "ServiceUnavailable"),
   );
 });

@@ -112,6 +112,7 @@ Deno.test("OwnWord leaves alone what others may write, heartbeats, and a Node th
   const time = { lastHeartbeatTime: "2026-01-01T00:05:00Z", lastTransitionTime: "2026-01-01" };
   const others = { type: "KernelDeadlock", status: "False" } as const;
   show({ ...WORD, conditions: [others, { ...READY, ...time }] });
+  show({ ...WORD, capacity: { ...WORD.capacity, "example.com/dongle": "5" } });
   show({ ...WORD, volumesAttached: [{ name: "v", devicePath: "" }] } as NodeWord);
   show(WORD);
   show(undefined);

@@ -6,16 +6,28 @@ import { atHub, type KubeletEndpoint } from "./kubelet_endpoint.ts";
 export type NodeWord = NonNullable<Node["status"]>;
 
 /**
- * What of a Node's status is its node's, by what the node says: the same members, and of the
- * conditions the same types. All else is others'. Pure.
+ * What of a Node's status is its node's, by what the node says: the same members, of the conditions
+ * the same types, and of the resources the same names: administrators advertise others by hand. All
+ * else is others'. Pure.
  */
 export function wordOf(node: Node, said: NodeWord): NodeWord {
   const members = Object.keys(said) as (keyof NodeWord)[];
   const types = new Set(conditionsOf({ status: said }).map(({ type }) => type));
   return {
     ...Object.fromEntries(members.map((member) => [member, node.status?.[member]])),
+    ...(said.capacity ? { capacity: amountsOf(node.status?.capacity, said.capacity) } : {}),
+    ...(said.allocatable
+      ? { allocatable: amountsOf(node.status?.allocatable, said.allocatable) }
+      : {}),
     conditions: conditionsOf(node).filter(({ type }) => types.has(type)),
   };
+}
+
+function amountsOf(
+  now: Readonly<Record<string, string>> = {},
+  said: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(now).filter(([name]) => Object.hasOwn(said, name)));
 }
 
 /**

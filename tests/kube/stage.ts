@@ -31,19 +31,21 @@ export async function stageOf(
   await cluster.applyCrds();
   const rights = await applyRights(cluster, args);
   const kubeconfig = await accountKubeconfig(cluster, site.folder);
+  // As the chart says it to its hub.
+  const told = flags.some((flag) => flag.startsWith("--impersonation="));
+  const all = told ? flags : ["--impersonation=constrained", ...flags];
   return {
     cluster,
     rights,
     // The site's own clients are the administrator.
     hub: async () => ({
-      ...await site.hubOn(kubeconfig, flags),
+      ...await site.hubOn(kubeconfig, all),
       kubeconfig: cluster.parts.kubeconfig,
     }),
     kubectl: (...args) => site.kubectl(cluster.parts.kubeconfig, args),
   };
 }
 
-/**
 /**
  * Returns all that the hub has asked for, after the first `from` characters of the audit log; what
  * it was denied for the reason `expected` counts for nothing.

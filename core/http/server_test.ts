@@ -350,6 +350,19 @@ for (const [what, handler] of REFUSALS) {
   });
 }
 
+Deno.test("serveHttps() keeps a connection for the next request when there is no body", async () => {
+  const clock = new VirtualClock();
+  await using running = await start(() => Promise.resolve(new Response("yes")), { clock });
+  const { socket, seen } = await rawClient(running);
+  for (let count = 1; count <= 3; count++) {
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    await until("it is answered", () => seen.text.split("yes").length === count + 1 || undefined);
+    await clock.advance(ms(2000));
+  }
+  assert.equal(seen.closed, false);
+  socket.destroy();
+});
+
 Deno.test("serveHttps() stops within its grace though a request never ends", async () => {
   const running = await start(() => Promise.resolve(new Response(new ReadableStream())));
   const request = httpsRequest({

@@ -188,7 +188,7 @@ Deno.test({
           await until("what happened is told", async () =>
             (await podsOf(api)).every(({ status }) =>
               status?.containerStatuses?.[0]?.restartCount === 5
-            ), SOON);
+            ), 3 * SOON);
           assert.equal(await retried(), before, "nothing was sent back to a node");
           await until("all nodes are Ready", async () =>
             (await nodesOf(api)).every(isReady));

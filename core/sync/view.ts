@@ -213,6 +213,8 @@ export class HubView implements Disposable {
     const { namespace, name } = (object ?? previous)?.metadata ?? { name: "" };
     const key = keyOf(groupResource(resource), namespace, name);
     this.#tell(key);
+    // Most pods of a cluster may be of nodes that have no link here: their status is not compared.
+    if (!this.#attached.has((object ?? previous)?.["spec"]?.nodeName)) return;
     const { node, version } = overruledNode(resource, object, previous) ?? { node: "" };
     for (const { listener } of this.#attached.get(node) ?? []) listener.overruled(key, version);
   }

@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../core/api/mod.ts";
 import type { Ms } from "../../core/base/mod.ts";
 import { type IdentityRecord, SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
-import { type NodePeer, writtenAt } from "./verdict.ts";
+import { latest, type NodePeer } from "./verdict.ts";
 
 /** The start of the names of identity Secrets; the node's name follows. */
 export const IDENTITY_PREFIX = "skerry-node-";
@@ -50,8 +50,7 @@ export function letIn(
   return {
     ...rest,
     ...(record.current === fingerprint ? {} : { current: fingerprint, keyId: "" }),
-    // No certificate may look younger than a later record of its name.
-    renewedAt: Math.max(now, issuedAt, writtenAt(record)),
+    renewedAt: latest(record, issuedAt, now),
   };
 }
 

@@ -58,7 +58,7 @@ const NOT_JOINED =
   "else join it again";
 
 /** When a record last got a certificate. Later records of a name are never older: see `laterThan`. */
-export function writtenAt({ joinedAt, renewedAt = 0 }: IdentityRecord): Ms {
+function writtenAt({ joinedAt, renewedAt = 0 }: IdentityRecord): Ms {
   return Math.max(joinedAt, renewedAt) as Ms;
 }
 
@@ -71,6 +71,10 @@ export function laterThan(
   certificate: string,
   now: Ms,
 ): Ms {
-  const { issuedAt } = readCertificate(certificate);
+  return latest(before, readCertificate(certificate).issuedAt, now);
+}
+
+/** {@linkcode laterThan} for a certificate of which only the time is known. */
+export function latest(before: IdentityRecord | undefined, issuedAt: Ms, now: Ms): Ms {
   return Math.max(now, issuedAt, before ? writtenAt(before) : 0) as Ms;
 }

@@ -61,6 +61,11 @@ async function waits(bench: PodBench, name: string): Promise<void> {
   });
 }
 
+/** A node of one core, on which nothing is looked at again for time alone. */
+function benchOn(connect: () => Runtime): Promise<PodBench> {
+  return startBench({ connect, clock: hurried, verdicts: oneCore });
+}
+
 /** What was told of the resizes of a pod. */
 function told(bench: PodBench, name: string): string[] {
   return bench.events.filter(({ uid, event }) =>
@@ -70,11 +75,7 @@ function told(bench: PodBench, name: string): string[] {
 
 Deno.test("PodManager grants a deferred resize as soon as another pod has gone, or needs less", async () => {
   const host = machine();
-  await using bench = await startBench({
-    connect: () => host.connect(),
-    clock: hurried,
-    verdicts: oneCore,
-  });
+  await using bench = await benchOn(() => host.connect());
   bench.put(sized("web", "300m"));
   bench.put(sized("job", "400m"));
   bench.put(sized("old", "200m"));
@@ -98,11 +99,7 @@ Deno.test("PodManager grants a deferred resize as soon as another pod has gone, 
 
 Deno.test("PodManager counts a pod by what it was granted, not by what it waits for", async () => {
   const host = machine();
-  await using bench = await startBench({
-    connect: () => host.connect(),
-    clock: hurried,
-    verdicts: oneCore,
-  });
+  await using bench = await benchOn(() => host.connect());
   bench.put(sized("web", "300m"));
   bench.put(sized("job", "300m"));
   await runs(bench, "web", "300m");
@@ -132,7 +129,7 @@ Deno.test("PodManager ends a resize that was under way when the agent was restar
       },
     });
   };
-  await using bench = await startBench({ connect, clock: hurried, verdicts: oneCore });
+  await using bench = await benchOn(connect);
   bench.put(sized("web", "300m"));
   await runs(bench, "web", "300m");
   resize(bench, "web", "500m");
@@ -159,7 +156,7 @@ Deno.test("PodManager tells what a resize fails with in a kubelet's words, and t
       },
     });
   };
-  await using bench = await startBench({ connect, clock: hurried, verdicts: oneCore });
+  await using bench = await benchOn(connect);
   bench.put(sized("web", "300m"));
   await runs(bench, "web", "300m");
   resize(bench, "web", "500m");

@@ -16,6 +16,23 @@ import { FakeApiServer, json } from "../../core/kube/testing.ts";
 import type { Store } from "../../core/store/mod.ts";
 import { leaderService } from "./leader.ts";
 
+/** The leadership of replica `a` at a store of which only writes are wanted. */
+function serviceOn(
+  clock: VirtualClock,
+  update: Store["update"],
+  onLeading: (leading: boolean) => void,
+) {
+  return leaderService({
+    store: { update } as Partial<Store> as Store,
+    id: "a",
+    clock,
+    random: () => 0.5,
+    log: silentLogger,
+    services: [],
+    onLeading,
+  });
+}
+
 Deno.test("leaderService() gives up after 10 s although its renewal still hangs", async () => {
   const clock = new VirtualClock();
   let lease = { metadata: { name: "l" }, spec: { holderIdentity: "" } } as unknown as KubeObject;
@@ -29,14 +46,8 @@ Deno.test("leaderService() gives up after 10 s although its renewal still hangs"
     return lease;
   };
   let stopped: Ms | undefined;
-  const service = leaderService({
-    store: { update } as Partial<Store> as Store,
-    id: "a",
-    clock,
-    random: () => 0.5,
-    log: silentLogger,
-    services: [],
-    onLeading: (leading) => stopped = leading ? undefined : clock.monotonic(),
+  const service = serviceOn(clock, update, (leading) => {
+    stopped = leading ? undefined : clock.monotonic();
   });
   const end = new AbortController();
   const running = service.run(end.signal, () => {});
@@ -113,14 +124,8 @@ Deno.test("leaderService() takes over 15 s after the last renewal that it has se
     const update: Store["update"] = (_ref, change) =>
       Promise.resolve().then(() => lease = change(lease));
     let since: Ms | undefined;
-    const service = leaderService({
-      store: { update } as Partial<Store> as Store,
-      id: "a",
-      clock,
-      random: () => 0.5,
-      log: silentLogger,
-      services: [],
-      onLeading: (leading) => since = leading ? clock.monotonic() : undefined,
+    const service = serviceOn(clock, update, (leading) => {
+      since = leading ? clock.monotonic() : undefined;
     });
     const end = new AbortController();
     renew();

@@ -123,10 +123,13 @@ Deno.test({
       await step("debug node/NAME runs a pod in the gateway's own namespaces", async () => {
         const debug = talk(site, kubeconfig, [
           ...["debug", "-i", "node/gw", ...DEBUG, "--", "sh", "-c"],
-          "read go; ls -d /host/etc; readlink /proc/self/ns/net; chroot /host /bin/echo inside",
+          "read go; ls -d /host/etc; readlink /proc/self/ns/net; chroot /host /bin/echo inside; read end",
         ]);
         await debug.say("go\n");
-        // Its standard input stays open until then: containerd ends an attach with that.
+        // containerd ends an attach with the first of its streams that ends, so it may drop what a
+        // container says right before it exits.
+        await debug.says(/inside/);
+        await debug.say("end\n");
         assert.equal(await debug.exit(), 0, debug.err);
         const net = await Deno.readLink("/proc/self/ns/net");
         assert.match(debug.out, new RegExp(`^/host/etc\n${RegExp.escape(net)}\ninside$`, "m"));

@@ -124,7 +124,7 @@ export const NOTES: Readonly<Record<string, string>> = {
   "containers[].volumeMounts[].subPath": "on a hostPath outside the folders above: `--host-paths`",
   "containers[].resources.limits":
     "cpu as shares and quota, memory; ephemeral-storage by eviction; " +
-    "devices (`vendor.com/name`) by device plugins",
+    "devices (`vendor.com/name`) by device plugins; what is advertised by hand is counted only",
   "containers[].ports[].hostPort": "through the runtime's CNI plugin `portmap`",
 };
 

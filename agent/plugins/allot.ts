@@ -12,6 +12,8 @@ export interface Stock {
   readonly store: LocalStore;
   readonly inventory: Inventory;
   readonly plugins: ReadonlyMap<string, Plugin>;
+  /** The resources of which devices are given; containers may ask for others, and get none. */
+  readonly needed: ReadonlySet<string>;
 }
 
 /**
@@ -28,6 +30,7 @@ export async function allot(pod: Pod, stock: Stock, signal: AbortSignal): Promis
     const devices: Allotment["devices"][number][] = [];
     const grants: DeviceGrant[] = [];
     for (const [resource, count] of wants) {
+      if (!stock.needed.has(resource)) continue;
       const plugin = stock.plugins.get(resource);
       if (!plugin) throw new AppError("Conflict", `the device plugin of ${resource} has gone`);
       const pool = entry(lent, resource);

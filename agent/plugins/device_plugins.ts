@@ -1,4 +1,4 @@
-import type { Pod } from "../../core/api/mod.ts";
+import { isExtendedResource, type Pod } from "../../core/api/mod.ts";
 import {
   AppError,
   type Clock,
@@ -15,11 +15,10 @@ import {
   DEVICE_SPACE,
   type DeviceAnswer,
   type DeviceGrant,
-  isExtendedResource,
+  neededDevices,
   type PodDevices,
 } from "../pods/mod.ts";
 import { allot, mergeGrants } from "./allot.ts";
-import { podWants } from "./choose.ts";
 import { claimFolder, Slots } from "./folder.ts";
 import { Inventory } from "./inventory.ts";
 import type { Plugin } from "./plugin.ts";
@@ -204,8 +203,8 @@ export class DevicePlugins implements Service, PodDevices {
     const { store, log } = this.#options;
     const { uid = "", name, namespace } = pod.metadata;
     if (readRow(store, uid)) return { kind: "granted" };
-    const wanted = podWants(pod).flatMap(({ wants }) => [...wants.keys()]);
-    const missing = wanted.find((resource) => this.#inventory.healthy(resource) === undefined);
+    const needed = neededDevices(store, pod, (resource) => this.#inventory.has(resource));
+    const missing = [...needed].find((one) => this.#inventory.healthy(one) === undefined);
     if (missing !== undefined) {
       const message = `no device plugin for ${missing} is registered on this node`;
       return { kind: "waits", message };
@@ -215,6 +214,7 @@ export class DevicePlugins implements Service, PodDevices {
         store,
         inventory: this.#inventory,
         plugins: this.#plugins,
+        needed,
       }, signal);
       writeRow(store, uid, row);
       const devices = Object.values(row.containers).flatMap((one) => one.devices);

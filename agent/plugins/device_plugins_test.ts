@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
-import type { Pod } from "../../core/api/mod.ts";
+import { DEVICE_RESOURCES_ANNOTATION, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { errorText, ms, silentLogger, sleep, systemClock } from "../../core/base/mod.ts";
 import { type LocalStore, openSqliteStore } from "../../core/store/mod.ts";
 import { TestPlugin } from "../../tools/deviceplugin/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
+import { SOURCE_ANNOTATION } from "../manifests/mod.ts";
 import { DEVICE_SPACE, type DeviceAnswer } from "../pods/mod.ts";
 import { DevicePlugins } from "./mod.ts";
 
 const NEVER = new AbortController().signal;
+const NODE = "n1";
 const RESOURCE = "example.com/fake";
 
 /** A folder of device plugins that is served, with its store. */
@@ -23,8 +25,7 @@ class Bench implements AsyncDisposable {
     this.folder = folder;
     this.store = store;
     this.devices = new DevicePlugins({
-      folder,
-      store,
+      ...{ folder, store },
       clock: systemClock,
       log: silentLogger,
       nativeCdi: () => Promise.resolve(cdiFolder === undefined),
@@ -85,6 +86,7 @@ function pod(name: string, count: number, resource = RESOURCE): Pod {
     kind: "Pod",
     metadata: { name, namespace: "default", uid: `uid-${name}` },
     spec: {
+      nodeName: NODE,
       containers: [{ name: "main", image: "i", resources: { limits: { [resource]: `${count}` } } }],
     },
   };
@@ -173,12 +175,21 @@ test("a pod gets devices of its own, and the same ones again after the agent's r
   await next.stop();
 });
 
+const WAITS: DeviceAnswer = {
+  kind: "waits",
+  message: `no device plugin for ${RESOURCE} is registered on this node`,
+};
+
 test("a pod waits for a plugin that is not there, and fails when the plugin refuses it", async () => {
   await using bench = await Bench.start();
-  assert.deepEqual(await bench.allocate(pod("a", 1)), {
-    kind: "waits",
-    message: `no device plugin for ${RESOURCE} is registered on this node`,
+  bench.store.transact((tx) => {
+    const annotations = { [DEVICE_RESOURCES_ANNOTATION]: `example.com/other,${RESOURCE}` };
+    tx.put(RESOURCES.nodes, {
+      ...{ apiVersion: "v1", kind: "Node" },
+      metadata: { name: NODE, annotations },
+    });
   });
+  assert.deepEqual(await bench.allocate(pod("a", 1)), WAITS);
   await using plugin = await TestPlugin.start(bench.folder, ["-alloc-fail"]);
   await plugin.says(({ registered }) => registered === true);
   await bench.has(4);
@@ -187,6 +198,22 @@ test("a pod waits for a plugin that is not there, and fails when the plugin refu
   const { message } = answer.kind === "refused" ? answer.rejection : { message: "" };
   assert.match(message, /Allocate with Unknown: .*100% lost, état inconnu, which is unexpected/);
   assert.deepEqual(bench.store.transact((tx) => tx.rows(DEVICE_SPACE)), []);
+});
+
+test("of a resource that no plugin has ever offered nothing is given; a static pod waits for it", async () => {
+  await using bench = await Bench.start();
+  const fixed = pod("a", 1);
+  fixed.metadata.annotations = { [SOURCE_ANNOTATION]: "file" };
+  assert.deepEqual(await bench.allocate(fixed), WAITS);
+  await using plugin = await TestPlugin.start(bench.folder);
+  await plugin.says(({ registered }) => registered === true);
+  await bench.has(4);
+  const mixed = pod("b", 1);
+  Object.assign(mixed.spec.containers[0]?.resources?.limits ?? {}, { "example.com/dongle": "5" });
+  assert.deepEqual(await bench.allocate(mixed), { kind: "granted" });
+  const [row] = bench.store.transact((tx) => tx.rows(DEVICE_SPACE));
+  assert.match(row?.value ?? "", /"resource":"example.com\/fake","ids":\["dev-0"\]/);
+  assert.doesNotMatch(row?.value ?? "", /dongle/);
 });
 
 test("a plugin's preference counts, and it hears of every run when it asks for that", async () => {

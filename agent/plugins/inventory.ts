@@ -34,6 +34,11 @@ export class Inventory {
     }
   }
 
+  /** Whether a plugin has ever listed devices of this resource. */
+  has(resource: string): boolean {
+    return this.#listed.has(resource);
+  }
+
   /** The devices that can be given away; `undefined` while no plugin for the resource is there. */
   healthy(resource: string): ReadonlySet<string> | undefined {
     const listed = this.#listed.get(resource);

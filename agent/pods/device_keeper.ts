@@ -1,11 +1,13 @@
 import type { Pod } from "../../core/api/mod.ts";
 import { type Clock, errorText, type Logger, seconds, sleep } from "../../core/base/mod.ts";
-import { type DeviceAnswer, type PodDevices, wantsDevices } from "./devices.ts";
+import type { LocalStore } from "../../core/store/mod.ts";
+import { type DeviceAnswer, neededDevices, type PodDevices, wantedDevices } from "./devices.ts";
 
 /** Options of {@linkcode DeviceKeeper}. */
 export interface DeviceKeeperOptions {
   /** Absent on a node that gives no devices. */
   readonly devices: PodDevices | undefined;
+  readonly store: LocalStore;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -13,6 +15,7 @@ export interface DeviceKeeperOptions {
   readonly changed: (uid: string) => void;
 }
 
+const GRANTED: DeviceAnswer = { kind: "granted" };
 const NO_DEVICES: DeviceAnswer = {
   kind: "waits",
   message: "this node takes no device plugins (agent option device-plugins)",
@@ -33,9 +36,9 @@ export class DeviceKeeper {
 
   /** Whether a pod has its devices; asks when nobody has. `pending` until there is an answer. */
   view(pod: Pod): DeviceAnswer | "pending" {
-    if (!wantsDevices(pod)) return { kind: "granted" };
-    const { devices } = this.#options;
-    if (!devices) return NO_DEVICES;
+    if (wantedDevices(pod).size === 0) return GRANTED;
+    const { devices, store } = this.#options;
+    if (!devices) return neededDevices(store, pod, () => false).size === 0 ? GRANTED : NO_DEVICES;
     const uid = pod.metadata.uid ?? "";
     if (!this.#answers.has(uid)) this.#ask(pod, uid, devices);
     return this.#answers.get(uid) ?? "pending";

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { DEVICE_RESOURCES_ANNOTATION, RESOURCES } from "../../core/api/mod.ts";
 import { seconds, silentLogger, VirtualClock } from "../../core/base/mod.ts";
+import { openSqliteStore } from "../../core/store/mod.ts";
 import { DeviceKeeper } from "./device_keeper.ts";
 import type { DeviceAnswer, PodDevices } from "./devices.ts";
 import { testPod } from "./testing/mod.ts";
@@ -26,17 +28,17 @@ class Devices implements PodDevices {
   }
 }
 
-function setUp(devices: Devices | undefined = new Devices()) {
+function setUp<T extends Devices | undefined>(devices: T) {
   const clock = new VirtualClock();
   const changed: string[] = [];
+  const store = openSqliteStore({ path: ":memory:", clock });
   const keeper = new DeviceKeeper({
-    devices,
-    clock,
+    ...{ devices, store, clock },
     log: silentLogger,
     signal: new AbortController().signal,
     changed: (uid) => changed.push(uid),
   });
-  return { clock, changed, keeper, devices };
+  return { clock, changed, keeper, devices, store };
 }
 
 const wanting = testPod("a", {
@@ -44,22 +46,23 @@ const wanting = testPod("a", {
 });
 
 Deno.test("DeviceKeeper grants at once what asks for nothing, and says what a node without lacks", () => {
-  const { keeper, devices } = setUp();
+  const { keeper, devices } = setUp(new Devices());
   assert.deepEqual(keeper.view(testPod("b")), { kind: "granted" });
   assert.equal(devices.asked.length, 0);
-  const none = new DeviceKeeper({
-    devices: undefined,
-    clock: new VirtualClock(),
-    log: silentLogger,
-    signal: new AbortController().signal,
-    changed: () => {},
-  });
-  const answer = none.view(wanting);
+  const none = setUp(undefined);
+  assert.deepEqual(none.keeper.view(wanting), { kind: "granted" }, "advertised by hand");
+  none.store.transact((tx) =>
+    tx.put(RESOURCES.nodes, {
+      ...{ apiVersion: "v1", kind: "Node" },
+      metadata: { name: "n1", annotations: { [DEVICE_RESOURCES_ANNOTATION]: "example.com/x" } },
+    })
+  );
+  const answer = none.keeper.view(wanting);
   assert.equal(answer !== "pending" && answer.kind, "waits");
 });
 
 Deno.test("DeviceKeeper asks once in the background and tells when there is an answer", async () => {
-  const { keeper, devices, changed } = setUp();
+  const { keeper, devices, changed } = setUp(new Devices());
   assert.equal(keeper.view(wanting), "pending");
   assert.equal(keeper.view(wanting), "pending");
   assert.equal(devices.asked.length, 1);
@@ -71,7 +74,7 @@ Deno.test("DeviceKeeper asks once in the background and tells when there is an a
 });
 
 Deno.test("DeviceKeeper asks again for a pod that waits when a plugin has come", async () => {
-  const { keeper, devices, changed } = setUp();
+  const { keeper, devices, changed } = setUp(new Devices());
   keeper.view(wanting);
   devices.asked[0]?.answer.resolve(WAITS);
   await keeper.settled();
@@ -87,7 +90,7 @@ Deno.test("DeviceKeeper asks again for a pod that waits when a plugin has come",
 });
 
 Deno.test("DeviceKeeper gives back what was set aside for a pod that has ended", async () => {
-  const { keeper, devices } = setUp();
+  const { keeper, devices } = setUp(new Devices());
   keeper.view(wanting);
   keeper.drop("uid-a");
   devices.asked[0]?.answer.resolve({ kind: "granted" });
@@ -96,7 +99,7 @@ Deno.test("DeviceKeeper gives back what was set aside for a pod that has ended",
 });
 
 Deno.test("DeviceKeeper asks again after what was no answer", async () => {
-  const { keeper, devices, changed, clock } = setUp();
+  const { keeper, devices, changed, clock } = setUp(new Devices());
   keeper.view(wanting);
   devices.asked[0]?.answer.reject(new Error("the disk is full"));
   await clock.advance(seconds(1));

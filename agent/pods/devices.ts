@@ -1,4 +1,12 @@
-import type { Container, Pod } from "../../core/api/mod.ts";
+import {
+  type Container,
+  deviceResources,
+  isExtendedResource,
+  type Pod,
+  RESOURCES,
+} from "../../core/api/mod.ts";
+import type { LocalStore } from "../../core/store/mod.ts";
+import { isFromManifest } from "../manifests/mod.ts";
 import type { ContainerConfig, Mount } from "../runtimes/mod.ts";
 import type { Rejection } from "./policy/plan.ts";
 
@@ -55,18 +63,28 @@ export function extendedWants(container: Container): Map<string, number> {
   return out;
 }
 
-/** Whether a pod asks for any such resource. */
-export function wantsDevices(pod: Pod): boolean {
-  const { initContainers = [], containers } = pod.spec;
-  return [...initContainers, ...containers].some((one) => extendedWants(one).size > 0);
+/** The names of all such resources that a pod asks for. */
+export function wantedDevices({ spec }: Pod): Set<string> {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  return new Set(containers.flatMap((one) => [...extendedWants(one).keys()]));
 }
 
-/** Source: `v1helper.IsExtendedResourceName`. */
-export function isExtendedResource(name: string): boolean {
-  const [domain = "", own = "", more] = name.split("/");
-  if (more !== undefined || domain.endsWith("kubernetes.io") || domain.startsWith("requests.")) {
-    return false;
-  }
-  return domain.length <= 244 && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(domain) &&
-    own.length <= 63 && /^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/.test(own);
+/**
+ * The resources that only device plugins can give to a pod. Those that no plugin has ever `offered`
+ * here somebody has advertised by hand, or the scheduler had not placed the pod; for a static pod
+ * nobody has looked.
+ */
+export function neededDevices(
+  store: LocalStore,
+  pod: Pod,
+  offered: (resource: string) => boolean,
+): Set<string> {
+  const wanted = wantedDevices(pod);
+  if (wanted.size === 0) return wanted;
+  return store.transact((tx) => {
+    if (isFromManifest(tx, pod)) return wanted;
+    const node = tx.get({ resource: RESOURCES.nodes, name: pod.spec.nodeName ?? "" });
+    const known = new Set(node && deviceResources(node));
+    return new Set([...wanted].filter((name) => known.has(name) || offered(name)));
+  });
 }

@@ -45,6 +45,6 @@ export {
   type DeviceAnswer,
   type DeviceGrant,
   extendedWants,
-  isExtendedResource,
+  neededDevices,
   type PodDevices,
 } from "./devices.ts";

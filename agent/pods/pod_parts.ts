@@ -54,7 +54,10 @@ export function makePodParts(options: PodPartsOptions): PodParts {
   });
   const prober = new Prober({ ...manager, changed, event });
   const hooks = new Hooks({ clock, log, signal, changed });
-  const devices = new DeviceKeeper({ devices: manager.devices, clock, log, signal, changed });
+  const devices = new DeviceKeeper({
+    ...{ devices: manager.devices, store: manager.store },
+    ...{ clock, log, signal, changed },
+  });
   const tokens = new TokenKeeper({
     ...{ clock, log, signal, random: manager.random, store: manager.store },
     request: manager.requestToken,

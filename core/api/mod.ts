@@ -4,6 +4,7 @@ export * from "./apps.ts";
 export * from "./classes.ts";
 export * from "./conditions.ts";
 export * from "./core.ts";
+export * from "./device_resources.ts";
 export * from "./field_labels.ts";
 export * from "./field_selectors.ts";
 export * from "./kubeedge/mod.ts";

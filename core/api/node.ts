@@ -35,6 +35,8 @@ export interface Node extends KubeObject {
     daemonEndpoints?: { kubeletEndpoint?: { Port: number } };
     nodeInfo?: Partial<NodeInfo>;
     images?: { names: string[]; sizeBytes: number }[];
+    /** By the controller that attaches volumes. */
+    volumesAttached?: { name: string; devicePath: string }[];
     /** Versions and states of Skerry's own parts, e.g. the WASM engine. */
     skerry?: Record<string, unknown>;
   };

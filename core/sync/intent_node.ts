@@ -1,9 +1,16 @@
 import { z } from "zod";
 import { AppError, isAppError, isLabelKey, isLabelValue, type Ms, toTime } from "../base/mod.ts";
-import { type Condition, type KubeObject, type Node, RESOURCES } from "../api/mod.ts";
+import {
+  type Condition,
+  deviceResources,
+  type KubeObject,
+  type Node,
+  RESOURCES,
+} from "../api/mod.ts";
 import type { Store } from "../store/mod.ts";
 import type { IntentContext } from "./intents.ts";
 import { atHub, type KubeletEndpoint } from "./kubelet_endpoint.ts";
+import { mergeResources, namesResources, resourceAnnotation } from "./node_resources.ts";
 import { wordOf } from "./node_word.ts";
 import { keyOf } from "./object_key.ts";
 import { checkObject, checkSize, checkTypes } from "./reported.ts";
@@ -95,18 +102,17 @@ async function writeNodeAt(
     Object.entries(labels).filter(([key]) => OWN_LABELS.includes(key)),
   );
   const addresses = kubelet && JSON.stringify(node.status?.addresses ?? []);
-  const described = (current: KubeObject): KubeObject => {
-    const labelled = withLabels(current, kept);
-    if (addresses === undefined) return labelled;
-    const annotations = { ...labelled.metadata.annotations, [ADDRESSES_ANNOTATION]: addresses };
-    return { ...labelled, metadata: { ...labelled.metadata, annotations } };
-  };
-  const known = from && hasLabels(from, kept) &&
+  const { status: told = {} } = node;
+  const described = (current: KubeObject): KubeObject =>
+    withAnnotations(withLabels(current, kept), {
+      ...(addresses === undefined ? {} : { [ADDRESSES_ANNOTATION]: addresses }),
+      ...resourceAnnotation(current, told),
+    });
+  const known = from && hasLabels(from, kept) && namesResources(from, told) &&
     (addresses === undefined || from.metadata.annotations?.[ADDRESSES_ANNOTATION] === addresses);
   if (!known) await store.update(ref, described);
   return await store.update(ref, (current) => {
-    const before = (current as Node).status ?? {};
-    const status = mergeNodeStatus(before, node.status ?? {}, now, kubelet);
+    const status = mergeNodeStatus(current as Node, told, now, kubelet);
     // Conditions of other types stay: many reports could make a large status.
     checkSize(`the status of node ${name}`, status);
     return { ...current, status };
@@ -137,9 +143,7 @@ async function markNode(
 }
 
 function marked<T extends KubeObject>(object: T): T {
-  const { metadata } = object;
-  const annotations = { ...metadata.annotations, [GATEWAY_ANNOTATION]: "true" };
-  return { ...object, metadata: { ...metadata, annotations } };
+  return withAnnotations(object, { [GATEWAY_ANNOTATION]: "true" });
 }
 
 function hasLabels(object: KubeObject, labels: Readonly<Record<string, string>>): boolean {
@@ -149,6 +153,17 @@ function hasLabels(object: KubeObject, labels: Readonly<Record<string, string>>)
 function withLabels(object: KubeObject, labels: Readonly<Record<string, string>>): KubeObject {
   const { metadata } = object;
   return { ...object, metadata: { ...metadata, labels: { ...metadata.labels, ...labels } } };
+}
+
+function withAnnotations<T extends KubeObject>(
+  object: T,
+  annotations: Readonly<Record<string, string>>,
+): T {
+  const { metadata } = object;
+  const all = { ...metadata.annotations, ...annotations };
+  return Object.keys(all).length === 0
+    ? object
+    : { ...object, metadata: { ...metadata, annotations: all } };
 }
 
 function registered(name: string, node: Node): Node {
@@ -183,16 +198,18 @@ export function allowedLabels(labels: Readonly<Record<string, string>>): Record<
 }
 
 /**
- * The node's own status over the hub's: conditions of other types stay, transition times move only
- * with the status of a condition. Pure.
+ * The node's own status over the hub's: conditions of other types stay, as do what of its resources
+ * others advertise and the volumes that they attach; transition times move only with the status of a
+ * condition. Pure.
  */
 export function mergeNodeStatus(
-  current: NonNullable<Node["status"]>,
+  node: Node,
   theirs: NonNullable<Node["status"]>,
   now: Ms,
   kubelet?: KubeletEndpoint,
 ): NonNullable<Node["status"]> {
   const time = toTime(now);
+  const current = node.status ?? {};
   // What is stored may be of a time when nobody checked it.
   const before = Array.isArray(current.conditions)
     ? current.conditions.filter((one) => one !== null)
@@ -208,10 +225,12 @@ export function mergeNodeStatus(
   });
   const types = new Set(reported.map(({ type }) => type));
   const kept = before.filter(({ type }) => !types.has(type));
-  const { daemonEndpoints: _, ...status } = theirs;
-  const { daemonEndpoints } = current;
+  const { daemonEndpoints: _, volumesAttached: __, ...status } = theirs;
+  const { daemonEndpoints, volumesAttached } = current;
   return {
     ...status,
+    ...mergeResources(current, theirs, deviceResources(node)),
+    ...(volumesAttached ? { volumesAttached } : {}),
     ...(daemonEndpoints ? { daemonEndpoints } : {}),
     ...(kubelet ? atHub(kubelet) : {}),
     conditions: [...kept, ...reported],

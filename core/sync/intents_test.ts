@@ -179,14 +179,20 @@ Deno.test("a node whose kubelet port opens while it registers is written with th
 Deno.test("mergeNodeStatus() keeps the hub's conditions and port, and moves times with status", () => {
   const current = {
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    volumesAttached: [{ name: "csi/v", devicePath: "" }],
     conditions: [
       { type: "Ready", status: "Unknown" as const, lastTransitionTime: "2020-01-01T00:00:00Z" },
       { type: "Hub", status: "True" as const },
     ],
   };
   const theirs = { conditions: [{ type: "Ready", status: "True" as const }] };
-  const merged = mergeNodeStatus(current, theirs, seconds(1));
+  const node: Node = {
+    ...{ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } },
+    status: current,
+  };
+  const merged = mergeNodeStatus(node, theirs, seconds(1));
   assert.deepEqual(merged.daemonEndpoints, current.daemonEndpoints);
+  assert.deepEqual(merged.volumesAttached, current.volumesAttached);
   assert.deepEqual(merged.conditions?.map(({ type }) => type), ["Hub", "Ready"]);
   assert.equal(merged.conditions?.[1]?.lastTransitionTime, "1970-01-01T00:00:01Z");
 });
@@ -215,6 +221,42 @@ Deno.test("failedResult() says whether to try again, and hides what is not ours 
   assert.ok(!unknown.error?.message.includes("secret"));
   assert.equal(failedResult(3, new AppError("Forbidden", "no")).error?.retry, false);
   assert.equal(failedResult(3, new AppError("ServiceUnavailable", "later")).error?.retry, true);
+});
+
+Deno.test("resources that others advertise stay; a node's own are 0 when it tells no more of them", async () => {
+  using store = openSqliteStore({ path: ":memory:", clock: new VirtualClock() });
+  const ref = { resource: nodes, name: "n1" };
+  const words: NodeWord[] = [];
+  const report = async (amounts: Record<string, string>): Promise<Node> => {
+    const status = { capacity: amounts, allocatable: amounts };
+    await applyIntent(context(store, { said: (word) => void words.push(word) }), {
+      ...{ key: "node", kind: "node" },
+      body: { node: { metadata: { name: "n1" }, status } },
+    });
+    return await store.get(ref) as Node;
+  };
+  const ask = (node: Node): boolean => isOverruled(node, words.at(-1) ?? {});
+  const first = await report({ cpu: "4", "example.com/tpu": "2" });
+  assert.equal(first.metadata.annotations?.["skerry.dev/device-resources"], "example.com/tpu");
+  const patched = await store.update(ref, (current) => {
+    const { capacity, ...status } = (current as Node).status ?? {};
+    const hugepages = { "hugepages-2Mi": "0" };
+    return {
+      ...current,
+      status: { ...status, capacity: { ...capacity, ...hugepages, "example.com/dongle": "5" } },
+    };
+  }, { subresource: "status" }) as Node;
+  assert.ok(ask(patched), "what there is of it can be had");
+  const advertised = await report({ cpu: "4", "example.com/tpu": "2" });
+  const amounts = { cpu: "4", "example.com/tpu": "2", "example.com/dongle": "5" };
+  assert.deepEqual(advertised.status?.capacity, amounts);
+  assert.deepEqual(advertised.status?.allocatable, amounts);
+  assert.ok(!ask(advertised));
+  // A new life of the agent, before its plugin has come.
+  const { status, metadata } = await report({ cpu: "4" });
+  assert.deepEqual(status?.capacity, { ...amounts, "example.com/tpu": "0" });
+  assert.deepEqual(status?.allocatable, { ...amounts, "example.com/tpu": "0" });
+  assert.equal(metadata.annotations?.["skerry.dev/device-resources"], "example.com/tpu");
 });
 
 Deno.test("a node's report tells what of the Node is the node's word, as it is stored", async () => {

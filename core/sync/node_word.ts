@@ -1,14 +1,15 @@
-import { type Condition, conditionsOf, type Node } from "../api/mod.ts";
+import { type Condition, conditionsOf, deviceResources, type Node } from "../api/mod.ts";
 import { jsonEqual } from "../control/mod.ts";
 import { atHub, type KubeletEndpoint } from "./kubelet_endpoint.ts";
+import { mergeResources } from "./node_resources.ts";
 
 /** The part of a Node's status that its node has said, as the store has it. */
 export type NodeWord = NonNullable<Node["status"]>;
 
 /**
  * What of a Node's status is its node's, by what the node says: the same members, of the conditions
- * the same types, and of the resources the same names: administrators advertise others by hand. All
- * else is others'. Pure.
+ * the same types, and of the resources the same names (`mergeResources` has the others). All else is
+ * others'. Pure.
  */
 export function wordOf(node: Node, said: NodeWord): NodeWord {
   const members = Object.keys(said) as (keyof NodeWord)[];
@@ -35,7 +36,11 @@ function amountsOf(
  * is the hub's to say. Times do not count: a heartbeat is no word. Pure.
  */
 export function isOverruled(node: Node, word: NodeWord, kubelet?: KubeletEndpoint): boolean {
-  const wanted = { ...word, ...(kubelet ? atHub(kubelet) : {}) };
+  const wanted = {
+    ...word,
+    ...mergeResources(node.status ?? {}, word, deviceResources(node)),
+    ...(kubelet ? atHub(kubelet) : {}),
+  };
   return !jsonEqual(timeless(wordOf(node, wanted)), timeless(wanted));
 }
 

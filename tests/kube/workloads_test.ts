@@ -126,6 +126,30 @@ Deno.test({
         await until("it goes", async () => await podOf(api, "own-gw") === undefined);
       });
 
+      await step("a resource that somebody advertises by hand can be had, and stays", async () => {
+        const dongle = "example.com/dongle";
+        const patch = JSON.stringify({ status: { capacity: { [dongle]: "5" } } });
+        await kubectl(
+          ...["patch", "node", "gw", "--subresource=status", "--type=merge", "-p", patch],
+        );
+        const offered = async (): Promise<string> => {
+          const { status } = await api.request("GET", "/api/v1/nodes/gw");
+          return `${status.capacity[dongle]} ${status.allocatable[dongle]}`;
+        };
+        await until("it can be had", async () => await offered() === "5 5");
+        const pod = shellPod("dongle", "sleep 1000");
+        Object.assign(pod["spec"].containers[0], { resources: { limits: { [dongle]: "5" } } });
+        await apply(pod);
+        await readyPod(api, "dongle");
+        await kubectl("label", "node", "gw", "kubernetes.io/arch=wrong", "--overwrite");
+        await until("the node has told of itself again", async () => {
+          const { metadata } = await api.request("GET", "/api/v1/nodes/gw");
+          return metadata.labels["kubernetes.io/arch"] !== "wrong";
+        });
+        assert.equal(await offered(), "5 5");
+        await kubectl("delete", "pod", "dongle", "--wait=false");
+      });
+
       await step("an application of KubeEdge's runs in a group of nodes", async () => {
         await apply(
           {

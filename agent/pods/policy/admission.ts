@@ -1,5 +1,6 @@
 import {
   type Amounts,
+  isExtendedResource,
   matchesNode,
   type Node,
   type Pod,
@@ -12,7 +13,6 @@ import {
   tolerates,
   untolerated,
 } from "../../../core/api/mod.ts";
-import { isExtendedResource } from "../devices.ts";
 import type { Rejection } from "./plan.ts";
 import { preempt } from "./preemption.ts";
 import { isCritical, type IsOwn } from "./priority.ts";

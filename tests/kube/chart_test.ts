@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:tls";
 import { RESOURCES } from "../../core/api/mod.ts";
+import { isEstablished } from "../../tools/kube/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import { findHelm } from "../../tools/helm.ts";
 import { type HubAt, nodeReady, Site, stepsOf } from "../e2e/gateway_lib.ts";
@@ -96,7 +97,11 @@ Deno.test({
       await step("helm installs it, with its kinds", async () => {
         const notes = await helm("install", "skerry", CHART, "--create-namespace");
         assert.match(notes, /token create --node gateway-1/);
-        await kubectl("wait", "--for=condition=Established", "crd/wasmfunctions.skerry.dev");
+        const kinds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        await until(
+          "its kinds are established",
+          async () => isEstablished(await api.request("GET", `${kinds}/wasmfunctions.skerry.dev`)),
+        );
         await until("its pod waits for a node", async () => {
           const { items } = await api.request("GET", "/api/v1/namespaces/skerry-system/pods");
           return items.length === 1 && items[0].status.phase === "Pending";

@@ -3,6 +3,7 @@ import { AppError } from "../../../core/base/mod.ts";
 import type { Payload, VolumeFile } from "./volume_file.ts";
 import { decodeBase64 } from "../config/env.ts";
 import { type DownwardFacts, fieldValue, resourceFieldValue } from "../config/field_ref.ts";
+import { fsGroup, fsUser } from "./ownership.ts";
 import type { ConfigData, PodObjects } from "../policy/plan.ts";
 import { tokenKey, tokenSource } from "../pod_tokens.ts";
 
@@ -71,12 +72,20 @@ function addSource(
     if (token === undefined) {
       throw new AppError("NotFound", "the service account's token is not here");
     }
-    files.set(serviceAccountToken.path, { content: new TextEncoder().encode(token), mode });
+    files.set(serviceAccountToken.path, tokenFile(token, mode, scope.pod));
   }
   for (const item of downwardAPI?.items ?? []) {
     const content = new TextEncoder().encode(downwardText(item, scope));
     files.set(item.path, { content, mode: item.mode ?? mode });
   }
+}
+
+/** A token is for the pod's user and group alone, where it names any; else as the volume says. */
+function tokenFile(token: string, mode: number, pod: Pod): VolumeFile {
+  const content = new TextEncoder().encode(token);
+  const uid = fsUser(pod);
+  if (uid !== undefined) return { content, mode: 0o600, uid };
+  return { content, mode: fsGroup(pod) === undefined ? mode : 0o600 };
 }
 
 function downwardText(item: DownwardItem, { pod, facts }: Scope): string {

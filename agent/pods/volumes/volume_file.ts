@@ -3,6 +3,8 @@ export interface VolumeFile {
   readonly content: Uint8Array;
   /** Permission bits. */
   readonly mode: number;
+  /** Who owns it. @default {the agent} */
+  readonly uid?: number;
 }
 
 /** Files by path below the volume. */
@@ -19,7 +21,8 @@ export async function writeFile(
   const parent = full.slice(0, full.lastIndexOf("/"));
   await Deno.mkdir(parent, { recursive: true, mode: 0o755 });
   await Deno.writeFile(full, file.content, { mode: 0o600 });
-  if (gid !== undefined) await Deno.chown(full, null, gid);
+  const { uid } = file;
+  if (uid !== undefined || gid !== undefined) await Deno.chown(full, uid ?? null, gid ?? null);
   // After the write and apart from it, as the mode of a write is cut by the umask.
   await Deno.chmod(full, file.mode & 0o777);
 }
@@ -28,6 +31,7 @@ export async function writeFile(
 export async function sameFile(path: string, file: VolumeFile): Promise<boolean> {
   const info = await lstat(path);
   if (!info?.isFile || ((info.mode ?? 0) & 0o777) !== (file.mode & 0o777)) return false;
+  if (file.uid !== undefined && info.uid !== file.uid) return false;
   if (info.size !== file.content.length) return false;
   const bytes = await Deno.readFile(path);
   return bytes.every((byte, at) => byte === file.content[at]);

@@ -8,6 +8,7 @@ import type { DownwardFacts } from "../config/field_ref.ts";
 import { ensureHostPath, mayNotLook } from "./host_path.ts";
 import type { PodPaths, VolumeKind } from "../paths.ts";
 import type { LinkPool } from "./link_pool.ts";
+import { fsGroup } from "./ownership.ts";
 import { volumePayload } from "./payload.ts";
 import { isRecursive } from "../policy/mounts.ts";
 import type { PodObjects } from "../policy/plan.ts";
@@ -86,11 +87,6 @@ async function makeEmptyDir(
   if (gid !== undefined) await Deno.chown(half, null, gid);
   await Deno.chmod(half, 0o777 | (gid === undefined ? 0 : 0o2000) | (sticky ? 0o1000 : 0));
   await Deno.rename(half, dir);
-}
-
-function fsGroup(pod: Pod): number | undefined {
-  const gid = pod.spec.securityContext?.fsGroup;
-  return typeof gid === "number" ? gid : undefined;
 }
 
 /** Where a volume is on this node. */

@@ -43,7 +43,7 @@ export class ContainerStarter {
   ): Promise<void> {
     const { calls, images } = this.#options;
     const fieldPath = fieldPathOf(containerOf(context, action.container));
-    const id = action.containerId ?? await this.#create(action, context, events);
+    const id = action.containerId ?? await this.#create(action, context);
     if (!action.containerId) {
       const message = `Created container: ${action.container}`;
       events.push({ type: "Normal", reason: "Created", message, fieldPath });
@@ -57,7 +57,6 @@ export class ContainerStarter {
   async #create(
     action: Action & { type: "start" },
     context: ActContext,
-    events: PodEvent[],
   ): Promise<string> {
     const { calls, config, paths } = this.#options;
     const pod = podOf(context);
@@ -65,7 +64,7 @@ export class ContainerStarter {
     const sandbox = sandboxConfig(pod, context.attempt, place);
     const logs = `${sandbox.logDirectory}/${action.container}`;
     const [made] = await Promise.all([
-      this.#config(action, context, events),
+      this.#config(action, context),
       Deno.mkdir(logs, { recursive: true, mode: 0o755 }),
     ]);
     return await calls.call((runtime, signal) =>
@@ -77,7 +76,6 @@ export class ContainerStarter {
   async #config(
     { container: name, attempt, targetId }: Action & { type: "start" },
     context: ActContext,
-    events: PodEvent[],
   ): Promise<ContainerConfig> {
     const { calls, config, paths, images, devices } = this.#options;
     const { objects, facts, recursiveReadOnly } = context;
@@ -89,13 +87,10 @@ export class ContainerStarter {
     }
     const services = context.services();
     const api = config.localApi;
-    const { values: env, complaints } = resolveEnv({
+    const env = resolveEnv({
       ...{ pod, container, objects, facts },
       services: api ? withLocalApi(services, api.port) : services,
     });
-    for (const message of complaints) {
-      events.push({ type: "Warning", reason: "InvalidEnvironmentVariableNames", message });
-    }
     const mounts = await containerMounts(paths, { pod, container, env, recursiveReadOnly });
     const own = await ensureOwnFiles({
       ...{ pod, container, attempt, paths },

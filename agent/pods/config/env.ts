@@ -17,28 +17,18 @@ export interface EnvInput {
   readonly services?: readonly Service[];
 }
 
-/** The environment of a container. */
-export interface Environment {
-  readonly values: ReadonlyMap<string, string>;
-  /** What a user should know of it: keys that are no names of variables, one sentence each. */
-  readonly complaints: readonly string[];
-}
-
-/** Kubernetes' rule for names of variables, without what leads up a folder. */
-const NAME = /^(?!\.$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
-
 /**
  * The environment of a container in order: `envFrom` first, then `env`, later ones winning, with
  * `$(NAME)` replaced by what stands before it or tells of a Service; then the Services' variables
- * that nothing has set.
+ * that nothing has set. Every key is the name of a variable, as with a kubelet since 1.34: a program
+ * that cannot read it, like most shells, does without.
  *
  * @throws {AppError} NotFound for a configMap, secret or key that is missing and not optional,
  *   Unsupported for a field that cannot be shown
  */
-export function resolveEnv(input: EnvInput): Environment {
+export function resolveEnv(input: EnvInput): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
-  const complaints: string[] = [];
-  for (const source of input.container.envFrom ?? []) addAll(values, source, { input, complaints });
+  for (const source of input.container.envFrom ?? []) addAll(values, source, input.objects);
   const services = serviceEnv(input.pod, input.services ?? []);
   const before = { get: (name: string) => values.get(name) ?? services.get(name) };
   for (const variable of input.container.env ?? []) {
@@ -46,37 +36,26 @@ export function resolveEnv(input: EnvInput): Environment {
     if (value !== undefined) values.set(variable.name, value);
   }
   for (const [name, value] of services) if (!values.has(name)) values.set(name, value);
-  return { values, complaints };
+  return values;
 }
 
 /** Adds every key of a configMap or secret. */
 function addAll(
   values: Map<string, string>,
   source: NonNullable<Container["envFrom"]>[number],
-  { input, complaints }: { readonly input: EnvInput; readonly complaints: string[] },
+  objects: PodObjects,
 ): void {
   const ref = source.configMapRef ?? source.secretRef;
   if (!ref) return;
   const kind = source.configMapRef ? "configmap" : "secret";
-  const found = find(input.objects, kind, ref.name);
+  const found = find(objects, kind, ref.name);
   if (!found) {
     if (ref.optional) return;
     throw missing(kind, ref.name);
   }
-  const skipped: string[] = [];
   for (const [key, value] of Object.entries(textOf(found, kind))) {
-    const name = `${source.prefix ?? ""}${key}`;
-    if (NAME.test(name)) values.set(name, value);
-    else skipped.push(name);
+    values.set(`${source.prefix ?? ""}${key}`, value);
   }
-  if (skipped.length === 0) return;
-  const of = `${kind === "configmap" ? "configMap" : "secret"} ${
-    input.pod.metadata.namespace ?? "default"
-  }/${ref.name}`;
-  complaints.push(
-    `Keys [${skipped.sort().join(", ")}] from the EnvFrom ${of} were skipped since they are ` +
-      "considered invalid environment variable names.",
-  );
 }
 
 function variableValue(

@@ -66,7 +66,7 @@ Deno.test("resolveEnv() reads every source in order, later ones winning", () => 
     resources: { limits: { memory: "100Mi" } },
   });
   const env = resolveEnv({ pod, container: main(pod), objects: OBJECTS, facts: FACTS });
-  assert.deepEqual(Object.fromEntries(env.values), {
+  assert.deepEqual(Object.fromEntries(env), {
     C_a: "$(A)",
     C_b: "$(A)",
     A: "x",
@@ -94,16 +94,25 @@ Deno.test("resolveEnv() names what is missing", () => {
   }
 });
 
-Deno.test("resolveEnv() skips keys that are no names of variables, and says so", () => {
-  const pod = withContainer({ envFrom: [{ configMapRef: { name: "odd" } }] });
-  const odd = { data: { "1a": "x", "..b": "x", "..": "x", ok: "1", "a-b.c": "2" }, binary: {} };
+Deno.test("resolveEnv() takes every key and prefix as the name of a variable", () => {
+  const pod = withContainer({
+    envFrom: [
+      { configMapRef: { name: "odd" } },
+      { prefix: "1-", configMapRef: { name: "odd" } },
+      { prefix: "$_ ", configMapRef: { name: "odd" } },
+    ],
+  });
+  const odd = { data: { "1a": "x", "..b": "y" }, binary: {} };
   const objects = { configMaps: { odd }, secrets: {}, tokens: {} };
   const env = resolveEnv({ pod, container: main(pod), objects, facts: FACTS });
-  assert.deepEqual(Object.fromEntries(env.values), { ok: "1", "a-b.c": "2" });
-  assert.deepEqual(env.complaints, [
-    "Keys [.., ..b, 1a] from the EnvFrom configMap default/odd were skipped since they are " +
-    "considered invalid environment variable names.",
-  ]);
+  assert.deepEqual(Object.fromEntries(env), {
+    "1a": "x",
+    "..b": "y",
+    "1-1a": "x",
+    "1-..b": "y",
+    "$_ 1a": "x",
+    "$_ ..b": "y",
+  });
 });
 
 Deno.test("resolveEnv() tells of Services as a kubelet does, the pod's own variables winning", () => {
@@ -144,7 +153,7 @@ Deno.test("resolveEnv() tells of Services as a kubelet does, the pod's own varia
     KUBERNETES_PORT_443_TCP_PORT: "443",
     KUBERNETES_PORT_443_TCP_ADDR: "10.96.0.1",
   };
-  assert.deepEqual(Object.fromEntries(resolveEnv(input).values), {
+  assert.deepEqual(Object.fromEntries(resolveEnv(input)), {
     ...kubernetes,
     URL: "fd00::2:5432",
     MY_DB_PORT: "mine",
@@ -162,7 +171,7 @@ Deno.test("resolveEnv() tells of Services as a kubelet does, the pod's own varia
     MY_DB_PORT_53_UDP_ADDR: "fd00::2",
   });
   pod.spec["enableServiceLinks"] = false;
-  const { values } = resolveEnv(input);
+  const values = resolveEnv(input);
   assert.deepEqual([...values.keys()].filter((name) => name.startsWith("MY_DB")), ["MY_DB_PORT"]);
   assert.equal(values.get("KUBERNETES_SERVICE_HOST"), "10.96.0.1");
   assert.equal(values.get("URL"), "$(MY_DB_SERVICE_HOST):$(MY_DB_SERVICE_PORT_SQL_RW)");

@@ -6,6 +6,7 @@ const LABEL_1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
+const ENV_NAME = /^[\x20-\x3c\x3e-\u{10ffff}]+$/u;
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 
 const LABEL_TEXT = "a lowercase RFC 1123 label must consist of lower case alphanumeric " +
@@ -107,4 +108,12 @@ export function configKeyProblems(field: string, key: string): Problems {
   return key === "." || key === ".." || key.startsWith("..")
     ? [invalid(field, key, "must not start with '..' or be '.'")]
     : [];
+}
+
+/** The problems of a name of an environment variable, or of what comes before one. */
+export function envNameProblems(field: string, name: unknown): Problems {
+  if (typeof name === "string" && ENV_NAME.test(name)) return [];
+  const why =
+    "a valid environment variable name must consist only of printable characters other than '='";
+  return [invalid(field, name, why)];
 }

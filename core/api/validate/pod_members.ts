@@ -6,7 +6,7 @@ import {
   required,
   tooLong,
 } from "./field_error.ts";
-import { nameProblem } from "./names.ts";
+import { envNameProblems, nameProblem } from "./names.ts";
 import { listAt } from "./values.ts";
 
 // deno-lint-ignore no-explicit-any -- what a client sent; every member is checked before use
@@ -66,6 +66,7 @@ export function containerMemberProblems(field: string, container: Any): Problems
   listAt(`${field}.envFrom`, container.envFrom, []).forEach((one: Any, index) => {
     const at = `${field}.envFrom[${index}]`;
     oneSource(at, one, ["configMapRef", "secretRef"], problems);
+    if (one?.prefix) problems.push(...envNameProblems(`${at}.prefix`, one.prefix));
     for (const ref of ["configMapRef", "secretRef"]) {
       if (one?.[ref] && !one[ref].name) problems.push(required(`${at}.${ref}.name`));
     }

@@ -30,6 +30,9 @@ const REFUSED: readonly [what: string, spec: Any, container: Any, said: RegExp][
     env: [{ name: "A", valueFrom: { configMapKeyRef: { key: "b" } } }],
   }, /configMapKeyRef\.name: Required/],
   ["an envFrom of nothing", {}, { envFrom: [{}] }, /envFrom\[0\]: .*must specify one of/],
+  ["an envFrom with = in its prefix", {}, {
+    envFrom: [{ prefix: "A=", secretRef: { name: "s" } }],
+  }, /envFrom\[0\]\.prefix: .*other than '='/],
   ["subPath and subPathExpr", volume({ emptyDir: {} }), {
     volumeMounts: [{ name: "v", mountPath: "/a", subPath: "b", subPathExpr: "c" }],
   }, /mutually exclusive/],
@@ -108,7 +111,7 @@ Deno.test("a pod may have all of it in its right form, and empty words for none"
       protocol: "UDP",
     }],
     env: [{ name: "A", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
-    envFrom: [{ secretRef: { name: "s" } }],
+    envFrom: [{ prefix: "1-$ ", secretRef: { name: "s" } }],
     volumeMounts: [{ name: "v", mountPath: "/a", subPathExpr: "$(A)" }],
   };
   deepStrictEqual(problems(spec, container), []);

@@ -1,7 +1,7 @@
 import { isQuantity, parseQuantity } from "../quantity.ts";
 import { isResourceName } from "../resource_name.ts";
 import { duplicate, invalid, type Problems, required, wrongType } from "./field_error.ts";
-import { labelProblems, nameProblem } from "./names.ts";
+import { envNameProblems, labelProblems, nameProblem } from "./names.ts";
 import { nodeAffinityProblems } from "./node_affinity.ts";
 import { ephemeralProblems } from "./ephemeral.ts";
 import { lifecycleProblems } from "./lifecycle.ts";
@@ -16,7 +16,6 @@ const PULL = ["Always", "IfNotPresent", "Never"];
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const RESTART = ["Always", "OnFailure", "Never"];
 const DNS = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
-const ENV_NAME = /^[\x20-\x3c\x3e-\u{10ffff}]+$/u;
 
 /** The problems of a pod's spec at `field` (`spec`, `spec.template.spec`). */
 export function podSpecProblems(field: string, spec: Any): Problems {
@@ -141,13 +140,7 @@ function envProblems(field: string, env: Any, problems: Problems): void {
   listAt(field, env, problems).forEach((one: Any, index) => {
     const at = `${field}[${index}]`;
     if (!one?.name) return problems.push(required(`${at}.name`));
-    if (typeof one.name !== "string" || !ENV_NAME.test(one.name)) {
-      problems.push(invalid(
-        `${at}.name`,
-        one.name,
-        "a valid environment variable name must consist only of printable characters other than '='",
-      ));
-    }
+    problems.push(...envNameProblems(`${at}.name`, one.name));
     if (one.value !== undefined && one.value !== null && typeof one.value !== "string") {
       problems.push(wrongType(`${at}.value`, one.value, "string"));
     }

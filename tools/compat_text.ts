@@ -93,6 +93,7 @@ export const NOTES: Readonly<Record<string, string>> = {
   serviceAccountName: "a token is mounted where the hub serves a cluster",
   automountServiceAccountToken:
     "where the hub serves a cluster; else no token is mounted, whatever it says",
+  os: "a pod of another system fails with the reason `PodOSNotSupported`",
   "securityContext.fsGroup":
     "group of the files of configMap, secret, downwardAPI, projected and " +
     "emptyDir volumes",
@@ -164,7 +165,6 @@ export const SAMPLES: readonly (readonly [paths: RegExp, samples: readonly Sampl
   ]],
   [/sizeLimit$/, [{ shown: "for what is none", value: "x" }]],
   [/secret$/, noTmpfs({ secretName: "s" })],
-  [/^os$/, [{ shown: "unless `linux`", value: { name: "windows" } }]],
   [/^hostUsers$/, [{ shown: "`false`", value: false }]],
   [/supplementalGroupsPolicy$/, [{
     shown: "`Strict` where the runtime cannot (containerd before 2.0)",

@@ -83,6 +83,8 @@ Deno.test("refusals() names every field that would be ignored, and no other", ()
   fine.spec.dnsPolicy = "ClusterFirst";
   fine.spec.volumes = [{ name: "v", emptyDir: {} }, { name: "h", hostPath: { path: "/x" } }];
   assert.deepEqual(refusals(fine, NODE), []);
+  // That is for `admit()`, which fails the pod.
+  assert.deepEqual(refusals(testPod("p", { os: { name: "windows" } }), NODE), []);
   const bad = withContainer({
     lifecycle: { stopSignal: "SIGINT", preStop: { sleep: { seconds: 1 } } },
     securityContext: { privileged: true },

@@ -120,8 +120,6 @@ export const NOTES: Readonly<Record<string, string>> = {
   "volumes[].secret": "in memory only; changes as of a configMap",
   "containers[].env[].valueFrom.resourceFieldRef":
     "`limits.*` and `requests.*` of cpu, memory, ephemeral-storage, hugepages",
-  "containers[].envFrom[].prefix":
-    "keys that are no names of variables: Event `InvalidEnvironmentVariableNames`",
   "containers[].volumeMounts[].subPath": "on a hostPath outside the folders above: `--host-paths`",
   "containers[].resources.limits":
     "cpu as shares and quota, memory; ephemeral-storage by eviction; " +

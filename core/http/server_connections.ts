@@ -50,6 +50,8 @@ export interface ConnectionsOptions {
 
 /** What was under way gets this long to see its abort and write its last bytes. */
 const STOP_GRACE = seconds(1);
+/** Bytes of a request's head: the command of an exec stands in its query, with its scripts. */
+const HEAD_CAP = 64 * 1024;
 /** The rest of a body that nobody has read gets this long to come, after the answer. */
 const REST_GRACE = seconds(1);
 
@@ -67,7 +69,7 @@ export function limitsOf({ timeouts }: Pick<ConnectionsOptions, "timeouts">): {
     requestTimeout: seconds(120),
     keepAliveTimeout: timeouts?.idle ?? seconds(75),
     connectionsCheckingInterval: 1000,
-    maxHeaderSize: 16 * 1024,
+    maxHeaderSize: HEAD_CAP,
   };
 }
 

@@ -275,6 +275,14 @@ Deno.test("serveHttps() lives through garbage, cut requests and odd request line
   assert.equal((await ask(running, { cert: running.pki.admin })).code, 200);
 });
 
+Deno.test("serveHttps() takes the long query of an exec, and no head without end", async () => {
+  await using running = await start(({ url }) => Promise.resolve(new Response(`${url.length}`)));
+  const path = `/exec?command=${"a".repeat(48 * 1024)}`;
+  const { code, body } = await ask(running, { path });
+  assert.deepEqual([code, Number(body) > path.length], [200, true]);
+  assert.equal((await ask(running, { path: `/${"a".repeat(65 * 1024)}` })).code, 431);
+});
+
 Deno.test("serveHttps() cuts clients that are slow with TLS or with the head", async () => {
   const timeouts = { handshake: ms(300), head: ms(300) };
   await using running = await start(whoami, { timeouts });

@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
 import { seconds, systemClock } from "../core/base/mod.ts";
+import { freePort } from "../tools/kube/mod.ts";
 import { lines, ROOT } from "./launch.ts";
-
-/** So many ports that nothing listens on. */
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ port: 0 }));
-  return listeners.map((listener) => {
-    listener.close();
-    return listener.addr.port;
-  });
-}
 
 Deno.test("a hub sends its telemetry to a collector when OTEL_DENO says so, without more rights", async () => {
   const stateDir = await Deno.makeTempDir();
@@ -26,7 +18,7 @@ Deno.test("a hub sends its telemetry to a collector when OTEL_DENO says so, with
       return Response.json({});
     },
   );
-  const [nodes, api, kubelet, metrics] = freePorts(4);
+  const [nodes, api, kubelet, metrics] = Array.from({ length: 4 }, freePort);
   const launcher = new Deno.Command(Deno.execPath(), {
     cwd: ROOT,
     args: [

@@ -4,6 +4,7 @@ import { RESOURCES } from "../../core/api/mod.ts";
 import { hours, silentLogger, systemClock, VirtualClock } from "../../core/base/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
 import { readCertificate } from "../../core/pki/mod.ts";
+import { freePort } from "../../tools/kube/mod.ts";
 import { API_NAMES } from "../pods/mod.ts";
 import { ensureLocalCredentials, type LocalCredentials } from "./credentials.ts";
 import { type LocalApiPods, localApiService } from "./local_api.ts";
@@ -94,9 +95,7 @@ interface Asked {
 async function serve(more: { readonly pods?: LocalApiPods }) {
   const folder = await Deno.makeTempDir();
   const store = openSqliteStore({ path: ":memory:", clock: systemClock });
-  using free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = free.addr.port;
-  free.close();
+  const port = freePort();
   const credentials = await ensureLocalCredentials(folder, port, systemClock);
   const stop = new AbortController();
   const ready = Promise.withResolvers<void>();

@@ -51,15 +51,16 @@ async function withFolder(
     await ready.promise;
     await body({
       ...{ folder, looks, lines },
-      write: (file, text) =>
-        Deno.writeTextFile(
-          `${folder}/${file}`,
-          typeof text === "string" ? text : JSON.stringify(text),
-        ),
+      // In one step: a look in the middle of writing finds, and complains of, an empty file.
+      async write(file, text) {
+        const whole = typeof text === "string" ? text : JSON.stringify(text);
+        await Deno.writeTextFile(`${root}/whole`, whole);
+        await Deno.rename(`${root}/whole`, `${folder}/${file}`);
+      },
       async until(what, check) {
-        const end = systemClock.monotonic() + seconds(10);
+        const end = systemClock.monotonic() + seconds(30);
         while (!check(looks.at(-1) ?? new Map())) {
-          if (systemClock.monotonic() > end) throw new Error(`not within 10 s: ${what}`);
+          if (systemClock.monotonic() > end) throw new Error(`not within 30 s: ${what}`);
           await sleep(systemClock, ms(10));
         }
       },

@@ -48,7 +48,7 @@ class Bench implements AsyncDisposable {
   }
 
   async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-    const end = systemClock.monotonic() + 20_000;
+    const end = systemClock.monotonic() + 120_000;
     while (!(await holds())) {
       if (systemClock.monotonic() > end) throw new Error(`waited in vain until ${what}`);
       await sleep(systemClock, ms(10));
@@ -98,6 +98,14 @@ function test(name: string, fn: () => Promise<void>): void {
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/** The devices of each call of Allocate, at least `count`: what a plugin prints comes after its answers. */
+async function allocations(bench: Bench, plugin: TestPlugin, count: number): Promise<unknown[]> {
+  const seen = (): unknown[] =>
+    plugin.lines.filter(({ call }) => call === "Allocate").map(({ ids }) => ids);
+  await bench.until(`the plugin says of ${count}`, () => seen().length >= count);
+  return seen();
 }
 
 async function links(folder: string): Promise<string[]> {
@@ -162,7 +170,7 @@ test("a pod gets devices of its own, and the same ones again after the agent's r
     });
     assert.deepEqual(await bench.devices.prepare(pod("a", 2), "main", NEVER), want);
     assert.deepEqual(await bench.allocate(pod("a", 2)), { kind: "granted" });
-    assert.equal(plugin.lines.filter(({ call }) => call === "Allocate").length, 2);
+    assert.equal((await allocations(bench, plugin, 2)).length, 2);
     bench.store.transact((tx) => tx.deleteRow(DEVICE_SPACE, "uid-b"));
     assert.deepEqual(await bench.allocate(pod("c", 1)), { kind: "granted" });
   }
@@ -224,7 +232,7 @@ test("a plugin's preference counts, and it hears of every run when it asks for t
   const first = pod("a", 2);
   first.spec.initContainers = [{ ...first.spec.containers[0], name: "init", image: "i" }];
   assert.deepEqual(await bench.allocate(first), { kind: "granted" });
-  const allocated = plugin.lines.filter(({ call }) => call === "Allocate").map(({ ids }) => ids);
+  const allocated = await allocations(bench, plugin, 2);
   // The init container's devices go on to the container.
   assert.deepEqual(allocated, [["dev-3", "dev-2"], ["dev-2", "dev-3"]]);
   await bench.devices.prepare(first, "main", NEVER);

@@ -47,7 +47,9 @@ Deno.test("PodManager removes folders of pods only when it is sure that they are
   assert.equal(await exists(other), true, "nobody knows yet what the hub wants");
   bench.synced = true;
   bench.manager.lookAgain();
-  await bench.until("the folder is gone", async () => !await exists(other));
-  assert.equal(await exists(logs), false);
+  await bench.until(
+    "the folders are gone",
+    async () => !await exists(other) && !await exists(logs),
+  );
   assert.equal(await exists(own), true);
 });

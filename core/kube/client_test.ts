@@ -132,7 +132,7 @@ Deno.test("a 429 that asks for more time than the call has is thrown at once", a
   await using server = await FakeApiServer.start(() =>
     Promise.resolve(status(429, "TooManyRequests", { "retry-after": "60" }))
   );
-  using client = clientOf(server, { timeout: seconds(5) });
+  using client = clientOf(server, { timeout: seconds(30) });
   await rejects(client.call({ method: "GET", path: PATH }), "TooManyRequests");
 });
 

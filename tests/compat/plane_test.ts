@@ -4,10 +4,12 @@ import { type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import { until } from "../../cloud/until_test_helper.ts";
 import { type PlaneCluster, startPlaneCluster as start } from "./plane.ts";
 
+/** Pods that stay: those that a rollout has replaced count for it no more, and go a moment later. */
+const staying = async (cluster: PlaneCluster) =>
+  (await cluster.list<Pod>(RESOURCES.pods)).filter((pod) => !pod.metadata.deletionTimestamp);
+
 const images = async (cluster: PlaneCluster) => [
-  ...new Set(
-    (await cluster.list<Pod>(RESOURCES.pods)).map((pod) => pod.spec.containers[0]?.image),
-  ),
+  ...new Set((await staying(cluster)).map((pod) => pod.spec.containers[0]?.image)),
 ];
 
 Deno.test("kubectl rollout status, history, undo, restart, pause and resume work on a Deployment", async () => {
@@ -26,23 +28,26 @@ Deno.test("kubectl rollout status, history, undo, restart, pause and resume work
   assert.match(await kubectl("rollout status deployment/web"), /successfully rolled out/);
   assert.deepEqual(await images(cluster), ["example/app:1"]);
   assert.match(await kubectl("rollout history deployment/web"), /^2 .*\n3 /m);
-  const before = (await cluster.list<Pod>(RESOURCES.pods)).map(({ metadata }) => metadata.uid);
+  const before = (await staying(cluster)).map(({ metadata }) => metadata.uid);
   await kubectl("rollout restart deployment/web");
   assert.match(await kubectl("rollout status deployment/web"), /successfully rolled out/);
-  const after = (await cluster.list<Pod>(RESOURCES.pods)).map(({ metadata }) => metadata.uid);
+  const after = (await staying(cluster)).map(({ metadata }) => metadata.uid);
   assert.ok(after.every((uid) => !before.includes(uid)));
   await kubectl("rollout pause deployment/web");
   await kubectl("set image deployment/web app=example/app:3");
   await kubectl("scale deployment/web --replicas=4");
-  await until(async () => (await cluster.list<Pod>(RESOURCES.pods)).length === 4);
+  await until(async () => (await staying(cluster)).length === 4);
   assert.deepEqual(await images(cluster), ["example/app:1"]);
   await kubectl("rollout resume deployment/web");
   assert.match(await kubectl("rollout status deployment/web"), /successfully rolled out/);
   assert.deepEqual(await images(cluster), ["example/app:3"]);
-  const described = await kubectl("describe deployment web");
+  let described = "";
+  await until(async () => {
+    described = await kubectl("describe deployment web");
+    return /ScalingReplicaSet .*Scaled up replica set web-\w+ from 0 to/.test(described);
+  });
   assert.match(described, /NewReplicaSet: +web-\w+ \(4\/4 replicas created\)/);
   assert.match(described, /Progressing +True +NewReplicaSetAvailable/);
-  assert.match(described, /ScalingReplicaSet .*Scaled up replica set web-\w+ from 0 to/);
 });
 
 Deno.test("kubectl rollout status fails with Kubernetes' words when a rollout makes no progress", async () => {
@@ -65,6 +70,8 @@ Deno.test("kubectl delete takes down in the foreground, leaves orphans, and a na
   assert.equal((await cluster.list(RESOURCES.replicasets)).length, 1);
   assert.equal((await cluster.list(RESOURCES.pods)).length, 2);
   await kubectl("create deployment web --image=example/app:1 --replicas=2");
+  // It has them again once it tells of them.
+  await kubectl("wait --for=condition=Available deployment/web");
   await kubectl("delete deployment web --cascade=foreground");
   assert.equal((await cluster.list(RESOURCES.pods)).length, 0);
   assert.equal((await cluster.list(RESOURCES.replicasets)).length, 0);
@@ -94,7 +101,7 @@ Deno.test("kubectl apply of a DaemonSet and a Service: rollout status, addresses
   await kubectl("apply -f -", { stdin: daemonSet("example/log:2") });
   assert.match(await kubectl("rollout status daemonset/log"), /successfully rolled out/);
   assert.deepEqual(await images(cluster), ["example/log:2"]);
-  const nodes = (await cluster.list<Pod>(RESOURCES.pods)).map((pod) => pod.spec.nodeName);
+  const nodes = (await staying(cluster)).map((pod) => pod.spec.nodeName);
   assert.deepEqual(nodes.sort(), ["edge-1", "edge-2"]);
   await kubectl("create deployment web --image=example/app:1 --port=8080");
   await kubectl("expose deployment web --port=80 --target-port=8080");

@@ -1,6 +1,7 @@
 /** A stay on a real cluster, with nodes that are played. */
 import { parse, stringify } from "yaml";
 import { VIEWER_GROUP } from "../../core/http/mod.ts";
+import { until } from "../../core/http/testing.ts";
 import type { KubeClient, RemoteStore } from "../../core/kube/mod.ts";
 import { openCluster, visitCluster } from "../../tools/kube/mod.ts";
 import { addNode, type Healthy, playNodes } from "./kubelet.ts";
@@ -66,5 +67,15 @@ export async function writeUsers(
       roleRef: { apiGroup, kind: "ClusterRole", name: role.metadata.name },
       subjects: [{ apiGroup, kind: "Group", name: VIEWER_GROUP }],
     },
+  });
+  // Who may do what is known to an API server a moment later.
+  const resourceAttributes = { verb: "list", resource: "pods", namespace: "default" };
+  await until("viewers may read", async () => {
+    const { status } = await client.call({
+      method: "POST",
+      path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+      body: { spec: { user: "vera", groups: [VIEWER_GROUP], resourceAttributes } },
+    });
+    return status.allowed || undefined;
   });
 }

@@ -41,9 +41,10 @@ async function withPods(away = false): Promise<Cluster> {
     "\n",
   );
   await cluster.ok(["apply", "-f", "-"], { stdin });
-  await until("both pods are on the node", async () => {
+  await until("both pods run on the node", async () => {
     pods = (await cluster.store.list(RESOURCES.pods, {})).items as Pod[];
-    return pods.length === 2 && pods.every(({ spec }) => spec.nodeName) ? true : undefined;
+    const run = pods.every(({ spec, status }) => spec.nodeName && status?.phase === "Running");
+    return pods.length === 2 && run ? true : undefined;
   });
   return cluster;
 }

@@ -58,7 +58,9 @@ Deno.test({
         await readyPod(api, POD);
         const pods = await site.kubectl(agent.kubeconfig, ["get", "pods"]);
         assert.match(pods, new RegExp(`${POD}\\s+1/1\\s+Running\\s+0`));
-        assert.match(await site.kubectl(agent.kubeconfig, ["logs", POD]), /^line 0\n/);
+        // It is ready as soon as its program runs, whatever that has said by then.
+        await until("its first line is there", async () =>
+          /^line 0\n/.test(await site.kubectl(agent.kubeconfig, ["logs", POD])));
         const logs = site.start(
           "kubectl logs",
           site.kubectlCommand(agent.kubeconfig, ["logs", "-f", POD]),
@@ -67,14 +69,17 @@ Deno.test({
         const seen = logs.output.trimEnd().split("\n").length;
         await logs.prints(new RegExp(`^line ${seen + 3}$`, "m"));
         await logs.kill();
-        const nodes = await site.kubectl(agent.kubeconfig, ["get", "nodes"]);
-        assert.match(nodes, new RegExp(`${NODE}\\s+Ready`));
+        await until("its node is Ready", async () => {
+          const nodes = await site.kubectl(agent.kubeconfig, ["get", "nodes"]);
+          return new RegExp(`${NODE}\\s+Ready`).test(nodes);
+        });
       });
 
       await step(
         "functions answer, from a ConfigMap and from a file, and follow changes",
         async () => {
-          await until("text", async () => await call(`${gateway}/default/text`) === "200 first");
+          await until("text", async () =>
+            await call(`${gateway}/default/text`) === "200 first");
           const answer = (256n << 32n) | 24n;
           const wasm = testWasm(
             guest(`(i64.const ${answer})`, `(data (i32.const 256) "${envelope("file")}")`),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Node } from "../../core/api/mod.ts";
+import { conditionOf, type Node } from "../../core/api/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import {
   call,
@@ -44,10 +44,11 @@ Deno.test({
             cri: containerd.socket,
             flags: [`--pod-cidr=${containerd.subnet}`],
           });
-          await ready("False");
-          const node: Node = await api.request("GET", `/api/v1/nodes/${NODE}`);
-          const why = node.status?.conditions?.find(({ type }) => type === "Ready")?.message ?? "";
-          assert.match(why, new RegExp(containerd.socket));
+          await until("the node is not Ready and says why", async () => {
+            const node: Node = await api.request("GET", `/api/v1/nodes/${NODE}`);
+            const { status, message = "" } = conditionOf(node, "Ready") ?? {};
+            return status === "False" && message.includes(containerd.socket);
+          });
           await site.apply(hub.kubeconfig, ...textFunction("steady", "on"));
           await readyFunction(api, "steady");
           assert.equal(await call(url), "200 on");

@@ -143,7 +143,7 @@ Deno.test({
           return phaseOf(pods, "first") === "Succeeded" &&
             now["fails/main"]?.endsWith("restarts=1") && await site.linked(hub, NODE);
         }, 5);
-        assert.equal(await nodeReady(api, NODE), "True");
+        await until("node Ready", async () => await nodeReady(api, NODE) === "True");
         await until("the lease is renewed", async () => {
           const path = `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${NODE}`;
           return Date.parse((await api.request("GET", path)).spec.renewTime) >= back;
@@ -163,7 +163,8 @@ Deno.test({
           until("the agent notices", async () => !await linkUp(agent, netns), NOTICED),
         ]);
         assert.equal(phaseOf(await podsOf(api), "second"), "Running");
-        assert.equal(phaseOf(await local(), "second"), "Succeeded");
+        await until("the local API shows what happened", async () =>
+          phaseOf(await local(), "second") === "Succeeded");
         const logs = await site.tryKubectl(hub.kubeconfig, ["logs", "steady"]);
         assert.notEqual(logs.code, 0);
         assert.match(logs.err, new RegExp(NODE));
@@ -172,11 +173,12 @@ Deno.test({
 
       await step("the link returns by itself, and what changed is told", async () => {
         await place.cut(false);
-        await until("the link is back", () => site.linked(hub, NODE), 20);
+        await until("the link is back", () =>
+          site.linked(hub, NODE), 20);
         await until("right status", async () => {
           return (await podOf(api, "second"))?.status?.phase === "Succeeded";
-        }, 5);
-        await until("node Ready", async () => await nodeReady(api, NODE) === "True", 5);
+        });
+        await until("node Ready", async () => await nodeReady(api, NODE) === "True");
         await steady();
         await site.kubectl(hub.kubeconfig, ["logs", "steady", "--tail=1"]);
         await goesOn(requests);

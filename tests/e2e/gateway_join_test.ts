@@ -24,7 +24,7 @@ async function givesUp(
 ): Promise<void> {
   const process: Running = site.startAgent(name, options);
   await process.prints(why);
-  assert.equal(await process.exit(10), code, process.output);
+  assert.equal(await process.exit(30), code, process.output);
 }
 
 /** Changes the record in a token's Secret, to let time pass. */

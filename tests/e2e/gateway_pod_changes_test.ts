@@ -55,12 +55,12 @@ Deno.test({
           ...[`--image=${TEST_IMAGES.busybox}`, "--image-pull-policy=IfNotPresent"],
           ...["--", "ps"],
         );
-        const output = await until("the debugger has ended", async () => {
+        await until("the debugger has ended, and seen it", async () => {
           const [dbg] = (await podOf(api, "web"))?.status?.ephemeralContainerStatuses ?? [];
           if (!dbg?.state.terminated) throw new Error(JSON.stringify(dbg ?? "not started"));
-          return await kubectl("logs", "web", "--container=dbg");
+          assert.match(await kubectl("logs", "web", "--container=dbg"), /sleep 12345/);
+          return true;
         });
-        assert.match(output, /sleep 12345/);
       });
 
       await step("kubectl patch --subresource resize gives it other resources", async () => {
@@ -74,11 +74,14 @@ Deno.test({
           const events = await kubectl("get", "events");
           return /ResizeStarted/.test(events) && /ResizeCompleted/.test(events);
         });
-        const { metadata, status } = await readyPod(api, "web");
-        const about = (type: string): number | undefined =>
-          status?.conditions?.find((one) => one.type === type)?.observedGeneration;
-        assert.equal(about("Ready"), metadata.generation);
-        assert.equal(about("PodResizeInProgress"), undefined);
+        await until("its conditions are about the new spec, and nothing is under way", async () => {
+          const { metadata, status } = await readyPod(api, "web");
+          const about = (type: string): number | undefined =>
+            status?.conditions?.find((one) => one.type === type)?.observedGeneration;
+          assert.equal(about("Ready"), metadata.generation);
+          assert.equal(about("PodResizeInProgress"), undefined);
+          return true;
+        });
       });
 
       await step("nothing of that restarted anything", async () => {

@@ -13,7 +13,7 @@ const EXIT = { usage: 64, cannotCreate: 73, noState: 74, inUse: 75, unsupported:
 /** Starts a part, which must give up for good: its launcher must not try again. */
 async function givesUp(process: Running, code: number, why: RegExp): Promise<void> {
   await process.prints(why);
-  assert.equal(await process.exit(10), code, process.output);
+  assert.equal(await process.exit(30), code, process.output);
 }
 
 /** Starts the hub and waits for nothing. */
@@ -73,10 +73,10 @@ Deno.test("a state folder of a newer version is refused with 78 and left as it i
   Site.run(async (site) => {
     const hub = await site.embeddedHub();
     hub.process.signal("SIGTERM");
-    assert.equal(await hub.process.exit(10), 0);
+    assert.equal(await hub.process.exit(30), 0);
     const agent = await site.agent("n1");
     agent.process.signal("SIGTERM");
-    assert.equal(await agent.process.exit(10), 0);
+    assert.equal(await agent.process.exit(30), 0);
     const starts = {
       [`${site.folder}/hub/hub.db`]: () => startHub(site),
       [`${site.folder}/n1/agent/agent.db`]: () => site.startAgent("n1"),
@@ -158,7 +158,7 @@ Deno.test("a store in use by another process is tried a few times, then given up
       /exit code 75: [^;]*in use by another process[^;]*; stop that one first[^;]*$/m,
       60,
     );
-    assert.equal(await second.exit(10), EXIT.inUse);
+    assert.equal(await second.exit(30), EXIT.inUse);
     assert.equal(hub.process.code, undefined);
   }));
 
@@ -225,7 +225,7 @@ Deno.test({
           // The launcher tries again, and now it can.
           await process.prints(/is ready/);
           process.signal("SIGTERM");
-          assert.equal(await process.exit(10), 0);
+          assert.equal(await process.exit(30), 0);
         });
         await step(`the ${part}, with state`, async () => {
           const kubeconfig = `${folder}/${KUBECONFIG[part]}`;
@@ -240,7 +240,7 @@ Deno.test({
           using api = await openClient(kubeconfig);
           await until("the API answers", () => api.request("GET", "/api/v1/nodes"));
           process.signal("SIGTERM");
-          assert.equal(await process.exit(10), 0);
+          assert.equal(await process.exit(30), 0);
           assert.equal(authority(await Deno.readTextFile(kubeconfig)), before);
         });
       }

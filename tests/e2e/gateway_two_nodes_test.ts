@@ -94,8 +94,12 @@ Deno.test({
 
       await step("kubectl logs reaches the pods of both", async () => {
         for (const pod of await podsOf(api)) {
-          const logs = await site.kubectl(hub.kubeconfig, ["logs", pod.metadata.name]);
-          assert.equal(logs, `on ${pod.spec.nodeName}\n`);
+          // It is ready as soon as its program runs, whatever that has said by then.
+          await until(`${pod.metadata.name} says where it is`, async () => {
+            const logs = await site.kubectl(hub.kubeconfig, ["logs", pod.metadata.name]);
+            assert.equal(logs, `on ${pod.spec.nodeName}\n`);
+            return true;
+          });
         }
       });
 

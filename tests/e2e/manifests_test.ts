@@ -46,6 +46,14 @@ Deno.test({
           return pod;
         });
 
+      /** Waits for a log: a runtime may still be writing when a pod is ready, or has ended. */
+      const says = async (want: string, ...args: string[]): Promise<void> => {
+        await until(`${args.join(" ")} says ${want}`, async () => {
+          assert.equal(await kubectl("logs", ...args), want);
+          return true;
+        });
+      };
+
       await step("a Deployment with probes, limits, configuration and a host port", async () => {
         await apply("deployment");
         const pod = await until("its pod is ready", async () => {
@@ -67,12 +75,11 @@ Deno.test({
         await until(
           "the file changes",
           async () => await shell("cat /etc/web/mode") === "fancy",
-          5,
         );
-        assert.match(
-          await kubectl("get", "endpointslices", "-o", "jsonpath={..addresses}"),
-          new RegExp(`${pod?.status?.podIP}`),
-        );
+        await until("its address is in the Service's slice", async () => {
+          const addresses = await kubectl("get", "endpointslices", "-o", "jsonpath={..addresses}");
+          return addresses.includes(`"${pod?.status?.podIP}"`);
+        });
         await remove("deployment");
         await until("its pod is gone", async () => (await podsOf(api, "app=web")).length === 0);
       });
@@ -80,8 +87,7 @@ Deno.test({
       await step("a pod as a StatefulSet makes it", async () => {
         await apply("statefulset_pod");
         await readyPod(api, "db-0");
-        const logs = await kubectl("logs", "db-0");
-        assert.equal(logs, "db-0\ndb-0.db.default.svc.cluster.local\n");
+        await says("db-0\ndb-0.db.default.svc.cluster.local\n", "db-0");
         assert.equal(await kubectl("exec", "db-0", "--", "ls", "/data"), "");
         await remove("statefulset_pod");
       });
@@ -111,14 +117,14 @@ Deno.test({
         const pod = await phase("pi-7xk2p", "Succeeded");
         const [status] = pod.status?.containerStatuses ?? [];
         assert.equal(status?.state.terminated?.message, "done\n");
-        assert.equal(await kubectl("logs", "pi-7xk2p"), "3.14159\n");
+        await says("3.14159\n", "pi-7xk2p");
         await remove("job_pod");
       });
 
       await step("a pod with a sidecar ends when its main container has", async () => {
         await apply("sidecar_pod");
         await phase("with-sidecar", "Succeeded");
-        assert.equal(await kubectl("logs", "with-sidecar", "-c", "main"), "served\nserved\n");
+        await says("served\nserved\n", "with-sidecar", "-c", "main");
         await remove("sidecar_pod");
       });
 
@@ -156,7 +162,7 @@ Deno.test({
         await Deno.mkdir(`${site.folder}/${NODE}/manifests`, { recursive: true });
         await Deno.writeTextFile(file, await manifest(site, "static_pod"));
         await readyPod(api, `local-${NODE}`);
-        assert.equal(await kubectl("logs", `local-${NODE}`), "local is here\n");
+        await says("local is here\n", `local-${NODE}`);
         assert.equal(await kubectl("exec", `local-${NODE}`, "--", "echo", "hi"), "hi\n");
         await Deno.remove(file);
         await until("it is gone", async () => await podOf(api, `local-${NODE}`) === undefined);

@@ -6,8 +6,12 @@ import { until } from "./gateway_process_lib.ts";
 const missing = lacks("containerd", "kubectl");
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 const NODE = "gw-logs";
-/** 4,000 numbered lines in some 28 s, then it waits: sizes are looked at every 10 s. */
-const PRINT = 'i=0; while [ $i -lt 4000 ]; do echo "line $i"; i=$((i+1)); ' +
+/**
+ * A line, and when /tmp/go is there 3,999 more in some 28 s, then it waits: sizes are looked at every
+ * 10 s. Whoever comes to a log after it was rotated does not see its beginning.
+ */
+const PRINT = "echo line 0; until [ -e /tmp/go ]; do sleep 0.1; done; " +
+  'i=1; while [ $i -lt 4000 ]; do echo "line $i"; i=$((i+1)); ' +
   "[ $((i % 100)) -eq 0 ] && sleep 0.7; done; sleep 1000";
 
 Deno.test({
@@ -34,6 +38,8 @@ Deno.test({
       const follow = site.start("kubectl logs -f", [
         ...site.kubectlCommand(hub.kubeconfig, ["logs", "-f", "talker"]),
       ]);
+      await follow.prints(/line 0\n/);
+      await site.kubectl(hub.kubeconfig, ["exec", "talker", "--", "touch", "/tmp/go"]);
       const folder = `${site.folder}/${NODE}/logs/default_talker_${metadata.uid}/main`;
       const names = async (): Promise<string[]> =>
         (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();

@@ -153,7 +153,8 @@ Deno.test({
         ],
       }));
       await phase(pods, "hooks", "Running");
-      await said(pods, ["hooks", "web"], "up");
+      // From then on they hear TERM.
+      for (const name of ["main", "web"]) await said(pods, ["hooks", name], "up");
       pods.remove("hooks", 20);
       await gone(pods, "hooks");
       assert.equal(await Deno.readTextFile(`${out}/main`), "started\nstopping\nterm\n");
@@ -191,7 +192,8 @@ Deno.test({
 
     await t.step("a pod that runs longer than it may has failed", async () => {
       pods.put(testPod("late", {
-        activeDeadlineSeconds: 2,
+        // Enough to be up on a busy machine: from then on it hears TERM.
+        activeDeadlineSeconds: 8,
         terminationGracePeriodSeconds: 2,
         containers: [shell("main", TRAP)],
       }));
@@ -246,10 +248,15 @@ Deno.test({
           return list.length === 2 && list.every((one) => one.state.terminated) &&
             statusOf(pods, "web");
         });
-        const own = (await lines(pods, ["web", "dbg"])).map((line) => line.text).join("\n");
-        const target = (await lines(pods, ["web", "dbg2"])).map((line) => line.text).join("\n");
-        assert.doesNotMatch(own, /sleep 12345/);
-        assert.match(target, /sleep 12345/);
+        // The last line of ps is its own.
+        const seenBy = (name: string): Promise<string> =>
+          pods.until(`the log of ${name} is there`, async () => {
+            const text = (await lines(pods, ["web", name])).map((line) => line.text).join("\n");
+            return /\bps$/m.test(text) && text;
+          });
+        const [own, target] = await Promise.all(["dbg", "dbg2"].map(seenBy));
+        assert.doesNotMatch(own ?? "", /sleep 12345/);
+        assert.match(target ?? "", /sleep 12345/);
         assert.equal(status.phase, "Running");
         assert.equal(
           status.containerStatuses?.[0]?.containerID,
@@ -285,13 +292,11 @@ Deno.test({
           (await lines(pods, ["size", "main"])).some((line) => line.text === String(64 * 2 ** 20)),
       );
       const status = await pods.until("reported", () => {
-        const [main] = statusOf(pods, "size").containerStatuses ?? [];
-        return main?.resources?.limits?.memory === "64Mi" && main;
+        const { containerStatuses: [main] = [], conditions } = statusOf(pods, "size");
+        const open = conditions?.some((one) => one.type.startsWith("PodResize"));
+        return main?.resources?.limits?.memory === "64Mi" && !open && main;
       });
       assert.equal(status.containerID, before.containerStatuses?.[0]?.containerID);
-      assert.ok(
-        !statusOf(pods, "size").conditions?.some((one) => one.type.startsWith("PodResize")),
-      );
       pods.remove("size", 0);
       await gone(pods, "size");
     });

@@ -121,7 +121,11 @@ Deno.test({
           ],
         }));
         const status = await ended(pods, "all");
-        const lines = await output(pods, "all");
+        // A runtime may still be writing when it says that all has ended.
+        const lines = await pods.until("its last line is there", async () => {
+          const found = await output(pods, "all");
+          return found.at(-1) === "1234" && found;
+        });
         const ip = status.podIP;
         assert.deepEqual(lines, [
           "a=1",
@@ -155,7 +159,10 @@ Deno.test({
       assert.equal(main?.restartCount, 1);
       assert.equal(main?.lastState.terminated?.exitCode, 3);
       assert.equal(status.phase, "Running");
-      assert.deepEqual(await output(pods, "crash", 1), ["run"]);
+      await pods.until(
+        "the second run has said it",
+        async () => `${await output(pods, "crash", 1)}` === "run",
+      );
       pods.remove("crash", 0);
       await pods.until("crash is gone", () => pods.gone.includes("uid-crash"));
     });

@@ -145,13 +145,11 @@ Deno.test("the agent takes a function from the runner when it is deleted or plac
     put(store, configMap(OK));
     put(store, fn());
     await until("f", ({ ready }) => ready);
-    const removed = (async () => {
-      for await (const event of runner.client.events(new AbortController().signal)) {
-        if (event.type === "removed") return;
-      }
-    })();
-    put(store, fn({ placement: { nodeNames: ["other"] } }, 2));
-    await removed;
+    for await (const event of runner.client.events(new AbortController().signal)) {
+      // What comes first shows that nothing more is missed.
+      if (event.type === "status") put(store, fn({ placement: { nodeNames: ["other"] } }, 2));
+      if (event.type === "removed") break;
+    }
     const response = await fetch(`${runner.base}/default/f`);
     assert.equal(response.status, 404);
     await response.body?.cancel();

@@ -236,7 +236,10 @@ Deno.test({
       const { containers, sandboxes } = await runtime.observe(signal);
       assert.deepEqual([containers, sandboxes], [[], []]);
     }
-    const left = await new Deno.Command("pgrep", { args: ["-f", "sleep 4243"] }).output();
-    assert.equal(left.success, false, "the lost process still runs");
+    // It has been killed; its end may take a moment.
+    await until(async () => {
+      const left = await new Deno.Command("pgrep", { args: ["-f", "sleep 4243"] }).output();
+      return !left.success;
+    }, signal);
   },
 });

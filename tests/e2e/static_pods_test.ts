@@ -42,7 +42,11 @@ Deno.test({
       let agent = await site.agent("alone", options);
       let api = await site.client(agent.kubeconfig);
       const first = await readyPod(api, "web-alone");
-      assert.equal(await site.kubectl(agent.kubeconfig, ["logs", "web-alone"]), "skerry\n");
+      // It is ready as soon as its program runs, whatever that has said by then.
+      const says = (text: string): Promise<unknown> =>
+        until(`the pod says ${text}`, async () =>
+          await site.kubectl(agent.kubeconfig, ["logs", "web-alone"]) === `${text}\n`);
+      await says("skerry");
 
       // The agent dies, and its folder is not there when it is back: the pod goes on.
       const before = containersOf(await podsOf(api));
@@ -56,7 +60,8 @@ Deno.test({
       await Deno.rename(`${folder}-new`, folder);
       await readyPod(api, "probe-alone");
       await Deno.remove(`${folder}/probe.yaml`);
-      await until("the probe is gone", async () => !await podOf(api, "probe-alone"));
+      await until("the probe is gone", async () =>
+        !await podOf(api, "probe-alone"));
       assert.deepEqual(containersOf(await podsOf(api)), before);
 
       // A changed manifest is a new pod, a removed one ends it.
@@ -65,7 +70,7 @@ Deno.test({
         const pod = await podOf(api, "web-alone");
         return pod?.metadata.uid !== first.metadata.uid && pod?.status?.phase === "Running";
       });
-      assert.equal(await site.kubectl(agent.kubeconfig, ["logs", "web-alone"]), "new\n");
+      await says("new");
       await Deno.remove(`${folder}/web.yaml`);
       await until("the pod is gone", async () => (await podsOf(api)).length === 0);
       await until("so are its containers", async () => {
@@ -101,9 +106,9 @@ Deno.test({
           const pod = await podOf(api, "st-gw");
           const { uid, deletionTimestamp } = pod?.metadata ?? {};
           return uid !== mirror.metadata.uid && !deletionTimestamp && isReady(pod) && pod;
-        }, 5);
+        }, 15);
       };
-      await kubectl("delete", "pod", "st-gw", "--timeout=10s");
+      await kubectl("delete", "pod", "st-gw", "--timeout=25s");
       await anew();
       await kubectl("delete", "pod", "st-gw", "--force", "--grace-period=0");
       await anew();

@@ -80,11 +80,17 @@ Deno.test({
     }, 90);
 
     await t.step("a container's CPU is what it burns, and its memory what it holds", async () => {
-      const { containers, cpu, process_stats } = await summaryOf("work");
+      const coresOf = ({ containers }: PodSummary): number =>
+        (containers.find(({ name }) => name === "busy")?.cpu.usageNanoCores ?? 0) / 1e9;
+      // Others may keep the machine busy: it can get less for a while, and never more.
+      const summary = await until("the busy one gets its share", async () => {
+        const found = await summaryOf("work");
+        return coresOf(found) > LIMIT / 3 && found;
+      }, 60);
+      const { containers, cpu, process_stats } = summary;
       const of = (name: string) => containers.find((one) => one.name === name);
-      const cores = (of("busy")?.cpu.usageNanoCores ?? 0) / 1e9;
-      // Others may keep the machine busy: it can get less, and never more.
-      ok(cores > LIMIT / 3 && cores < LIMIT * 1.2, `${cores} cores`);
+      const cores = coresOf(summary);
+      ok(cores < LIMIT * 1.2, `${cores} cores`);
       ok((of("holder")?.cpu.usageNanoCores ?? 1e9) < 1e8);
       const memory = of("holder")?.memory;
       ok(

@@ -98,8 +98,10 @@ Deno.test({
         await debug.says(/and it listens/);
         await debug.hush();
         assert.equal(await debug.exit(), 0);
-        const seen = await site.kubectl(hub.kubeconfig, ["logs", "web", "-c", "looker"]);
-        assert.match(seen, /and it listens/);
+        await until("its log has it", async () =>
+          /and it listens/.test(
+            await site.kubectl(hub.kubeconfig, ["logs", "web", "-c", "looker"]),
+          ));
       });
 
       await step("the kubelet door and nodes/proxy answer for the node", async () => {

@@ -33,25 +33,27 @@ Deno.test({
       }));
       await site.apply(hub.kubeconfig, shellPod("busy", "", { containers }));
       await readyPod(api, "busy");
-      const top = (kubeconfig: string, ...args: string[]): Promise<string> =>
-        site.kubectl(kubeconfig, ["top", ...args]);
+      /** Waits until `kubectl top` says what it is to say: what has just started has no usage yet. */
+      const tops = async (want: RegExp, kubeconfig: string, ...args: string[]): Promise<void> => {
+        await until(`top ${args.join(" ")} says ${want}`, async () => {
+          match(await site.kubectl(kubeconfig, ["top", ...args]), want);
+          return true;
+        });
+      };
 
       await step("kubectl top pod and node at the hub", async () => {
-        match(await top(hub.kubeconfig, "pod"), BUSY);
-        match(
-          await top(hub.kubeconfig, "pod", "-A", "--containers"),
-          /^default +busy +main +\d+m/m,
-        );
-        match(await top(hub.kubeconfig, "pod", "-l", "app=busy"), BUSY);
-        match(
-          await top(hub.kubeconfig, "node"),
+        await tops(BUSY, hub.kubeconfig, "pod");
+        await tops(/^default +busy +main +\d+m/m, hub.kubeconfig, "pod", "-A", "--containers");
+        await tops(BUSY, hub.kubeconfig, "pod", "-l", "app=busy");
+        await tops(
           /^gw-top +[1-9]\d*m +[1-9]\d*% +[1-9]\d*Mi +\d+% *$/m,
+          ...[hub.kubeconfig, "node"] as const,
         );
       });
 
       await step("kubectl top at the node's own API", async () => {
-        match(await top(agent.kubeconfig, "pod"), BUSY);
-        match(await top(agent.kubeconfig, "node"), /^gw-top +[1-9]\d*m/m);
+        await tops(BUSY, agent.kubeconfig, "pod");
+        await tops(/^gw-top +[1-9]\d*m/m, agent.kubeconfig, "node");
       });
 
       await step("a node that is away is left out", async () => {

@@ -25,6 +25,8 @@ const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 const NODE = "gw-far";
 /** Three heartbeats of 3.3 s, and some for a busy machine. */
 const NOTICED = 14;
+/** The 3 s after which an agent dials anew a hub that refused it, and some for a busy machine. */
+const BACK = 12;
 
 /** A pod that sees the folder `flags` of the test as /flags. */
 function flagPod(site: Site, name: string, script: string, restartPolicy: string): unknown {
@@ -134,7 +136,7 @@ Deno.test({
         await goesOn(requests);
       });
 
-      await step("the hub returns: every status is right within 5 s", async () => {
+      await step("the hub returns: every status is right within seconds", async () => {
         hub = await site.hub();
         const back = systemClock.now();
         await until("right statuses", async () => {
@@ -142,7 +144,7 @@ Deno.test({
           const now = containersOf(pods);
           return phaseOf(pods, "first") === "Succeeded" &&
             now["fails/main"]?.endsWith("restarts=1") && await site.linked(hub, NODE);
-        }, 5);
+        }, BACK);
         await until("node Ready", async () => await nodeReady(api, NODE) === "True");
         await until("the lease is renewed", async () => {
           const path = `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${NODE}`;

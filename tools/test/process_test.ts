@@ -19,13 +19,13 @@ Deno.test("runLimited() gives no standard input", async () => {
 });
 
 Deno.test("runLimited() ends the whole group when the limit passes", async () => {
-  const ended = await shell("sleep 600 & echo $$; wait", { limit: 0.3 });
+  const ended = await shell("sleep 600 & echo $$; wait", { limit: 3 });
   assert.equal(ended.timedOut, true);
   assert.deepEqual(groupMembers(Number(ended.output)), []);
 });
 
 Deno.test("runLimited() ends a group that does not listen to SIGTERM", async () => {
-  const ended = await shell("trap '' TERM; echo $$; while :; do sleep 0.1; done", { limit: 0.3 });
+  const ended = await shell("trap '' TERM; echo $$; while :; do sleep 0.1; done", { limit: 3 });
   assert.equal(ended.timedOut, true);
   assert.deepEqual(groupMembers(Number(ended.output)), []);
 });
@@ -39,7 +39,10 @@ Deno.test("runLimited() ends the group when the signal aborts", async () => {
 });
 
 Deno.test("runLimited() names and ends what outlives the program", async () => {
-  const ended = await shell("sleep 600 & echo $$");
+  // A child is the shell until it has become its program.
+  const ended = await shell(
+    "sleep 600 & until grep -q sleep /proc/$!/comm; do :; done; echo $$",
+  );
   assert.deepEqual([ended.code, ended.leftBehind], [0, ["sleep 600"]]);
   assert.deepEqual(groupMembers(Number(ended.output)), []);
 });

@@ -35,14 +35,14 @@ const MINUTE = 60;
 export const SUITES: readonly Suite[] = [
   // Emulated, so it takes longest: the others run beside it.
   suite("arm64", ["tests/arm64"], 40 * MINUTE),
-  suite("unit-core", ["core"], 5 * MINUTE),
-  suite("unit-agent", ["agent", "tests/golden"], 5 * MINUTE),
-  suite("unit-cloud", ["cloud"], 5 * MINUTE),
-  suite("unit-runner", ["runner"], 5 * MINUTE, { needs: ["libwasmtime"] }),
-  suite("unit-cli", ["cli"], 5 * MINUTE),
+  suite("unit-core", ["core"], 10 * MINUTE),
+  suite("unit-agent", ["agent", "tests/golden"], 10 * MINUTE),
+  suite("unit-cloud", ["cloud"], 10 * MINUTE),
+  suite("unit-runner", ["runner"], 10 * MINUTE, { needs: ["libwasmtime"] }),
+  suite("unit-cli", ["cli"], 10 * MINUTE),
   suite("unit-tools", ["tools", "bench", "packaging", "wasm-examples"], 10 * MINUTE),
-  suite("sim", ["tests/sim"], 5 * MINUTE),
-  suite("fuzz", ["tests/fuzz"], 5 * MINUTE),
+  suite("sim", ["tests/sim"], 10 * MINUTE),
+  suite("fuzz", ["tests/fuzz"], 10 * MINUTE),
   suite("conformance", ["tests/conformance"], 10 * MINUTE, {
     // The fake runtime has neither; containerd's is held to both in e2e.
     never: [

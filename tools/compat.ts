@@ -11,7 +11,6 @@ import {
   refusalText,
   type Rule,
 } from "../agent/pods/mod.ts";
-import type { PodSpec } from "../core/api/mod.ts";
 import { schemaTypes } from "../core/api/schema/mod.ts";
 import { BESIDE, GROUPS, INTRO, NOTES, SAMPLES } from "./compat_text.ts";
 
@@ -25,7 +24,6 @@ const STRICT: NodePolicy = {
   allowPrivileged: false,
   recursiveReadOnly: false,
   strictGroups: false,
-  allowedUnsafeSysctls: [],
   memoryVolumes: false,
 };
 
@@ -70,8 +68,8 @@ function outcome(path: string, rule: Rule): string {
   if (rule === true) return "honoured";
   if (typeof rule === "string") return `**refused**: \`${rule}\``;
   const samples = SAMPLES.find(([paths]) => paths.test(path))?.[1] ?? [];
-  const told = samples.map(({ shown, value, spec }) => {
-    const why = rule(value, STRICT, { containers: [], ...spec } as PodSpec);
+  const told = samples.map(({ shown, value }) => {
+    const why = rule(value, STRICT);
     if (why === undefined) throw new Error(`${path} does not refuse ${JSON.stringify(value)}`);
     return `**refused** ${shown}: \`${why}\``;
   });

@@ -1,5 +1,4 @@
 /** What `tools/compat.ts` says beside the table: groups, notes and examples. */
-import type { PodSpec } from "../core/api/mod.ts";
 
 /** The head of the page. */
 export const INTRO = `# What a node does with a pod
@@ -98,7 +97,9 @@ export const NOTES: Readonly<Record<string, string>> = {
     "group of the files of configMap, secret, downwardAPI, projected and " +
     "emptyDir volumes",
   "securityContext.fsGroupChangePolicy": "has no effect on these kinds of volumes",
-  "securityContext.sysctls": "Kubernetes' safe list; others by `--allowed-unsafe-sysctls`",
+  "securityContext.sysctls":
+    "Kubernetes' safe list; others by `--allowed-unsafe-sysctls`; a pod that asks for more, for one " +
+    "of the machine, or beside `hostNetwork` or `hostIPC`, fails with the reason `SysctlForbidden`",
   "securityContext.seccompProfile.localhostProfile":
     "below `--seccomp-profiles` (`/var/lib/kubelet/seccomp`)",
   "securityContext.appArmorProfile.type":
@@ -132,7 +133,6 @@ export interface Sample {
   /** In words, e.g. `` `Memory` where there is no tmpfs ``. */
   readonly shown: string;
   readonly value: unknown;
-  readonly spec?: Partial<PodSpec>;
 }
 
 const other = (value: unknown = "Other"): Sample[] => [{ shown: "for other values", value }];
@@ -168,14 +168,5 @@ export const SAMPLES: readonly (readonly [paths: RegExp, samples: readonly Sampl
     shown: "`Strict` where the runtime cannot (containerd before 2.0)",
     value: "Strict",
   }]],
-  [/sysctls$/, [
-    { shown: "for unsafe ones", value: [{ name: "kernel.shmmax", value: "1" }] },
-    { shown: "for those of the machine", value: [{ name: "vm.swappiness", value: "1" }] },
-    {
-      shown: "beside `hostNetwork`",
-      value: [{ name: "net.ipv4.tcp_syncookies", value: "1" }],
-      spec: { hostNetwork: true },
-    },
-  ]],
   [/./, other()],
 ];

@@ -33,8 +33,6 @@ export interface PodConfig extends SandboxNode {
   readonly localApi?: LocalApiPlace;
   /** @default {false} */
   readonly allowPrivileged?: boolean;
-  /** Kernel settings beyond Kubernetes' safe ones that pods may have. @default {none} */
-  readonly allowedUnsafeSysctls?: readonly string[];
   /** Pods that are worked on at once. @default {16} */
   readonly workers?: number;
   /** Images that are pulled at once. @default {3} */

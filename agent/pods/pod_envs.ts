@@ -186,7 +186,6 @@ export class PodEnvs {
       hostIPs: hostIPs(),
       allowPrivileged: config.allowPrivileged ?? false,
       memoryVolumes: config.memoryDir !== undefined,
-      allowedUnsafeSysctls: config.allowedUnsafeSysctls ?? [],
     };
   }
 }

@@ -173,6 +173,7 @@ export class NodeCare {
       ...this.#options,
       isOwn,
       pressures: () => eviction.pressures,
+      allowedUnsafeSysctls: options["allowed-unsafe-sysctls"],
       evicted: (uid) => eviction.terminate(uid),
       active,
       look,

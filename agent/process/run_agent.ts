@@ -290,7 +290,6 @@ async function createPods(
         ? { localApi: { ca, port: options["api-port"], interfaces: Deno.networkInterfaces } }
         : {}),
       allowPrivileged: options["allow-privileged"],
-      allowedUnsafeSysctls: options["allowed-unsafe-sysctls"],
       seccompDir: options["seccomp-profiles"],
       clusterDns: [],
       clusterDomain: "cluster.local",

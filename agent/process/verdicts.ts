@@ -18,6 +18,8 @@ export interface VerdictOptions {
   readonly clock: Clock;
   readonly isOwn: IsOwn;
   readonly pressures: () => ReadonlySet<string>;
+  /** See {@linkcode AdmissionInput}. */
+  readonly allowedUnsafeSysctls: readonly string[];
   /** Whether the hub is heard: then it judges by taints, and what it says of them may be newer. */
   readonly linked: () => boolean;
   /** Whether eviction ends a pod. */
@@ -68,12 +70,13 @@ export class Verdicts implements NodeVerdicts, Service {
    * does not wait for their end: requests are promises, and those of a pod that ends are free.
    */
   admit(pod: Pod, others: readonly Pod[]): Rejection | undefined {
-    const { isOwn, pressures, look, podEvent } = this.#options;
+    const { isOwn, allowedUnsafeSysctls, look, podEvent } = this.#options;
     const node = this.#node();
     // A node that does not know itself yet has nothing to refuse by.
     if (!node) return undefined;
     const staying = others.filter(({ metadata }) => !this.#preempted.has(metadata.uid ?? ""));
-    const answer = admit({ pod, node, others: staying, isOwn, pressures: pressures() });
+    const pressures = this.#options.pressures();
+    const answer = admit({ pod, node, others: staying, isOwn, pressures, allowedUnsafeSysctls });
     if (answer.do === "admit") return undefined;
     if (answer.do === "reject") return answer.rejection;
     // One that was let in before asks for more now: nobody ends for that.

@@ -30,6 +30,7 @@ function bed(active: readonly Pod[]) {
     isOwn: ({ metadata }) => metadata.name === "own",
     linked: () => hub.linked,
     pressures: () => new Set(),
+    allowedUnsafeSysctls: [],
     evicted: (uid) => uid === "evicted" ? { reason: "Evicted", message: "low" } : undefined,
     active: () => active,
     look: (uid) => looks.push(uid),

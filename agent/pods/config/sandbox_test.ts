@@ -25,7 +25,6 @@ const NODE: NodePolicy = {
   allowPrivileged: false,
   recursiveReadOnly: false,
   strictGroups: false,
-  allowedUnsafeSysctls: ["net.core.*", "kernel.msgmax"],
   memoryVolumes: true,
 };
 
@@ -194,23 +193,6 @@ Deno.test("containerSecurity() finds profiles: the container's, its annotation's
     pod.spec.securityContext = { seccompProfile: { type: "Localhost", localhostProfile: path } };
     assert.throws(() => sandboxSecurity(pod), /must be a path below/, path);
   }
-});
-
-Deno.test("refusals() lets a pod have the kernel settings that harm nobody", () => {
-  const why = (name: string, spec: Partial<Pod["spec"]> = {}): string | undefined =>
-    refusals(
-      testPod("p", { ...spec, securityContext: { sysctls: [{ name, value: "1" }] } }),
-      NODE,
-    )[0]
-      ?.why;
-  for (const name of ["net.ipv4.tcp_syncookies", "net/ipv4/tcp_rmem", "net.core.somaxconn"]) {
-    assert.equal(why(name), undefined, name);
-  }
-  assert.equal(why("kernel.msgmax"), undefined);
-  assert.match(why("kernel.shmmax") ?? "", /not on the safe list \(agent option/);
-  assert.match(why("vm.swappiness") ?? "", /whole machine's/);
-  assert.match(why("net.core.somaxconn", { hostNetwork: true }) ?? "", /hostNetwork/);
-  assert.match(why("kernel.msgmax", { hostIPC: true }) ?? "", /hostIPC/);
 });
 
 Deno.test("refusals() names what of resources, groups and mounts this node has not", () => {

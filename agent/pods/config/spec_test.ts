@@ -26,7 +26,6 @@ const NODE: NodePolicy = {
   allowPrivileged: false,
   recursiveReadOnly: false,
   strictGroups: false,
-  allowedUnsafeSysctls: [],
   memoryVolumes: false,
 };
 const OBJECTS: PodObjects = {

@@ -16,6 +16,7 @@ import {
 import type { Rejection } from "./plan.ts";
 import { preempt } from "./preemption.ts";
 import { isCritical, type IsOwn } from "./priority.ts";
+import { sysctlProblem } from "./sysctls.ts";
 
 /** What {@linkcode admit} looks at. */
 export interface AdmissionInput {
@@ -27,6 +28,8 @@ export interface AdmissionInput {
   readonly isOwn: IsOwn;
   /** Node conditions of what there is too little of, e.g. `MemoryPressure`. */
   readonly pressures: ReadonlySet<string>;
+  /** Kernel settings beyond the safe ones that pods may have; `net.core.*` stands for several. */
+  readonly allowedUnsafeSysctls: readonly string[];
 }
 
 /** What becomes of a pod that is new on this node. */
@@ -53,11 +56,11 @@ const ADMIT: Admission = { do: "admit" };
 /**
  * Whether this node takes a pod that was bound to it: what kube-scheduler has looked at as well,
  * because others bind pods too, and because the node knows best. Order, reasons and messages are
- * the kubelet's (`lifecycle/predicate.go`, `eviction_manager.go`).
+ * the kubelet's (`lifecycle/predicate.go`, `eviction_manager.go`, `sysctl/allowlist.go`).
  */
 export function admit(input: AdmissionInput): Admission {
   const { pod, others, isOwn } = input;
-  const early = pressed(input) ?? osMismatch(pod);
+  const early = pressed(input) ?? forbidden(input) ?? osMismatch(pod);
   if (early) return { do: "reject", rejection: early };
   const shortages = shortagesOf(input);
   const [first] = shortages;
@@ -87,6 +90,13 @@ function pressed({ pod, isOwn, pressures }: AdmissionInput): Rejection | undefin
     }
   }
   return { reason: "Evicted", message: `The node had condition: [${[...pressures].join(" ")}]. ` };
+}
+
+function forbidden({ pod, allowedUnsafeSysctls }: AdmissionInput): Rejection | undefined {
+  const why = sysctlProblem(pod, allowedUnsafeSysctls);
+  return why === undefined
+    ? undefined
+    : { reason: "SysctlForbidden", message: `forbidden sysctl: ${why}` };
 }
 
 function osMismatch({ spec, metadata }: Pod): Rejection | undefined {

@@ -38,6 +38,10 @@ function nodeOf(taints: Taint[] = []): Node {
   };
 }
 
+function setting(name: string, spec: Partial<PodSpec> = {}): Pod {
+  return podOf("p", { ...spec, securityContext: { sysctls: [{ name, value: "1" }] } });
+}
+
 const EXISTS = { operator: "Exists" } as const;
 const BUSY = [asking("a", { cpu: "1500m" }), asking("b", { memory: "512Mi" })];
 
@@ -110,6 +114,38 @@ const CASES: readonly {
     })],
     want: "NodePorts: Predicate NodePorts failed: " +
       "node(s) didn't have free ports for the requested pod ports",
+  },
+  {
+    about: "kernel settings that harm nobody, and those that are allowed here",
+    pod: podOf("p", {
+      securityContext: {
+        sysctls: ["net.ipv4.tcp_syncookies", "net/ipv4/tcp_rmem", "net.core.somaxconn"]
+          .concat("kernel.msgmax").map((name) => ({ name, value: "1" })),
+      },
+    }),
+    want: "",
+  },
+  {
+    about: "a kernel setting that is not safe",
+    pod: setting("kernel.shmmax"),
+    want:
+      "SysctlForbidden: forbidden sysctl: kernel.shmmax is not on the safe list (agent option " +
+      "--allowed-unsafe-sysctls)",
+  },
+  {
+    about: "a kernel setting of the machine",
+    pod: setting("vm.swappiness"),
+    want: "SysctlForbidden: forbidden sysctl: vm.swappiness is the whole machine's",
+  },
+  {
+    about: "a setting of the network, which is the machine's",
+    pod: setting("net.core.somaxconn", { hostNetwork: true }),
+    want: "SysctlForbidden: forbidden sysctl: net.core.somaxconn is not allowed with hostNetwork",
+  },
+  {
+    about: "a setting of what processes share, which is the machine's",
+    pod: setting("kernel.msgmax", { hostIPC: true }),
+    want: "SysctlForbidden: forbidden sysctl: kernel.msgmax is not allowed with hostIPC",
   },
   {
     about: "another system",
@@ -221,6 +257,7 @@ for (const { about, pod, want, others = [], taints, own = [], pressures = [] } o
       node: nodeOf(taints),
       isOwn: ({ metadata }) => own.includes(metadata.name),
       pressures: new Set(pressures),
+      allowedUnsafeSysctls: ["net.core.*", "kernel.msgmax"],
     };
     const answer = admit(input);
     const text = answer.do === "admit"

@@ -61,8 +61,6 @@ export interface NodePolicy {
   /** What the runtime can: see `RuntimeInfo`. */
   readonly recursiveReadOnly: boolean;
   readonly strictGroups: boolean;
-  /** Kernel settings beyond the safe ones that pods may have; `net.core.*` stands for several. */
-  readonly allowedUnsafeSysctls: readonly string[];
   /** Whether secrets and `emptyDir.medium: Memory` have a tmpfs to live on. */
   readonly memoryVolumes: boolean;
 }

@@ -1,4 +1,4 @@
-import type { Pod, PodSpec } from "../../../core/api/mod.ts";
+import type { Pod } from "../../../core/api/mod.ts";
 import type { NodePolicy } from "./plan.ts";
 import { POD_FIELDS, type Rule } from "./support_table.ts";
 
@@ -28,7 +28,7 @@ const INNER: ReadonlySet<string> = new Set(
 export function refusals(pod: Pod, node: NodePolicy): Refusal[] {
   const out: Refusal[] = [];
   const { ephemeralContainers: _, ...spec } = pod.spec;
-  walk(spec, "", "spec", { node, spec: pod.spec, out });
+  walk(spec, "", "spec", { node, out });
   for (const [key, value] of Object.entries(pod.metadata.annotations ?? {})) {
     if (!key.startsWith(APPARMOR_ANNOTATION) || APPARMOR_VALUE.test(value)) continue;
     const why = "only runtime/default, localhost/NAME, unconfined";
@@ -44,7 +44,6 @@ export function debuggerRefusals(pod: Pod, name: string, node: NodePolicy): Refu
   const at = list.findIndex((one) => one.name === name);
   walk(list[at], "ephemeralContainers[]", `spec.ephemeralContainers[${at}]`, {
     node,
-    spec: pod.spec,
     out,
   });
   return out;
@@ -59,7 +58,6 @@ export function refusalText(list: readonly Refusal[]): string {
 
 interface Scope {
   readonly node: NodePolicy;
-  readonly spec: PodSpec;
   readonly out: Refusal[];
 }
 
@@ -85,7 +83,7 @@ function walk(
     } else if (typeof rule === "string") {
       if (!isEmpty(child)) scope.out.push({ field, why: rule });
     } else if (rule !== true) {
-      const why = rule(child, scope.node, scope.spec);
+      const why = rule(child, scope.node);
       if (why !== undefined) scope.out.push({ field, why });
     }
   }

@@ -1,7 +1,6 @@
-import { isHugePages, isQuantity, isResourceName, type PodSpec } from "../../../core/api/mod.ts";
+import { isHugePages, isQuantity, isResourceName } from "../../../core/api/mod.ts";
 import { capabilityProblem } from "./capabilities.ts";
 import type { NodePolicy } from "./plan.ts";
-import { sysctlProblem } from "./sysctls.ts";
 
 /**
  * What is done with a field: `true` honours all below it, a text refuses it and says why, a
@@ -10,7 +9,7 @@ import { sysctlProblem } from "./sysctls.ts";
 export type Rule =
   | true
   | string
-  | ((value: unknown, node: NodePolicy, spec: PodSpec) => string | undefined);
+  | ((value: unknown, node: NodePolicy) => string | undefined);
 
 const only = (...values: unknown[]): Rule => (value) =>
   values.includes(value) ? undefined : `only ${values.map((v) => JSON.stringify(v)).join(", ")}`;
@@ -199,7 +198,6 @@ const POD: Readonly<Record<string, Rule>> = {
   runtimeClassName: true,
   overhead: SCHEDULING,
   readinessGates: true,
-  // Another system than Linux is no field that is not served: the node does not admit such a pod.
   os: true,
   resources: "resources of a whole pod are not served",
   resourceClaims: "resource claims are not served",
@@ -215,8 +213,7 @@ const POD: Readonly<Record<string, Rule>> = {
   "securityContext.fsGroupChangePolicy": true,
   ...profile("securityContext.seccompProfile"),
   ...profile("securityContext.appArmorProfile"),
-  "securityContext.sysctls": (value, node, spec) =>
-    sysctlProblem(value, spec, node.allowedUnsafeSysctls),
+  "securityContext.sysctls": true,
   "securityContext.seLinuxOptions": true,
   "securityContext.seLinuxChangePolicy": only("Recursive"),
   "securityContext.windowsOptions": "this is a Linux node",
@@ -224,7 +221,8 @@ const POD: Readonly<Record<string, Rule>> = {
 
 /**
  * Every field of a pod's spec that Skerry knows, by its path below `spec`, with what it does with
- * it. A field that is missing here is refused as well: nothing is ignored. Read by
+ * it. A field that is missing here is refused as well: nothing is ignored. What a kubelet lets no pod
+ * in for (`os`, sysctls) is honoured: `admit()` looks at it. Read by
  * `refusals()` and by the page on compatibility.
  */
 export const POD_FIELDS: Readonly<Record<string, Rule>> = {

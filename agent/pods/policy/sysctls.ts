@@ -1,4 +1,4 @@
-import type { Pod, PodSpec } from "../../../core/api/mod.ts";
+import type { Pod } from "../../../core/api/mod.ts";
 
 /** What a pod may set without harm to others, as Kubernetes has it. */
 const SAFE: ReadonlySet<string> = new Set([
@@ -37,13 +37,9 @@ export function sysctlsOf(pod: Pod): Record<string, string> {
 }
 
 /** Why a pod may not have the kernel settings that it asks for; `undefined` when it may. */
-export function sysctlProblem(
-  value: unknown,
-  spec: PodSpec,
-  allowedUnsafe: readonly string[],
-): string | undefined {
-  for (const { name = "" } of (Array.isArray(value) ? value : []) as Sysctl[]) {
-    const sysctl = dotted(name);
+export function sysctlProblem(pod: Pod, allowedUnsafe: readonly string[]): string | undefined {
+  const { spec } = pod;
+  for (const sysctl of Object.keys(sysctlsOf(pod))) {
     const space = NAMESPACED.find(([prefix]) => sysctl.startsWith(prefix))?.[1];
     if (!space) return `${sysctl} is the whole machine's`;
     if (space === "net" && spec.hostNetwork) return `${sysctl} is not allowed with hostNetwork`;

@@ -62,7 +62,6 @@ export class World {
         allowPrivileged: false,
         recursiveReadOnly: false,
         strictGroups: false,
-        allowedUnsafeSysctls: [],
         memoryVolumes: false,
       },
       objects: { configMaps: {}, secrets: {}, tokens: {} },

@@ -11,7 +11,7 @@ export {
 export { type PodStorage, podStorage, type TreeUsage } from "./pod_storage.ts";
 export { logRotation } from "./logs/rotate.ts";
 export { otherNodesText } from "./other_nodes.ts";
-export { admit } from "./policy/admission.ts";
+export { admit, forbiddenSysctls } from "./policy/admission.ts";
 export { decide } from "./policy/decide.ts";
 export type {
   NodePolicy,

@@ -3,6 +3,7 @@ import { type Clock, seconds, type Service, sleep } from "../../core/base/mod.ts
 import type { LocalStore } from "../../core/store/mod.ts";
 import {
   admit,
+  forbiddenSysctls,
   type IsOwn,
   type NodeVerdicts,
   type PodEvent,
@@ -72,8 +73,8 @@ export class Verdicts implements NodeVerdicts, Service {
   admit(pod: Pod, others: readonly Pod[]): Rejection | undefined {
     const { isOwn, allowedUnsafeSysctls, look, podEvent } = this.#options;
     const node = this.#node();
-    // A node that does not know itself yet has nothing to refuse by.
-    if (!node) return undefined;
+    // A node that does not know itself yet has nothing else to refuse by.
+    if (!node) return forbiddenSysctls({ pod, allowedUnsafeSysctls });
     const staying = others.filter(({ metadata }) => !this.#preempted.has(metadata.uid ?? ""));
     const pressures = this.#options.pressures();
     const answer = admit({ pod, node, others: staying, isOwn, pressures, allowedUnsafeSysctls });

@@ -49,10 +49,13 @@ function bed(active: readonly Pod[]) {
   return { clock, store, verdicts, looks, events, taint, hub };
 }
 
-Deno.test("Verdicts lets everything in before the node knows itself", () => {
+Deno.test("Verdicts lets all in before the node knows itself, but for what no node lets in", () => {
   const { store, verdicts } = bed([]);
   using _store = store;
   strictEqual(verdicts.admit(podOf("a"), [podOf("b"), podOf("c"), podOf("d")]), undefined);
+  const sysctls = [{ name: "vm.swappiness", value: "1" }];
+  const greedy = podOf("greedy", { securityContext: { sysctls } });
+  strictEqual(verdicts.admit(greedy, [])?.reason, "SysctlForbidden");
 });
 
 Deno.test("Verdicts ends pods for a critical one, and counts them no more", () => {

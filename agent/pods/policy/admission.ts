@@ -60,7 +60,7 @@ const ADMIT: Admission = { do: "admit" };
  */
 export function admit(input: AdmissionInput): Admission {
   const { pod, others, isOwn } = input;
-  const early = pressed(input) ?? forbidden(input) ?? osMismatch(pod);
+  const early = pressed(input) ?? forbiddenSysctls(input) ?? osMismatch(pod);
   if (early) return { do: "reject", rejection: early };
   const shortages = shortagesOf(input);
   const [first] = shortages;
@@ -92,7 +92,10 @@ function pressed({ pod, isOwn, pressures }: AdmissionInput): Rejection | undefin
   return { reason: "Evicted", message: `The node had condition: [${[...pressures].join(" ")}]. ` };
 }
 
-function forbidden({ pod, allowedUnsafeSysctls }: AdmissionInput): Rejection | undefined {
+/** Why a pod may not have its kernel settings, which no state of the node changes. */
+export function forbiddenSysctls(
+  { pod, allowedUnsafeSysctls }: Pick<AdmissionInput, "pod" | "allowedUnsafeSysctls">,
+): Rejection | undefined {
   const why = sysctlProblem(pod, allowedUnsafeSysctls);
   return why === undefined
     ? undefined

@@ -18,7 +18,7 @@ const CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /** Says that a namespace was made for tests. */
 const OWN = "skerry.dev/tests";
 /** A namespace that ends takes some five seconds; one of a slow machine may take its time. */
-const LIMIT = minutes(1);
+const LIMIT = minutes(3);
 
 /**
  * Makes sure that the cluster has Skerry's CRDs and namespace. What was not there before goes again
@@ -194,7 +194,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   const end = systemClock.monotonic() + LIMIT;
   while (!await holds()) {
     if (systemClock.monotonic() > end) {
-      throw new AppError("Timeout", `not within a minute: ${what}`);
+      throw new AppError("Timeout", `not within three minutes: ${what}`);
     }
     await sleep(systemClock, ms(100));
   }

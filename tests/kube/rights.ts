@@ -39,7 +39,8 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-const ON_NODE = "impersonate-on:arbitrary-node:";
+/** How a role spells a verb that is granted in the name of a node. */
+export const ON_NODE = "impersonate-on:arbitrary-node:";
 
 /** All that the roles among `objects` grant. */
 export function grantsOf(objects: readonly Rendered[]): Grant[] {

@@ -355,7 +355,7 @@ export function isReady(object: Node | Pod | undefined): boolean {
 }
 
 /** Waits until a pod of `default` is ready. */
-export async function readyPod(client: ApiClient, name: string, limit = 30): Promise<Pod> {
+export async function readyPod(client: ApiClient, name: string, limit = 60): Promise<Pod> {
   return await until(`pod ${name} is ready`, async () => {
     const pod = await podOf(client, name);
     if (!isReady(pod)) throw new Error(JSON.stringify(pod?.status ?? "no pod"));

@@ -33,6 +33,8 @@ export class Running implements AsyncDisposable {
   readonly #read: Promise<unknown>;
   #text = "";
   #code: number | undefined;
+  /** Whether nothing more can come. */
+  #silent = false;
 
   /** Starts `command`; nothing is waited for. */
   constructor(name: string, command: readonly string[], options: StartOptions = {}) {
@@ -48,7 +50,8 @@ export class Running implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.pid = this.#child.pid;
-    this.#read = Promise.all([this.#keep(this.#child.stdout), this.#keep(this.#child.stderr)]);
+    this.#read = Promise.all([this.#keep(this.#child.stdout), this.#keep(this.#child.stderr)])
+      .then(() => this.#silent = true);
     this.ended = this.#child.status.then(({ code }) => this.#code = code);
   }
 
@@ -68,19 +71,20 @@ export class Running implements AsyncDisposable {
   }
 
   /** Waits until it has printed what `pattern` matches. @throws {Error} with all that it printed */
-  async prints(pattern: RegExp, limit = 20): Promise<RegExpExecArray> {
+  async prints(pattern: RegExp, limit = 60): Promise<RegExpExecArray> {
     return await until(`${this.name} prints ${pattern}`, () => {
       const found = pattern.exec(this.#text);
-      if (found === null && this.#code !== undefined) {
+      // What it printed last may come after its end.
+      if (found === null && this.#code !== undefined && this.#silent) {
         throw new Fatal(`${this.name} ended with ${this.#code}:\n${this.#text}`);
       }
       return found;
     }, limit);
   }
 
-  /** Waits for its end. @throws {Error} when it still runs after `limit` seconds */
+  /** Waits for its end, with all that it printed. @throws {Error} when it still runs after `limit` seconds */
   async exit(limit: number): Promise<number> {
-    await until(`${this.name} ends`, () => this.#code !== undefined, limit);
+    await until(`${this.name} ends`, () => this.#code !== undefined && this.#silent, limit);
     return this.#code ?? -1;
   }
 
@@ -118,7 +122,7 @@ export class Fatal extends Error {}
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
-  limit = 30,
+  limit = 60,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const end = systemClock.monotonic() + seconds(limit);
   let last: unknown;
@@ -148,7 +152,7 @@ export interface Output {
   readonly err: string;
 }
 
-/** Runs a program to its end; it is killed after `limit` seconds. */
+/** Runs a program to its end; it is killed after `limit` seconds (90). */
 export async function runToEnd(
   command: readonly string[],
   options: StartOptions & { readonly stdin?: string; readonly limit?: number } = {},
@@ -162,7 +166,7 @@ export async function runToEnd(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  using limit = deadline(systemClock, seconds(options.limit ?? 30), () => new Error("too long"));
+  using limit = deadline(systemClock, seconds(options.limit ?? 90), () => new Error("too long"));
   limit.signal.addEventListener("abort", () => signalId(child.pid, "SIGKILL"));
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(options.stdin ?? "")).catch(() => {});

@@ -76,7 +76,7 @@ export class Talk implements AsyncDisposable {
   }
 
   /** Waits until its output holds what `pattern` matches. @throws {Error} with all that it said */
-  async says(pattern: RegExp, limit = 20): Promise<RegExpExecArray> {
+  async says(pattern: RegExp, limit = 60): Promise<RegExpExecArray> {
     return await until(`${this.#command} says ${pattern}: ${this.err}`, () => {
       const found = pattern.exec(this.out);
       if (found === null && this.#code !== undefined) {
@@ -87,7 +87,7 @@ export class Talk implements AsyncDisposable {
   }
 
   /** Its exit code, once it has one. @throws {Error} when it still runs after `limit` seconds */
-  async exit(limit = 20): Promise<number> {
+  async exit(limit = 60): Promise<number> {
     await until(
       `${this.#command} ends: ${this.out.slice(-500)}${this.err}`,
       () => this.#code !== undefined,

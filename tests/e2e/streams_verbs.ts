@@ -4,7 +4,7 @@ import type { KubeObject } from "../../core/api/mod.ts";
 import { freePort } from "../../tools/kube/mod.ts";
 import { shellPod, type Site } from "./gateway_lib.ts";
 import { until } from "./gateway_process_lib.ts";
-import { noise, sha256, Talk, talk, talkInTerminal } from "./streams_lib.ts";
+import { noise, processesWith, sha256, Talk, talk, talkInTerminal } from "./streams_lib.ts";
 
 /** Serves files over HTTP and counts on its standard output. */
 export const SERVER = "mkdir -p /www; httpd -p 80 -h /www; " +
@@ -63,7 +63,7 @@ export async function execs({ site, kubeconfig, env }: Place): Promise<void> {
     ["exec", "web", "--", "head", "-c", "100000000", "/dev/zero"],
     env,
   );
-  assert.equal(await big.exit(60), 0);
+  assert.equal(await big.exit(180), 0);
   assert.equal(big.size, 100_000_000);
 
   const none = talk(site, kubeconfig, ["exec", "web", "--", "no-such-program"], env);
@@ -85,7 +85,7 @@ export async function slowlyRead({ site, kubeconfig, env }: Place): Promise<void
     const exec = `${kubectl} exec web -c main -- head -c ${size} /dev/zero`;
     const script = `{ ${exec}; echo exit $? >&2; } | { sleep 17; wc -c; }`;
     const slow = site.hold(new Talk(["sh", "-c", script], { HOME: site.folder, ...env }));
-    assert.equal(await slow.exit(60), 0);
+    assert.equal(await slow.exit(180), 0);
     assert.deepEqual([slow.out, slow.err], [`${size}\n`, "exit 0\n"]);
   }));
 }
@@ -101,15 +101,20 @@ export async function terminal({ site, kubeconfig, env }: Place): Promise<void> 
       "$KUBECTL exec -it web -- sh",
     env,
   );
-  await shell.say("stty size\n");
-  await shell.says(/33 101/);
+  // The shell may begin before it is told the size.
+  await until("the size", async () => {
+    await shell.say("stty size\n");
+    return /33 101/.test(shell.out);
+  });
   await Deno.writeTextFile(go, "");
   await until("the new size", async () => {
     await shell.say("stty size\n");
     return /44 120/.test(shell.out);
   });
-  await shell.say("sleep 4242\n");
-  await shell.says(/sleep 4242/);
+  // The terminal shows what is typed before the shell has read it.
+  const nap = `sleep 42${Deno.pid}`;
+  await shell.say(`${nap}\n`);
+  await until("it sleeps", async () => (await processesWith(nap)).length > 0);
   await shell.say("\x03");
   await shell.say("echo interrupted by $?\n");
   await shell.says(/interrupted by 130/);
@@ -193,10 +198,16 @@ export async function forwards({ site, kubeconfig, env }: Place): Promise<void> 
 
 /** `logs`, with its options. */
 export async function logs({ site, kubeconfig }: Place): Promise<void> {
-  const text = await site.kubectl(kubeconfig, ["logs", "web", "--limit-bytes=14"]);
-  assert.equal(text, "line 0\nline 1\n");
+  // Pods are ready before they have said anything.
+  const saysAll = async (text: string, ...args: readonly string[]): Promise<void> => {
+    await until(`logs ${args.join(" ")}`, async () => {
+      assert.equal(await site.kubectl(kubeconfig, ["logs", ...args]), text);
+      return true;
+    });
+  };
+  await saysAll("line 0\nline 1\n", "web", "--limit-bytes=14");
+  await saysAll("second\n", "crash");
   assert.equal(await site.kubectl(kubeconfig, ["logs", "crash", "--previous"]), "first\n");
-  assert.equal(await site.kubectl(kubeconfig, ["logs", "crash"]), "second\n");
   const follow = talk(site, kubeconfig, ["logs", "-f", "web", "--tail=1"]);
   const [, first = ""] = await follow.says(/line (\d+)\n/);
   await follow.says(new RegExp(`line ${Number(first) + 5}\n`));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { lacks } from "../../tools/test/needs.ts";
 import { Site, stepsOf } from "../e2e/gateway_lib.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
-import { CRD, GROUP, type Manifest, Rig, RIGHT, valve } from "./applications_lib.ts";
+import { CRD, GROUP, type Manifest, Rig, RIGHT, untilServed, valve } from "./applications_lib.ts";
 import { assertNothingDenied } from "../kube/stage.ts";
 
 const missing = lacks("kube", "helm", "kubectl");
@@ -51,6 +51,7 @@ Deno.test({
           served: names.includes(one.name),
         }));
         await patch("crd", CRD.metadata.name, { spec: { versions } });
+        await untilServed(rig.stage, ...names);
       };
 
       await step("each is made as its manifest says, whatever came first", async () => {
@@ -110,11 +111,11 @@ Deno.test({
             /Valve old: Valve is not served in plants\.example\.com\/v1beta1, but in plants\.example\.com\/v1: name that/,
           );
           return true;
-        }, 60);
+        }, 120);
         assert.equal(await rig.get("valve", "old", ".metadata.uid"), uid);
         await rig.available("new");
         await rig.apply("old", valve("old", "v1"));
-        await rig.available("old", 60);
+        await rig.available("old");
         assert.equal(await rig.get("valve", "old", ".metadata.uid"), uid);
         await until("what is wanted no more goes", async () =>
           await rig.get("hpa", "old", ".metadata.uid") === "");
@@ -124,17 +125,16 @@ Deno.test({
         const uid = await rig.get("valve", "new", ".metadata.uid");
         const valves = `valves.v1beta1.${GROUP}`;
         await serve("v1beta1");
-        await rig.hub.process.prints(/the kind is served no more.*/, 60);
+        await rig.hub.process.prints(/the kind is served no more.*/, 120);
         await rig.apply("beta", valve("beta", "v1beta1"));
-        // What a server has said is good for 20 s; what is stuck is tried again after 30 s.
-        await rig.available("beta", 60);
+        await rig.available("beta");
         await patch(valves, "beta", { spec: { open: false } });
         await until("it is healed", async () =>
           await rig.get(valves, "beta", ".spec.open") === "true");
         await until("the other version is told", async () => {
           const { conditions } = await rig.status("new");
           return /is not served in plants\.example\.com\/v1,/.test(conditions[0].message);
-        }, 60);
+        }, 120);
         assert.equal(await rig.get(valves, "new", ".metadata.uid"), uid);
       });
 

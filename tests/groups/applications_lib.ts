@@ -31,6 +31,7 @@ export class Rig {
   static async start(site: Site, more: readonly unknown[] = []): Promise<Rig> {
     const stage = await stageOf(site, ["--set=edgeApplications.enabled=true"], []);
     for (const object of more) await stage.cluster.apply(object);
+    if (more.includes(CRD)) await untilServed(stage, ...CRD.spec.versions.map(({ name }) => name));
     const hub = await stage.hub();
     return new Rig(site, stage, hub, await site.client(hub.kubeconfig));
   }
@@ -58,9 +59,9 @@ export class Rig {
   /** Has all objects of an application looked at: the last of them is made anew then. */
   async reconcile(name: string): Promise<void> {
     const uid = (): Promise<string> => this.get("configmap", name, ".metadata.uid");
-    const before = await until("the last object is there", uid);
+    const before = await until("the last object is there", uid, 120);
     await this.stage.kubectl("delete", "configmap", name);
-    await until("it is made anew", async () => ![before, ""].includes(await uid()), 60);
+    await until("it is made anew", async () => ![before, ""].includes(await uid()), 120);
   }
 
   /** A field of an object, by its JSONPath; empty when there is none. */
@@ -76,15 +77,18 @@ export class Rig {
     return (await this.api.request("GET", path)).status ?? {};
   }
 
-  /** Waits until an application, as it is now, is available; so many seconds at most. */
-  async available(name: string, limit = 30): Promise<void> {
+  /**
+   * Waits until an application, as it is now, is available. What a server has said of its kinds is
+   * good for 20 s, and what is stuck is tried again after 30 s.
+   */
+  async available(name: string): Promise<void> {
     const path = `/apis/apps.kubeedge.io/v1alpha1/namespaces/default/edgeapplications/${name}`;
     await until(`${name} is available`, async () => {
       const { metadata, status } = await this.api.request("GET", path);
       const [condition] = status?.conditions ?? [];
       assert.equal(condition?.status, "True", condition?.message);
       return condition.observedGeneration === metadata.generation;
-    }, limit);
+    }, 120);
   }
 
   /** `plural name` of what the hub wrote, once for every time that the server took it. */
@@ -120,6 +124,19 @@ export const CRD = {
     versions: [version("v1beta1", false), version("v1", true)],
   },
 };
+/** Waits until the API server says of {@linkcode CRD} that it has these versions, and no others. */
+export async function untilServed(
+  { cluster }: Stage,
+  ...versions: readonly string[]
+): Promise<void> {
+  await until(`${versions.join()} of valves is served`, async () => {
+    const { groups } = await cluster.client.call({ method: "GET", path: "/apis" });
+    const found = groups.find(({ name }: { name: string }) => name === GROUP)?.versions ?? [];
+    const names: string[] = found.map(({ version }: { version: string }) => version);
+    return names.sort().join() === versions.toSorted().join();
+  });
+}
+
 const verbs = ["get", "list", "watch", "create", "patch", "delete"];
 /** What somebody gives the hub so that applications may hold more kinds. */
 export const RIGHT = [

@@ -2,12 +2,14 @@ import type { Buffer } from "node:buffer";
 import { hostAndPort, seededRandom } from "../../core/base/mod.ts";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** A load balancer of TCP connections as a cluster's Service is one: to any backend that answers. */
+/** A load balancer of TCP connections: to the backend that has fewest, of those that answer. */
 export class Balancer implements AsyncDisposable {
   readonly #server: Server;
   readonly #backends: () => readonly number[];
   readonly #sockets = new Set<Socket>();
   readonly #random = seededRandom(7);
+  /** Open connections by backend. */
+  readonly #open = new Map<number, number>();
   /** Clients that came during a silence; absent when there is none. */
   #waiting: Socket[] | undefined;
 
@@ -66,13 +68,17 @@ export class Balancer implements AsyncDisposable {
   #pass(client: Socket): void {
     const all = this.#backends();
     const first = Math.floor(this.#random() * all.length);
-    this.#dial(client, all.map((_, i) => all[(first + i) % all.length] ?? 0));
+    const mixed = all.map((_, i) => all[(first + i) % all.length] ?? 0);
+    const open = (port: number): number => this.#open.get(port) ?? 0;
+    this.#dial(client, mixed.toSorted((a, b) => open(a) - open(b)));
   }
 
   #dial(client: Socket, [port, ...others]: readonly number[]): void {
     if (port === undefined) return void client.destroy();
     const server = connect({ host: "127.0.0.1", port });
     this.#hold(server);
+    this.#count(port, 1);
+    server.once("close", () => this.#count(port, -1));
     let up = false;
     server.once("connect", () => {
       up = true;
@@ -84,6 +90,10 @@ export class Balancer implements AsyncDisposable {
     });
     server.once("close", () => up ? client.destroy() : this.#dial(client, others));
     client.once("close", () => server.destroy());
+  }
+
+  #count(port: number, change: number): void {
+    this.#open.set(port, (this.#open.get(port) ?? 0) + change);
   }
 
   #hold(socket: Socket): void {

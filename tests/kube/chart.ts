@@ -3,7 +3,9 @@ import { parseAllDocuments } from "yaml";
 import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 import { mustRun } from "../../tools/containerd/mod.ts";
 import { findHelm } from "../../tools/helm.ts";
+import { until } from "../e2e/gateway_process_lib.ts";
 import type { TestCluster } from "./cluster.ts";
+import { grantsOf, ON_NODE } from "./rights.ts";
 
 /** The chart's folder. */
 export const CHART = new URL("../../charts/skerry", import.meta.url).pathname;
@@ -31,7 +33,7 @@ export async function renderChart(args: readonly string[] = []): Promise<Rendere
 
 /**
  * Lets a cluster have the hub's namespace, its service account and the rights of that, and its
- * webhook, which nobody reaches. Returns what gives the rights.
+ * webhook, which nobody reaches. Returns what gives the rights, when the hub has them.
  */
 export async function applyRights(
   cluster: TestCluster,
@@ -41,7 +43,31 @@ export async function applyRights(
   const webhook = await renderChart(["--show-only=templates/webhook.yaml"]);
   const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: SYSTEM_NAMESPACE } };
   for (const object of [namespace, ...rights, ...webhook]) await cluster.apply(object);
+  await untilGranted(cluster, rights);
   return rights;
+}
+
+/** Waits until the API server, which looks roles up in caches of its own, lets the hub have these. */
+async function untilGranted({ client }: TestCluster, rights: readonly Rendered[]): Promise<void> {
+  for (const { text, verb, asNode, resource, ...where } of grantsOf(rights)) {
+    const [plural, subresource] = resource.split("/");
+    const resourceAttributes = {
+      ...where,
+      ...{ resource: plural, subresource, verb: asNode ? `${ON_NODE}${verb}` : verb },
+    };
+    await until(`the hub may do this: ${text}`, async () => {
+      const { status } = await client.call({
+        method: "POST",
+        path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+        body: {
+          apiVersion: "authorization.k8s.io/v1",
+          kind: "SubjectAccessReview",
+          spec: { user: HUB_USER, resourceAttributes },
+        },
+      });
+      return status.allowed;
+    });
+  }
 }
 
 /** Has the cluster make a token of a service account. */

@@ -84,7 +84,7 @@ Deno.test({
         const left: string[] = [];
         using _watches = hollow.onLeaving(VOLUME_LIST, (name) => left.push(name));
         hub.process.signal("SIGTERM");
-        await hub.process.exit(20);
+        await hub.process.exit(60);
         await setAttached(false);
         hub = await stage.hub();
         await until("the node is back", () => fleet.connected);
@@ -111,8 +111,12 @@ Deno.test({
           );
         });
         assert.equal((await podOf(api, "refused"))?.status?.phase, "Pending");
+        // What the hub knows of its claim it has told by the time that a later pod is there.
+        const local = await site.client(agent.kubeconfig);
+        await site.apply(hub.kubeconfig, shellPod("last", "sleep 1000", { nodeName: "gw1" }));
+        await until("the node is told of a pod since", async () => await podOf(local, "last"));
         agent.process.signal("SIGTERM");
-        await agent.process.exit(20);
+        await agent.process.exit(60);
         using store = openSqliteStore({
           path: `${site.folder}/gw1/agent/agent.db`,
           keyFile: `${site.folder}/gw1/agent/keys/store.key`,

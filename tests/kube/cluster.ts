@@ -2,7 +2,12 @@ import { ms, sleep, systemClock, systemRandom } from "../../core/base/mod.ts";
 import { RESOURCES } from "../../core/api/mod.ts";
 import { KubeClient, readEndpoint, RemoteStore } from "../../core/kube/mod.ts";
 import { mustRun } from "../../tools/containerd/mod.ts";
-import { buildKube, KubeCluster, type KubeClusterOptions } from "../../tools/kube/mod.ts";
+import {
+  buildKube,
+  KubeCluster,
+  type KubeClusterOptions,
+  untilServed,
+} from "../../tools/kube/mod.ts";
 
 /** A control plane for one test file, and a store on it with all rights. */
 export class TestCluster implements AsyncDisposable {
@@ -25,7 +30,7 @@ export class TestCluster implements AsyncDisposable {
     return new TestCluster(parts, client);
   }
 
-  /** Installs what the chart installs: the kinds that a hub and its users need. */
+  /** Installs what the chart installs: the kinds that a hub and its users need. They are served then. */
   async applyCrds(): Promise<void> {
     const folder = new URL("../../charts/skerry/crds", import.meta.url).pathname;
     const { kubectl } = this.parts.programs;
@@ -33,6 +38,7 @@ export class TestCluster implements AsyncDisposable {
       `--kubeconfig=${this.parts.kubeconfig}`,
       ...["apply", "--server-side", "-f", folder],
     ]);
+    await untilServed(this.client);
   }
 
   /** Path of the CA that signed the API server and signs kubelets. */

@@ -1,7 +1,13 @@
 // The CRDs in charts/skerry/crds on a real API server.
 import assert from "node:assert/strict";
 import { customKind, type KubeObject, RESOURCE_LIST } from "../../core/api/mod.ts";
-import { buildKube, isEstablished, KubeCluster } from "../../tools/kube/mod.ts";
+import {
+  buildKube,
+  isEstablished,
+  KubeCluster,
+  openCluster,
+  untilServed,
+} from "../../tools/kube/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
 import { acceptedManifests, FOLDER, refusedManifests } from "../golden/kubeedge/manifests.ts";
@@ -54,10 +60,11 @@ Deno.test({
         const types = status.conditions.map(({ type }: { type: string }) => type).sort();
         assert.deepEqual(types, ["Established", "NamesAccepted"], metadata.name);
       }
+      await using open = await openCluster(cluster.kubeconfig);
+      await untilServed(open.client);
     });
 
     await t.step("manifests apply and keep all their fields", async () => {
-      // The published schemas come a moment after the kinds.
       const served = await ok(["apply", "-f", `${FOLDER}accepted.yaml`]);
       const objects = await acceptedManifests();
       assert.equal(served.trim().split("\n").length, objects.length, served);
@@ -97,10 +104,19 @@ Deno.test({
     });
 
     await t.step("kubectl explain knows the fields", async () => {
-      const text = await ok(["explain", "edgeapplication.spec.workloadScope.targetNodeGroups"]);
-      assert.match(text, /overriders\s+<Object>/);
-      assert.match(await ok(["explain", "wf.spec.limits"]), /memory\s+</);
-      assert.match(await ok(["explain", "devicemodel.spec.properties.type"]), /INT/);
+      const explains = async (path: string, text: RegExp): Promise<void> => {
+        // The published schemas come a moment after the kinds.
+        await until(`${path} is explained`, async () => {
+          assert.match(await ok(["explain", path]), text);
+          return true;
+        });
+      };
+      await explains(
+        "edgeapplication.spec.workloadScope.targetNodeGroups",
+        /overriders\s+<Object>/,
+      );
+      await explains("wf.spec.limits", /memory\s+</);
+      await explains("devicemodel.spec.properties.type", /INT/);
     });
 
     await t.step("status is a subresource where KubeEdge has one, and only there", async () => {

@@ -112,12 +112,12 @@ export class Follow implements AsyncDisposable {
   }
 
   /** Waits until it shows what the server has, and no call was wrong. */
-  async isRight(store: Store, namespace: string, limit = 30): Promise<void> {
+  async isRight(store: Store, namespace: string): Promise<void> {
     await until("the informer shows what the server has", async () => {
       const { items } = await store.list(configmaps, { namespace });
       assert.deepEqual(this.state, stateOf(items));
       return true;
-    }, limit).catch((error) => {
+    }).catch((error) => {
       throw new Error(`${error.message}\n${this.log.split("\n").slice(-20).join("\n")}`);
     });
     assert.deepEqual(this.#mistakes, []);

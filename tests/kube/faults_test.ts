@@ -14,6 +14,7 @@ import { KubeClient, type KubeEndpoint, readEndpoint, RemoteStore } from "../../
 import { type Regress, VersionMark } from "../../core/kube/version_mark.ts";
 import { createKey, type Credential, issueCertificate, loadKeyPair } from "../../core/pki/mod.ts";
 import { makePki } from "../../core/http/testing.ts";
+import { freePort } from "../../tools/kube/mod.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
 import { TestCluster } from "./cluster.ts";
 import { Follow, hastyClock, Writer } from "./faults_lib.ts";
@@ -104,17 +105,19 @@ Deno.test("an API server that stands still: calls end in time, and nothing is lo
   using hasty = storeAt({ clock });
   using slow = storeAt({ timeout: 1500 });
   await using follow = new Follow({ store: hasty.store, selection: { namespace }, clock });
-  const writer = new Writer(slow.store, namespace);
+  const writer = new Writer(cluster.store, namespace);
+  const hurried = new Writer(slow.store, namespace);
   for (let i = 0; i < 20; i++) await writer.make(`a${i}`);
   await follow.isRight(cluster.store, namespace);
+  const begun = follow.watches.length;
 
   await cluster.parts.signal("apiserver", "SIGSTOP");
   try {
     const since = systemClock.monotonic();
-    await rejects(writer.make("late"), "Timeout", /did not answer POST .*configmaps in 1.5 s/);
-    await rejects(writer.change("a1", "late"), "Timeout");
+    await rejects(hurried.make("late"), "Timeout", /did not answer POST .*configmaps in 1.5 s/);
+    await rejects(hurried.change("a1", "late"), "Timeout");
     const took = systemClock.monotonic() - since;
-    assert.ok(took < 6000, `two calls of 1.5 s took ${took} ms`);
+    assert.ok(took < 15_000, `two calls of 1.5 s took ${took} ms`);
     const before = follow.watches.length;
     await until(
       "its watch has ended, and cannot be opened",
@@ -123,11 +126,11 @@ Deno.test("an API server that stands still: calls end in time, and nothing is lo
   } finally {
     await cluster.parts.signal("apiserver", "SIGCONT");
   }
-  await until("it answers", () => writer.make("after").catch(() => undefined));
+  await writer.make("after");
   await writer.change("a2", "changed");
   await writer.remove("a3");
   await follow.isRight(cluster.store, namespace);
-  assert.ok(follow.watches.slice(1).every((from) => from !== "beginning"), follow.log);
+  assert.ok(follow.watches.slice(begun).every((from) => from !== "beginning"), follow.log);
   assert.deepEqual(follow.deleted, ["a3"]);
 });
 
@@ -171,7 +174,7 @@ Deno.test("an API server killed under writes and started again: the informer is 
     await writing;
   }
   assert.ok(writer.failed > 0);
-  await follow.isRight(cluster.store, namespace, 45);
+  await follow.isRight(cluster.store, namespace);
 });
 
 Deno.test("versions that expired while it could not look: no deletion is made up, none is missed", async () => {
@@ -231,7 +234,7 @@ Deno.test("etcd restored from an older copy: the informer goes back to what is t
   const before = follow.watches.length;
   for (let i = 0; i < 5; i++) {
     await writer.make(`alive${i}`);
-    await follow.isRight(cluster.store, namespace, 5);
+    await follow.isRight(cluster.store, namespace);
   }
   assert.equal(follow.watches.length, before, follow.log);
 });
@@ -363,7 +366,7 @@ Deno.test("300 watches at once beside calls: none hangs, all see", async () => {
     stop.abort();
     await calling;
   }
-  assert.ok(longest < 10_000, `a call took ${longest} ms`);
+  assert.ok(longest < 20_000, `a call took ${longest} ms`);
 });
 
 Deno.test("a wrong CA, certificate or port is one clear error each", async () => {
@@ -397,13 +400,13 @@ Deno.test("a wrong CA, certificate or port is one clear error each", async () =>
       /credential.*expired/,
     ],
     [
-      { ...endpoint, server: await freeAddress() },
+      { ...endpoint, server: `https://127.0.0.1:${freePort()}` },
       "ServiceUnavailable",
       /cannot be asked.*refused/i,
     ],
   ];
   for (const [endpoint, code, text] of wrong) {
-    using own = storeAt({ endpoint, timeout: 5000 });
+    using own = storeAt({ endpoint });
     await rejects(own.store.list(configmaps), code, text);
     await rejects(own.store.watch(configmaps, { resourceVersion: "1" }), code, text);
   }
@@ -426,9 +429,4 @@ async function expired(
     lifetime,
   });
   return { certificate, key };
-}
-
-async function freeAddress(): Promise<string> {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return await Promise.resolve(`https://127.0.0.1:${listener.addr.port}`);
 }

@@ -92,7 +92,10 @@ Deno.test({
 
       await step("logs, exec, cp and port-forward reach both through the API server", async () => {
         for (const { metadata: { name } } of await podsOf(api, "app=web")) {
-          assert.match(await kubectl("logs", name), /^world.*sesame\n$/s);
+          await until(
+            "its log",
+            async () => /^world.*sesame\n$/s.test(await kubectl("logs", name)),
+          );
           assert.equal(await kubectl("exec", name, "--", "cat", "/etc/words/hello"), "world");
           const copy = `${site.folder}/${name}.copy`;
           await kubectl("exec", name, "--", "sh", "-c", "cat /etc/words/hello >/tmp/hello");
@@ -138,9 +141,11 @@ Deno.test({
             const { status } = await api.request("GET", `/api/v1/nodes/${name}`);
             const port = status.daemonEndpoints.kubeletEndpoint.Port;
             const at = `${status.addresses[0].address}:${port}`;
-            const metrics = await cluster.askKubelet(at, "/metrics/resource");
             const pod = (await podsOf(api, "app=web")).find(({ spec }) => spec.nodeName === name);
-            assert.match(metrics, new RegExp(`pod="${pod?.metadata.name}"`));
+            await until("its pod is measured", async () => {
+              const metrics = await cluster.askKubelet(at, "/metrics/resource");
+              return metrics.includes(`pod="${pod?.metadata.name}"`);
+            });
             const stats = JSON.parse(await cluster.askKubelet(at, "/stats/summary"));
             assert.equal(stats.node.nodeName, name);
             assert.match(await cluster.askKubelet(at, "/metrics"), /^skerry_agent_link_up 1$/m);

@@ -110,7 +110,10 @@ Deno.test({
           await site.apply(hub.kubeconfig, ...names.flatMap(needy));
           for (const name of names) {
             await readyPod(api, name);
-            assert.match(await kubectl("logs", name), /^world.*sesame\n$/s);
+            await until(
+              "its log",
+              async () => /^world.*sesame\n$/s.test(await kubectl("logs", name)),
+            );
             assert.deepEqual(await warnings(name), []);
           }
         },
@@ -181,13 +184,13 @@ Deno.test({
         await kubectl("taint", "nodes", "gw1", `${TAINT.key}-`);
         await readyPod(api, "ordinary");
         await agent.process.kill();
-        agent = await startAgent();
         const beat = async (): Promise<string> => {
           const { status } = await api.request("GET", "/api/v1/nodes/gw1");
           return status.conditions.find(({ type }: { type: string }) => type === "Ready")
             .lastHeartbeatTime;
         };
         const before = await beat();
+        agent = await startAgent();
         await until("it reports itself again", async () => await beat() !== before);
         const { spec } = await api.request("GET", "/api/v1/nodes/gw1");
         assert.equal(spec.taints, undefined);

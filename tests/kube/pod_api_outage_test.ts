@@ -25,9 +25,9 @@ const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
 const HUBS = [0, 1] as const;
 const DEFAULT = "/api/v1/namespaces/default";
 /** In ms: a link that says nothing for so long is dead; and some for a busy machine. */
-const DEAD = LINK.heartbeat * (LINK.missedHeartbeats + 1) + 3000;
+const DEAD = LINK.heartbeat * (LINK.missedHeartbeats + 1) + 15_000;
 /** In ms: a hub asks a server that lets a read wait, and waits 2 s for that; and some. */
-const SILENT = 8000;
+const SILENT = 15_000;
 /** In ms: what is known to be away is not waited for, for that would take 2 s. */
 const AT_ONCE = 1800;
 const random = systemRandom;
@@ -40,6 +40,7 @@ class Robot implements AsyncDisposable {
   readonly #running: Promise<unknown>;
   /** How long the longest read took since {@linkcode Robot.forget}, with its retries. */
   longest = 0;
+  #forgotten = 0;
   /** Errors that no client gets over by trying again. */
   readonly errors: string[] = [];
 
@@ -74,7 +75,8 @@ class Robot implements AsyncDisposable {
           path: `${DEFAULT}/pods`,
           signal,
         });
-        this.longest = Math.max(this.longest, performance.now() - from);
+        const since = Math.max(from, this.#forgotten);
+        this.longest = Math.max(this.longest, performance.now() - since);
         return namesOf(items);
       } catch (error) {
         // One that broke off, too: whoever was killed was in the midst of its answer.
@@ -99,8 +101,10 @@ class Robot implements AsyncDisposable {
     await this.#client.call({ method: "POST", path: `${DEFAULT}/configmaps`, body });
   }
 
+  /** Counts anew: of reads that are under way, what they take from now on. */
   forget(): void {
     this.longest = 0;
+    this.#forgotten = performance.now();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

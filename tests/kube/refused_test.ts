@@ -54,6 +54,7 @@ Deno.test({
         node.reports(uid, { hostIP: "1.2.3", hostIPs: [{ ip: "1.2.3" }], message: `${count}` });
         await until("the server has refused it", async () => await refused() === count);
       }
+      await hub.process.prints(/intent refused.*\n/);
       const said = hub.process.output.split("\n").filter((line) => line.includes("intent refused"));
       assert.equal(said.length, 1, said.join("\n"));
       assert.match(said[0] ?? "", /hostIP.*1\.2\.3/);

@@ -77,11 +77,11 @@ Deno.test({
         nodes[at] = site.hold(before.again(`127.0.0.1:${hubs[to]?.nodePort}`));
         await until("the Node says where it is", async () =>
           addressOf(await api.request("GET", `/api/v1/nodes/${name}`)) === `127.0.0.${to + 2}`);
-        assert.equal(await ask(), `this is ${name}`);
+        await until("it is passed on", async () =>
+          await ask() === `this is ${name}`);
         await nodes[at]?.[Symbol.asyncDispose]();
         nodes[at] = site.hold(before.again(balancer.address));
-        await until("it is back", () =>
-          nodes[at]?.connected);
+        await until("it is back", () => nodes[at]?.connected);
       });
 
       const leasesBefore = await leasesOf(api);

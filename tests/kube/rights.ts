@@ -39,7 +39,8 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-const ON_NODE = "impersonate-on:arbitrary-node:";
+/** How a role spells a verb that is granted in the name of a node. */
+export const ON_NODE = "impersonate-on:arbitrary-node:";
 
 /** All that the roles among `objects` grant. */
 export function grantsOf(objects: readonly Rendered[]): Grant[] {
@@ -70,7 +71,8 @@ export function grantsOf(objects: readonly Rendered[]): Grant[] {
 /** The requests in an audit log, after its first `from` characters. */
 export async function readAudit(path: string, from = 0): Promise<Audited[]> {
   const lines = (await Deno.readTextFile(path)).slice(from).split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line));
+  // After the last end of a line is one that is just being written.
+  return lines.slice(0, -1).map((line) => JSON.parse(line));
 }
 
 /** Whether a grant allows a request. */

@@ -125,11 +125,12 @@ Deno.test({
           // Those that went by the old one have ended; none hangs, whichever way it took.
           for (const stream of open) {
             const seen = stream.output.length;
-            await until("it goes on, or has ended", () =>
-              stream.code !== undefined || stream.output.length > seen, 10);
-            if (held) {
-              assert.notEqual(stream.code, undefined, `${stream.name} goes on`);
-            }
+            // Of one that went by the old hub a last word may come after that hub's end.
+            await until(
+              `${stream.name} has ended${held ? "" : ", or goes on"}`,
+              () => stream.code !== undefined || (!held && stream.output.length > seen),
+              30,
+            );
             await stream.kill();
           }
           await until("a new stream works", exec);
@@ -137,10 +138,9 @@ Deno.test({
       });
 
       await step("no node was away for long, and nothing was started again", async () => {
-        await until("all are linked", () =>
-          fleet.connected);
+        await until("all are linked", () => fleet.connected);
         const longest = fleet.gaps.at(-1) ?? 0;
-        assert.ok(longest < 5000, `${longest} ms`);
+        assert.ok(longest < 10_000, `${longest} ms`);
         assert.ok(leases.oldest < 30_000, `a Lease was ${leases.oldest} ms old`);
         assert.ok((await nodesOf(api)).every(isReady));
         assert.deepEqual(await loadUids(api), pods);
@@ -152,7 +152,7 @@ Deno.test({
         const index = await holder();
         await hubs.get(index)?.process.kill();
         hubs.delete(index);
-        await until("exec works", exec, 15);
+        await until("exec works", exec, 30);
         assert.notEqual(await holder(), index);
         assert.deepEqual(containersOf([await podOf(api, "web") ?? assert.fail()]), before);
         assert.equal(await nodeReady(api, "gw1"), "True");

@@ -78,7 +78,7 @@ Deno.test({
       const cut = async (): Promise<void> => {
         fleet.forget();
         balancer.cut();
-        await until("all are back", () => fleet.gaps.length === 3 && fleet.connected);
+        await until("all are back", () => fleet.cut === 3 && fleet.connected);
       };
       /** A hub that starts now does not get far, and says this. */
       const cannotStart = async (text: RegExp): Promise<void> => {

@@ -15,6 +15,8 @@ import { freePort } from "./free_port.ts";
 const START_LIMIT = seconds(60);
 /** How long a part may take to end by itself; the server waits for its watches for a minute. */
 const STOP_LIMIT = seconds(2);
+/** How long the system may take to end one that is killed: until then it holds its ports and data. */
+const KILL_LIMIT = seconds(60);
 
 /** Options of {@linkcode KubeCluster.start}. */
 export interface KubeClusterOptions {
@@ -134,10 +136,10 @@ export class KubeCluster implements AsyncDisposable {
     }
     const pid = await this.pid(component);
     if (pid === undefined) return;
-    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    for (const [signal, wait] of [["SIGTERM", STOP_LIMIT], ["SIGKILL", KILL_LIMIT]] as const) {
       this.#signal(pid, "SIGCONT");
       this.#signal(pid, signal);
-      const limit = systemClock.monotonic() + STOP_LIMIT;
+      const limit = systemClock.monotonic() + wait;
       while (await this.pid(component) !== undefined && systemClock.monotonic() < limit) {
         await sleep(systemClock, ms(20));
       }

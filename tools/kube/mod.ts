@@ -5,5 +5,5 @@ export { KubeCluster, type KubeClusterOptions } from "./cluster.ts";
 export { type Component, COMPONENTS } from "./commands.ts";
 export { freePort } from "./free_port.ts";
 export { type OpenCluster, openCluster } from "./open.ts";
-export { isEstablished, prepareCluster } from "./prepare.ts";
+export { isEstablished, prepareCluster, untilServed } from "./prepare.ts";
 export { visitCluster } from "./visit.ts";

@@ -2,6 +2,7 @@
 import { parseAllDocuments } from "yaml";
 import { AppError, isAppError, minutes, ms, sleep, systemClock } from "../../core/base/mod.ts";
 import {
+  customKind,
   groupResource,
   type KubeObject,
   type Node,
@@ -17,7 +18,7 @@ const CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /** Says that a namespace was made for tests. */
 const OWN = "skerry.dev/tests";
 /** A namespace that ends takes some five seconds; one of a slow machine may take its time. */
-const LIMIT = minutes(1);
+const LIMIT = minutes(3);
 
 /**
  * Makes sure that the cluster has Skerry's CRDs and namespace. What was not there before goes again
@@ -41,8 +42,13 @@ export async function prepareCluster(kubeconfig: string): Promise<AsyncDisposabl
     await client.call({ method: "POST", path: CRD_PATH, body: crd });
     made.defer(() => remove(client, path));
   }
-  await until(`${client.server} serves Skerry's kinds`, () => servesAll(client));
+  await untilServed(client);
   return made.move();
+}
+
+/** Waits until an API server serves Skerry's kinds, which it does a moment after their CRDs came. */
+export async function untilServed(client: KubeClient): Promise<void> {
+  await until(`${client.server} serves Skerry's kinds`, () => servesAll(client));
 }
 
 async function readCrds(): Promise<KubeObject[]> {
@@ -135,12 +141,16 @@ async function makeNamespace(client: KubeClient): Promise<boolean> {
 }
 
 async function servesAll(client: KubeClient): Promise<boolean> {
-  const { groups } = await client.call({ method: "GET", path: "/apis" });
-  const served = new Set(["", ...(groups as { name: string }[]).map(({ name }) => name)]);
-  if (!RESOURCE_LIST.every(({ group }) => served.has(group))) return false;
   const established = (await crdsOf(client)).filter(isEstablished);
   const names = new Set(established.map(({ metadata }) => metadata.name));
-  return (await readCrds()).every(({ metadata }) => names.has(metadata.name));
+  if (!(await readCrds()).every(({ metadata }) => names.has(metadata.name))) return false;
+  // Clients learn of kinds by these lists, which come last.
+  for (const { group, version, plural } of RESOURCE_LIST.filter(customKind)) {
+    const list = await find(client, `/apis/${group}/${version}`);
+    const resources = (list?.["resources"] ?? []) as { name: string }[];
+    if (!resources.some(({ name }) => name === plural)) return false;
+  }
+  return true;
 }
 
 async function crdsOf(client: KubeClient): Promise<KubeObject[]> {
@@ -184,7 +194,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   const end = systemClock.monotonic() + LIMIT;
   while (!await holds()) {
     if (systemClock.monotonic() > end) {
-      throw new AppError("Timeout", `not within a minute: ${what}`);
+      throw new AppError("Timeout", `not within three minutes: ${what}`);
     }
     await sleep(systemClock, ms(100));
   }

@@ -13,7 +13,7 @@ import { isStandard, prepareCluster } from "./prepare.ts";
 
 /** The namespaces in which tests make objects; those of a namespace that they make go with it. */
 const NAMESPACES: readonly string[] = ["default", SYSTEM_NAMESPACE];
-const LIMIT = minutes(1);
+const LIMIT = minutes(3);
 
 /** What tests make that is no kind of the embedded hub. */
 function foreign(group: string, plural: string, kind: string): ResourceDef {

@@ -144,9 +144,7 @@ Deno.test({
           });
           const asked = systemClock.monotonic();
           await until("the change is there", async () =>
-            await Deno.readTextFile(file).catch(() =>
-              ""
-            ) === `${turn}`);
+            await Deno.readTextFile(file).catch(() => "") === `${turn}`);
           took.push(systemClock.monotonic() - asked);
         }
         const last = `seen ${CHANGES + 1}/${CHANGES + 1}`;
@@ -183,9 +181,7 @@ Deno.test({
         });
         await site.kubectl(hub.kubeconfig, ["create", "configmap", "late", "--from-literal=k=v"]);
         await until("the optional one is there", async () =>
-          await Deno.readTextFile(at("disk", "kubernetes.io~configmap/late/k")).catch(() =>
-            ""
-          ) ===
+          await Deno.readTextFile(at("disk", "kubernetes.io~configmap/late/k")).catch(() => "") ===
             "v");
         await site.kubectl(hub.kubeconfig, ["label", "pod", pod.metadata.name, "shelf=top"]);
         await until("the label is there", async () =>

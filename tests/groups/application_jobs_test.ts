@@ -53,14 +53,20 @@ Deno.test({
         await until("two have ended and are gone", async () => {
           assert.deepEqual(await results(), { "good-plant": "Complete", "bad-plant": "Failed" });
           return await uid("good-plant") === "" && await uid("bad-plant") === "";
-        }, 60);
+        }, 120);
         for (const _ of [1, 2, 3]) await rig.reconcile("jobs");
         assert.deepEqual([await made("good-plant"), await made("bad-plant")], [1, 1]);
-        const { workloadStatus } = await rig.status("jobs");
-        const [good, bad, slow] = workloadStatus;
-        assert.equal(good.conditions, "Available");
-        assert.match(bad.message, /^the job failed: Job was active longer than specified deadline/);
-        assert.match(slow.message, /^the job is not complete/);
+        await until("all are told", async () => {
+          const { workloadStatus } = await rig.status("jobs");
+          const [good, bad, slow] = workloadStatus;
+          assert.equal(good.conditions, "Available");
+          assert.match(
+            bad.message,
+            /^the job failed: Job was active longer than specified deadline/,
+          );
+          assert.match(slow.message, /^the job is not complete/);
+          return true;
+        });
       });
 
       await step("one that is deleted before its end is made anew", async () => {
@@ -86,6 +92,7 @@ Deno.test({
           "it is remembered and gone",
           async () =>
             (await results())["slow-plant"] === "Failed" && await uid("slow-plant") === "",
+          120,
         );
         for (const _ of [1, 2, 3]) await rig.reconcile("jobs");
         assert.deepEqual(
@@ -130,7 +137,7 @@ Deno.test({
           const change = JSON.stringify([{ op: "remove", path }]);
           await kubectl("patch", "crd", crd, "--type=json", `--patch=${change}`);
           await rig.apply("late", job("late", { ...ttl, completions: 0 }));
-          await rig.hub.process.prints(/drops status\.finished.*/, 60);
+          await rig.hub.process.prints(/drops status\.finished.*/, 120);
           for (const _ of [1, 2]) await rig.reconcile("late");
           assert.equal(await made("late-plant"), 1);
           assert.equal(await rig.get("job", "late-plant", ".spec.ttlSecondsAfterFinished"), "");

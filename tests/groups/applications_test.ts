@@ -172,7 +172,8 @@ Deno.test({
           (await words())["Valve"]?.reason === "KindNotServed");
         await until("what is wanted no more goes", async () =>
           await get("cronjob", "nightly-plant", ".metadata.uid") === "");
-        assert.equal((await words())["StatefulSet"]?.reason, "Progressing");
+        await until("the other is told", async () =>
+          (await words())["StatefulSet"]?.reason === "Progressing");
       });
 
       await step("of a kind that the hub may not touch the missing right is told", async () => {
@@ -185,13 +186,13 @@ Deno.test({
             /service-?account:skerry-system:skerry-hub" cannot list resource "valves" in API group "plants\.example\.com"/,
           );
           return true;
-        }, 90);
+        }, 120);
       });
 
       await step("with the right it is made, and its own word is the application's", async () => {
         await site.apply(hub.kubeconfig, ...RIGHT);
         await until("it is there", async () =>
-          await get("valve", "inlet", ".spec.open") === "true", 60);
+          await get("valve", "inlet", ".spec.open") === "true", 120);
         await until("it is available", async () =>
           (await words())["Valve"]?.conditions === "Available");
         const stuck = { type: "Ready", status: "False", message: "the valve is stuck" };
@@ -208,12 +209,12 @@ Deno.test({
 
       await step("a kind that is taken away is watched no more, until it is back", async () => {
         await kubectl("delete", "crd", CRD.metadata.name);
-        await hub.process.prints(/the kind is served no more.*/, 60);
+        await hub.process.prints(/the kind is served no more.*/, 120);
         await until("the kind is told", async () =>
-          (await words())["Valve"]?.reason === "KindNotServed", 60);
+          (await words())["Valve"]?.reason === "KindNotServed", 120);
         await site.apply(hub.kubeconfig, CRD);
         await until("it is made again", async () =>
-          await get("valve", "inlet", ".spec.open") === "true", 90);
+          await get("valve", "inlet", ".spec.open") === "true", 120);
         await kubectl("patch", "valve", "inlet", "--type=merge", '--patch={"spec":{"open":false}}');
         await until("it is followed again", async () =>
           await get("valve", "inlet", ".spec.open") === "true");
@@ -224,7 +225,7 @@ Deno.test({
         await apply([set]);
         hub = await stage.hub();
         await until("the valve is gone", async () =>
-          await get("valve", "inlet", ".metadata.uid") === "", 60);
+          await get("valve", "inlet", ".metadata.uid") === "", 120);
         await kubectl("delete", "edgeapplication", "held");
         await until("the garbage collector takes the rest", async () =>
           await get("statefulset", "db-plant", ".metadata.uid") === "");

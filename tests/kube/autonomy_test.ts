@@ -48,7 +48,7 @@ Deno.test({
     }),
 });
 
-/** As the chart makes it, but for the address. */
+/** As the chart makes it, but for the address, and the time for a busy machine. */
 function configuration(url: string): unknown {
   return {
     apiVersion: "admissionregistration.k8s.io/v1",
@@ -65,7 +65,7 @@ function configuration(url: string): unknown {
       }],
       objectSelector: { matchLabels: { "app-offline.kubeedge.io": "autonomy" } },
       failurePolicy: "Ignore",
-      timeoutSeconds: 2,
+      timeoutSeconds: 20,
       sideEffects: "None",
       reinvocationPolicy: "IfNeeded",
       admissionReviewVersions: ["v1"],

@@ -61,7 +61,7 @@ Deno.test({
         fleet.forget();
         balancer.cut();
         await until("all were cut", () => fleet.cut === NODES);
-        await until("all are back", () => fleet.connected, 40);
+        await until("all are back", () => fleet.connected);
       };
       const held = (): string[] =>
         fleet.nodes.flatMap((node) => [...node.pods()]).filter((uid) => pods.includes(uid)).sort();
@@ -76,7 +76,8 @@ Deno.test({
         await parts.signal("apiserver", "SIGKILL");
         await until("it is gone", async () => await parts.pid("apiserver") === undefined);
         await cut();
-        assert.equal(ready.ports.length, 2, "both hubs stay ready");
+        // One that is busy may miss a probe.
+        await until("both hubs stay ready", () => ready.ports.length === 2);
       });
 
       await step("what happens meanwhile waits", async () => {
@@ -116,9 +117,11 @@ Deno.test({
         for (const { process } of hubs) {
           await process.prints(/the API server is back/);
           const lines = process.output.split("\n").filter((line) =>
-            line.startsWith("{")
+            line.startsWith("{") && line.endsWith("}")
           )
-            .map((line) => JSON.parse(line) as { level: string; msg: string });
+            .map((line) =>
+              JSON.parse(line) as { level: string; msg: string }
+            );
           const count = (text: string): number => lines.filter(({ msg }) => msg === text).length;
           const warnings = lines.filter(({ level }) => level === "warn").map(({ msg }) => msg);
           assert.ok([1, 2].includes(count("the API server is away")), warnings.join("\n"));
@@ -151,9 +154,8 @@ Deno.test({
         await until(
           "new pods run",
           async () => (await podsOf(api)).filter(isReady).length === PODS + NODES,
-          20,
         );
-        assert.ok((await nodesOf(api)).every(isReady));
+        await until("all nodes are Ready", async () => (await nodesOf(api)).every(isReady));
       });
 
       await step(
@@ -185,6 +187,7 @@ Deno.test({
           );
           restart(5);
           await parts.signal("apiserver", "SIGCONT");
+          await until("it answers", () => nodesOf(api));
           await until("what happened is told", async () =>
             (await podsOf(api)).every(({ status }) =>
               status?.containerStatuses?.[0]?.restartCount === 5

@@ -199,7 +199,7 @@ Deno.test({
         };
         await until("it is asked", () => stays({ labels }, {}));
         const nodeSelector = { "apps.kubeedge.io/belonging-to": "plant" };
-        assert.equal(await stays({}, { nodeSelector }), true);
+        await until("it knows the group", () => stays({}, { nodeSelector }));
         assert.equal(await stays({ labels: { app: "x" } }, {}), false);
         assert.equal(await stays({}, {}), false);
       });

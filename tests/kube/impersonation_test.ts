@@ -45,7 +45,7 @@ Deno.test({
         const hub = await site.hubOn(cluster.parts.kubeconfig);
         assert.match(hub.process.output, /"impersonation":"legacy"/);
         hub.process.signal("SIGTERM");
-        assert.equal(await hub.process.exit(20), 0);
+        assert.equal(await hub.process.exit(60), 0);
       });
 
       await step(

@@ -41,8 +41,12 @@ Deno.test({
         }),
       );
       await process.prints(/"ready":/);
-      const readiness = await fetch(`http://[${LOOPBACK}]:9091/readyz`);
-      assert.ok(readiness.ok, await readiness.text());
+      await until("its readiness probe is answered", async () => {
+        const readiness = await fetch(`http://[${LOOPBACK}]:9091/readyz`);
+        const text = await readiness.text();
+        if (!readiness.ok) throw new Error(text);
+        return true;
+      });
       const nodePort = 10_000;
       const token = await site.token({ process, nodePort, kubeconfig, embedded: false }, "gw1");
       const agent = await site.agent("gw1", { hub: `[${LOOPBACK}]:${nodePort}`, token });
@@ -50,10 +54,13 @@ Deno.test({
       const { status } = await api.request("GET", "/api/v1/nodes/gw1");
       assert.deepEqual(status.addresses, [{ type: "InternalIP", address: LOOPBACK }]);
       const host = `[${LOOPBACK}]:${status.daemonEndpoints.kubeletEndpoint.Port}`;
-      const stats = JSON.parse(await cluster.askKubelet(host, "/stats/summary"));
+      const stats = await until(
+        "its kubelet answers",
+        async () => JSON.parse(await cluster.askKubelet(host, "/stats/summary")),
+      );
       assert.equal(stats.node.nodeName, "gw1");
       assert.match(agent.process.output, /link is up/);
       process.signal("SIGTERM");
-      assert.equal(await process.exit(40), 0);
+      assert.equal(await process.exit(60), 0);
     }),
 });

@@ -43,7 +43,7 @@ export async function startMetricsServer(site: Site, cluster: TestCluster): Prom
     if (one?.status !== "True") throw new Error(JSON.stringify(one ?? "no condition"));
     return true;
     // It is ready when it has read the nodes twice.
-  }, 60);
+  }, 120);
   return process;
 }
 

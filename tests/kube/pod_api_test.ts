@@ -182,7 +182,6 @@ Deno.test({
         await until(
           "the cluster answers",
           async () => /nowhere/.test(await ask("app", "get pods -o name")),
-          40,
         );
         await ask("app", "create configmap again --from-literal=by=robot");
         const pods = (await podsOf(api)).filter(({ spec }) => spec.nodeName === "gw1");

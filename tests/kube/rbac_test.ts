@@ -155,11 +155,18 @@ Deno.test({
           const { status } = await api.request("GET", "/api/v1/nodes/gw1");
           const { Port } = status.daemonEndpoints.kubeletEndpoint;
           using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(cluster.ca)] });
-          const answer = await fetch(`https://127.0.0.1:${Port}/stats/summary`, {
-            client,
-            headers: { authorization: `Bearer ${await addReader(cluster)}` },
+          const token = await addReader(cluster);
+          // Rights take a moment.
+          const stats = await until("it is let in", async () => {
+            const answer = await fetch(`https://127.0.0.1:${Port}/stats/summary`, {
+              client,
+              headers: { authorization: `Bearer ${token}` },
+            });
+            const text = await answer.text();
+            if (!answer.ok) throw new Error(text);
+            return JSON.parse(text);
           });
-          assert.equal((await answer.json()).node.nodeName, "gw1");
+          assert.equal(stats.node.nodeName, "gw1");
         },
       );
 
@@ -247,7 +254,7 @@ Deno.test({
       await step("so is one whose Node was replaced while no hub ran", async () => {
         await gw2.process.kill();
         hub.process.signal("SIGTERM");
-        await hub.process.exit(20);
+        await hub.process.exit(60);
         await kubectl("delete", "node", "gw2");
         await site.apply(hub.kubeconfig, {
           apiVersion: "v1",
@@ -263,10 +270,12 @@ Deno.test({
       });
 
       await step("a token that expired long ago is removed", async () => {
-        const { items } = await store.list(RESOURCES.secrets, { namespace: "skerry-system" });
-        const names = items.map(({ metadata }) => metadata.name);
-        assert.ok(names.includes("skerry-node-gw1"));
-        assert.ok(!names.includes(`skerry-token-${old}`));
+        const names = async (): Promise<string[]> => {
+          const { items } = await store.list(RESOURCES.secrets, { namespace: "skerry-system" });
+          return items.map(({ metadata }) => metadata.name);
+        };
+        await until("it is gone", async () => !(await names()).includes(`skerry-token-${old}`));
+        assert.ok((await names()).includes("skerry-node-gw1"));
       });
 
       await step("nothing was denied, and every right was used", async () => {
@@ -344,11 +353,12 @@ Deno.test({
       const names = async (kind: string): Promise<string> =>
         await stage.kubectl("get", kind, "-o", "name");
       await until("its Deployment is there", async () =>
-        (await names("deployments")).includes("held-plant"));
+        (await names("deployments")).includes("held-plant"), 120);
       await until("its Secret is there", async () =>
-        (await names("secrets")).includes("held"));
+        (await names("secrets")).includes("held"), 120);
       await site.apply(hub.kubeconfig, app(manifests.slice(1)));
-      await until("its Secret is gone", async () => !(await names("secrets")).includes("held"));
+      await until("its Secret is gone", async () =>
+        !(await names("secrets")).includes("held"));
       await assertNothingDenied(stage);
     }),
 });

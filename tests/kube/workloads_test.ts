@@ -76,9 +76,9 @@ Deno.test({
             spec: { template: template("once", "echo done", { restartPolicy: "Never" }) },
           },
         );
-        await kubectl("rollout", "status", "statefulset/db", "--timeout=25s");
-        await kubectl("rollout", "status", "daemonset/each", "--timeout=25s");
-        await kubectl("wait", "job/once", "--for=condition=Complete", "--timeout=25s");
+        await kubectl("rollout", "status", "statefulset/db", "--timeout=60s");
+        await kubectl("rollout", "status", "daemonset/each", "--timeout=60s");
+        await kubectl("wait", "job/once", "--for=condition=Complete", "--timeout=60s");
         assert.equal(await kubectl("logs", "job/once"), "done\n");
       });
 
@@ -188,9 +188,11 @@ Deno.test({
           const pods = await podsOf(api, "app=shop");
           return pods.length === 2 && pods.every(isReady);
         });
-        await kubectl("wait", "edgeapplication/app", "--for=condition=Available", "--timeout=25s");
-        const group = await api.request("GET", "/apis/apps.kubeedge.io/v1alpha1/nodegroups/mine");
-        assert.equal(group.status.nodeStatuses[0].nodeName, "gw");
+        await kubectl("wait", "edgeapplication/app", "--for=condition=Available", "--timeout=60s");
+        await until("the group names its node", async () => {
+          const group = await api.request("GET", "/apis/apps.kubeedge.io/v1alpha1/nodegroups/mine");
+          return group.status?.nodeStatuses?.[0]?.nodeName === "gw";
+        });
       });
 
       await step("a Node that is deleted is shut out", async () => {

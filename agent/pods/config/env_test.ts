@@ -1,20 +1,11 @@
 import assert from "node:assert/strict";
 import type { Container, Pod, Service } from "../../../core/api/mod.ts";
-import { bytes } from "../../../core/base/mod.ts";
 import { resolveEnv } from "./env.ts";
 import { expandVariables } from "./expand.ts";
 import { fieldValue, resourceFieldValue } from "./field_ref.ts";
 import type { PodObjects } from "../policy/plan.ts";
-import { testPod } from "../testing/mod.ts";
+import { TEST_FACTS, testPod } from "../testing/mod.ts";
 
-const FACTS = {
-  nodeName: "n1",
-  hostIPs: ["192.0.2.1"],
-  podIPs: ["10.0.0.2"],
-  cpuCapacity: 4,
-  memoryCapacity: bytes(2 ** 32),
-  storageCapacity: bytes(2 ** 36),
-};
 const OBJECTS: PodObjects = {
   tokens: {},
   configMaps: { cm: { data: { a: "1", b: "$(A)" }, binary: { blob: "AAEC" } } },
@@ -65,7 +56,7 @@ Deno.test("resolveEnv() reads every source in order, later ones winning", () => 
     ],
     resources: { limits: { memory: "100Mi" } },
   });
-  const env = resolveEnv({ pod, container: main(pod), objects: OBJECTS, facts: FACTS });
+  const env = resolveEnv({ pod, container: main(pod), objects: OBJECTS, facts: TEST_FACTS });
   assert.deepEqual(Object.fromEntries(env), {
     C_a: "$(A)",
     C_b: "$(A)",
@@ -89,7 +80,7 @@ Deno.test("resolveEnv() names what is missing", () => {
   ];
   for (const [part, expected] of cases) {
     const pod = withContainer(part);
-    const input = { pod, container: main(pod), objects: OBJECTS, facts: FACTS };
+    const input = { pod, container: main(pod), objects: OBJECTS, facts: TEST_FACTS };
     assert.throws(() => resolveEnv(input), expected);
   }
 });
@@ -104,7 +95,7 @@ Deno.test("resolveEnv() takes every key and prefix as the name of a variable", (
   });
   const odd = { data: { "1a": "x", "..b": "y" }, binary: {} };
   const objects = { configMaps: { odd }, secrets: {}, tokens: {} };
-  const env = resolveEnv({ pod, container: main(pod), objects, facts: FACTS });
+  const env = resolveEnv({ pod, container: main(pod), objects, facts: TEST_FACTS });
   assert.deepEqual(Object.fromEntries(env), {
     "1a": "x",
     "..b": "y",
@@ -142,7 +133,7 @@ Deno.test("resolveEnv() tells of Services as a kubelet does, the pod's own varia
     }],
   });
   pod.metadata.namespace = "a";
-  const input = { pod, container: main(pod), objects: OBJECTS, facts: FACTS, services };
+  const input = { pod, container: main(pod), objects: OBJECTS, facts: TEST_FACTS, services };
   const kubernetes = {
     KUBERNETES_SERVICE_HOST: "10.96.0.1",
     KUBERNETES_SERVICE_PORT: "443",
@@ -198,13 +189,13 @@ Deno.test("resourceFieldValue() divides and rounds as Kubernetes does", () => {
   ];
   for (const [resource, divisor, value] of cases) {
     const ref = { resource, ...(divisor === undefined ? {} : { divisor }) };
-    assert.equal(resourceFieldValue(pod, main(pod), ref, FACTS), value, resource);
+    assert.equal(resourceFieldValue(pod, main(pod), ref, TEST_FACTS), value, resource);
   }
   const none = withContainer({});
-  assert.equal(resourceFieldValue(none, main(none), { resource: "limits.cpu" }, FACTS), "4");
-  assert.equal(resourceFieldValue(none, main(none), { resource: "requests.cpu" }, FACTS), "0");
+  assert.equal(resourceFieldValue(none, main(none), { resource: "limits.cpu" }, TEST_FACTS), "4");
+  assert.equal(resourceFieldValue(none, main(none), { resource: "requests.cpu" }, TEST_FACTS), "0");
   assert.throws(
-    () => resourceFieldValue(none, main(none), { resource: "limits.gpu" }, FACTS),
+    () => resourceFieldValue(none, main(none), { resource: "limits.gpu" }, TEST_FACTS),
     /gpu/,
   );
 });
@@ -213,7 +204,7 @@ Deno.test("fieldValue() writes labels as Go quotes texts", () => {
   const pod = testPod("p");
   pod.metadata.annotations = { a: 'ä\n\t\u0001\u2028\\"', b: "plain" };
   assert.equal(
-    fieldValue(pod, "metadata.annotations", FACTS),
+    fieldValue(pod, "metadata.annotations", TEST_FACTS),
     'a="ä\\n\\t\\x01\\u2028\\\\\\""\nb="plain"',
   );
 });
@@ -221,7 +212,7 @@ Deno.test("fieldValue() writes labels as Go quotes texts", () => {
 Deno.test("fieldValue() shows labels one by one and as a file", () => {
   const pod = testPod("p");
   pod.metadata.labels = { b: "2", a: 'x"y' };
-  assert.equal(fieldValue(pod, "metadata.labels['b']", FACTS), "2");
-  assert.equal(fieldValue(pod, "metadata.labels", FACTS), 'a="x\\"y"\nb="2"');
-  assert.equal(fieldValue(pod, "metadata.annotations['none']", FACTS), "");
+  assert.equal(fieldValue(pod, "metadata.labels['b']", TEST_FACTS), "2");
+  assert.equal(fieldValue(pod, "metadata.labels", TEST_FACTS), 'a="x\\"y"\nb="2"');
+  assert.equal(fieldValue(pod, "metadata.annotations['none']", TEST_FACTS), "");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Container, type Pod, qosClass } from "../../../core/api/mod.ts";
-import { bytes, mib } from "../../../core/base/mod.ts";
+import { mib } from "../../../core/base/mod.ts";
 import { hostsFile } from "./hosts.ts";
 import { pullPolicy } from "../policy/pull_policy.ts";
 import { PodPaths } from "../paths.ts";
@@ -9,16 +9,8 @@ import type { NodePolicy, PodObjects } from "../policy/plan.ts";
 import { parseResolvConf } from "./resolv_conf.ts";
 import { cgroupNumbers } from "../policy/resources.ts";
 import { refusals } from "../policy/support.ts";
-import { testPod } from "../testing/mod.ts";
+import { TEST_FACTS, testPod } from "../testing/mod.ts";
 
-const FACTS = {
-  nodeName: "n1",
-  hostIPs: ["192.0.2.1"],
-  podIPs: ["10.0.0.2"],
-  cpuCapacity: 4,
-  memoryCapacity: bytes(2 ** 32),
-  storageCapacity: bytes(2 ** 36),
-};
 const NODE: NodePolicy = {
   nodeName: "n1",
   runtime: "containerd",
@@ -67,7 +59,7 @@ Deno.test("qosClass() and cgroupNumbers() compute what the kubelet computes", ()
   for (const [resources, qos, numbers] of cases) {
     const pod = withContainer(resources ? { resources } : {});
     assert.equal(qosClass(pod.spec), qos);
-    assert.deepEqual(cgroupNumbers(pod, main(pod), FACTS.memoryCapacity), numbers);
+    assert.deepEqual(cgroupNumbers(pod, main(pod), TEST_FACTS.memoryCapacity), numbers);
   }
 });
 
@@ -121,7 +113,7 @@ Deno.test("pullPolicy() is Always for latest and IfNotPresent for the rest", () 
 });
 
 Deno.test("volumePayload() chooses items, modes and sources", () => {
-  const scope = { pod: testPod("p"), objects: OBJECTS, facts: FACTS };
+  const scope = { pod: testPod("p"), objects: OBJECTS, facts: TEST_FACTS };
   const files = volumePayload({
     name: "v",
     projected: {

@@ -19,6 +19,20 @@ import type { PodEvent } from "../policy/plan.ts";
 /** The node of tests. */
 export const TEST_NODE = "n1";
 
+const CAPACITY = {
+  cpuCapacity: 4,
+  memoryCapacity: bytes(2 ** 32),
+  storageCapacity: bytes(2 ** 36),
+};
+
+/** What a pod may ask of {@linkcode TEST_NODE} and of itself. */
+export const TEST_FACTS = {
+  nodeName: TEST_NODE,
+  hostIPs: ["192.0.2.1"],
+  podIPs: ["10.0.0.2"],
+  ...CAPACITY,
+};
+
 /** A pod manager in a test: its store, its folders, what it reported; restartable like a process. */
 export interface PodBench extends AsyncDisposable {
   readonly store: SqliteStore;
@@ -133,12 +147,10 @@ class Bench implements PodBench {
         stateDir: `${this.dir}/state`,
         logDir: `${this.dir}/logs`,
         memoryDir: `${this.dir}/memory`,
-        cpuCapacity: 4,
-        memoryCapacity: bytes(2 ** 32),
-        storageCapacity: bytes(2 ** 36),
+        ...CAPACITY,
         ...this.options.config,
       },
-      hostIPs: () => ["192.0.2.1"],
+      hostIPs: () => TEST_FACTS.hostIPs,
       synced: () => this.synced,
       boundPods: this.options.boundPods,
       onStrays: this.options.onStrays,

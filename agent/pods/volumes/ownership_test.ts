@@ -1,22 +1,12 @@
 import assert from "node:assert/strict";
 import type { Container, PodSpec } from "../../../core/api/mod.ts";
-import { bytes } from "../../../core/base/mod.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
 import { PodPaths } from "../paths.ts";
 import { tokenKey } from "../pod_tokens.ts";
-import { testPod } from "../testing/mod.ts";
+import { TEST_FACTS, testPod } from "../testing/mod.ts";
 import { LinkPool } from "./link_pool.ts";
 import { fsUser } from "./ownership.ts";
 import { ensureVolumes } from "./volumes.ts";
-
-const FACTS = {
-  nodeName: "n1",
-  hostIPs: ["192.0.2.1"],
-  podIPs: ["10.0.0.2"],
-  cpuCapacity: 4,
-  memoryCapacity: bytes(2 ** 32),
-  storageCapacity: bytes(2 ** 36),
-};
 
 function container(name: string, runAsUser?: number): Container {
   return {
@@ -69,7 +59,7 @@ Deno.test("ensureVolumes() keeps a token from other users than the pod's", async
     });
     await ensureVolumes(paths, {
       pod,
-      facts: FACTS,
+      facts: TEST_FACTS,
       objects: { configMaps: {}, secrets: {}, tokens: { [key]: "secret" } },
     }, { memory: pool, disk: pool });
     const place = { name: "t", kind: "projected", memory: true } as const;

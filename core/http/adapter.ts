@@ -92,13 +92,19 @@ export async function writeResponse(
   const reader = response.body.getReader();
   // Ends a read that waits. A race of promises would do it too, and keep every chunk until the end.
   out.once("close", () => void reader.cancel().catch(() => {}));
+  let written: Promise<void> = Promise.resolve();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (out.destroyed) return;
       if (done) break;
-      if (!out.write(value)) await drained(out);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      if (!out.write(value, () => resolve())) await drained(out);
+      written = promise;
     }
+    // The end goes in a TLS record of its own. An API server that passes a log on to a WebSocket loses
+    // what it reads together with the end (`messageCopy` of its `wsstream`).
+    await Promise.race([written, closed(out)]);
     out.end();
   } catch {
     // The head is out already: only a cut connection tells the client that the answer is not whole.
@@ -106,6 +112,12 @@ export async function writeResponse(
   } finally {
     await reader.cancel().catch(() => {});
   }
+}
+
+/** Resolves when the client has gone. */
+function closed(out: ServerResponse): Promise<void> {
+  if (out.destroyed) return Promise.resolve();
+  return new Promise((resolve) => out.once("close", resolve));
 }
 
 /** Resolves when more may be written, or when the client has gone. */

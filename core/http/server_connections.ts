@@ -227,7 +227,7 @@ export class Connections {
 
   /** Whoever has its answer and goes on with its body must not hold the connection by that. */
   async #dropRest(message: IncomingMessage, body: Request["body"] = null): Promise<void> {
-    if (message.complete) return;
+    if (message.complete || message.socket.destroyed) return;
     const limit = this.#options.clock.timer(REST_GRACE, () => void message.socket.destroy());
     for (const end of ["end", "close"]) message.once(end, () => limit[Symbol.dispose]());
     if (body === null) message.resume();

@@ -283,6 +283,40 @@ Deno.test("serveHttps() takes the long query of an exec, and no head without end
   assert.equal((await ask(running, { path: `/${"a".repeat(65 * 1024)}` })).code, 431);
 });
 
+Deno.test("serveHttps() says apart from the last bytes of an answer that it is over", async () => {
+  await using running = await start(() => Promise.resolve(new Response("the last words")));
+  const server: Uint8Array[] = [];
+  using proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const passing = (async () => {
+    using client = await proxy.accept();
+    using upstream = await Deno.connect({ port: running.server.port });
+    const seen = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+      transform(bytes, controller) {
+        server.push(bytes.slice());
+        controller.enqueue(bytes);
+      },
+    });
+    await Promise.allSettled([
+      client.readable.pipeTo(upstream.writable),
+      upstream.readable.pipeThrough(seen).pipeTo(client.writable),
+    ]);
+  })();
+  const through = { ...running, server: { ...running.server, port: proxy.addr.port } };
+  assert.equal((await ask(through, { cert: running.pki.admin })).body, "the last words");
+  await passing;
+  // "0\r\n\r\n", a byte for its type and 16 of authentication (RFC 8446 5.2).
+  assert.ok(recordLengths(await new Blob(server as BlobPart[]).bytes()).includes(5 + 1 + 16));
+});
+
+/** Lengths of the TLS records in a stream (RFC 8446 5.1). */
+function recordLengths(bytes: Uint8Array): number[] {
+  const lengths: number[] = [];
+  for (let at = 0; at + 5 <= bytes.length; at += 5 + (lengths.at(-1) ?? 0)) {
+    lengths.push(new DataView(bytes.buffer, bytes.byteOffset).getUint16(at + 3));
+  }
+  return lengths;
+}
+
 Deno.test("serveHttps() cuts clients that are slow with TLS or with the head", async () => {
   const timeouts = { handshake: ms(300), head: ms(300) };
   await using running = await start(whoami, { timeouts });

@@ -1,5 +1,8 @@
 // kubectl's streaming verbs through a real API server, which speaks to the hub as to a kubelet.
 import assert from "node:assert/strict";
+import { systemClock } from "../../core/base/mod.ts";
+import { readEndpoint } from "../../core/kube/mod.ts";
+import { createWsDialer, type Credentials } from "../../core/link/mod.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import { TEST_IMAGES } from "../../tools/images/mod.ts";
 import { podsOf, readyPod, shellPod, Site, stepsOf } from "../e2e/gateway_lib.ts";
@@ -111,6 +114,23 @@ Deno.test({
         );
         await readyPod(api, "copy");
         await until("its log", async () => await kubectl("logs", "copy") === "copied\n");
+      });
+
+      await step("a log by WebSocket is whole", async () => {
+        const { server, ca = "", credential } = await readEndpoint(kubeconfig);
+        const { certificate: cert = "", key = "" } = credential ?? {};
+        const credentials = (): Credentials => ({ ca, cert, key });
+        const { host: hub } = new URL(server);
+        const dialer = createWsDialer({ hub, credentials, clock: systemClock });
+        const connection = await dialer.dial(
+          "/api/v1/namespaces/default/pods/copy/log",
+          AbortSignal.timeout(20_000),
+        );
+        let text = "";
+        for (let one = await connection.receive(); one; one = await connection.receive()) {
+          text += typeof one === "string" ? one : new TextDecoder().decode(one);
+        }
+        assert.equal(text, "copied\n");
       });
 
       await step("run -i --rm: what it prints, how it ends, and that it is gone", async () => {

@@ -98,6 +98,8 @@ export async function writeResponse(
       const { done, value } = await reader.read();
       if (out.destroyed) return;
       if (done) break;
+      // Nobody is called back for nothing.
+      if (value.byteLength === 0) continue;
       const { promise, resolve } = Promise.withResolvers<void>();
       if (!out.write(value, () => resolve())) await drained(out);
       written = promise;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { connect as connectTcp } from "node:net";
 import { request as httpsRequest } from "node:https";
 import { connect as connectTls } from "node:tls";
@@ -281,6 +282,24 @@ Deno.test("serveHttps() takes the long query of an exec, and no head without end
   const { code, body } = await ask(running, { path });
   assert.deepEqual([code, Number(body) > path.length], [200, true]);
   assert.equal((await ask(running, { path: `/${"a".repeat(65 * 1024)}` })).code, 431);
+});
+
+Deno.test("serveHttps() answers bodies of any size, and of nothing", async () => {
+  const big = "x".repeat(3_000_000);
+  const bodies: Record<string, () => BodyInit> = {
+    "/nothing": () => "",
+    "/empty": () => new Blob([new Uint8Array(0), "a", new Uint8Array(0)]).stream(),
+    "/chunks": () => ReadableStream.from(["", "a", "", "b", ""].map((one) => Buffer.from(one))),
+    "/big": () => big,
+  };
+  await using running = await start(({ url }) =>
+    Promise.resolve(new Response(bodies[new URL(url).pathname]?.()))
+  );
+  const cert = running.pki.admin;
+  const answers = await Promise.all(
+    Object.keys(bodies).map((path) => ask(running, { path, cert })),
+  );
+  assert.deepEqual(answers.map(({ body }) => body), ["", "a", "ab", big]);
 });
 
 Deno.test("serveHttps() says apart from the last bytes of an answer that it is over", async () => {

@@ -1,4 +1,5 @@
 import type { Pod } from "../../../core/api/mod.ts";
+import { podContainers } from "../policy/roles.ts";
 
 /** The group that a pod's volumes get. */
 export function fsGroup(pod: Pod): number | undefined {
@@ -10,14 +11,10 @@ export function fsGroup(pod: Pod): number | undefined {
  * Who owns a pod's tokens: the user of all its containers; `undefined` when one names none, or they
  * differ (a kubelet's `FsUserFrom`).
  */
-export function fsUser({ spec }: Pod): number | undefined {
-  const containers = [
-    ...spec.initContainers ?? [],
-    ...spec.containers,
-    ...spec.ephemeralContainers ?? [],
-  ];
+export function fsUser(pod: Pod): number | undefined {
+  const ofPod = pod.spec.securityContext?.runAsUser;
   const users = new Set(
-    containers.map((one) => one.securityContext?.runAsUser ?? spec.securityContext?.runAsUser),
+    podContainers(pod).map(({ container }) => container.securityContext?.runAsUser ?? ofPod),
   );
   const [uid] = users;
   return users.size === 1 && typeof uid === "number" ? uid : undefined;

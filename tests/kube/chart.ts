@@ -1,5 +1,6 @@
 /** The chart as helm renders and installs it, and the hub's service account, for tests. */
 import { parseAllDocuments } from "yaml";
+import { reviewAccess } from "../../core/kube/mod.ts";
 import { SYSTEM_NAMESPACE } from "../../core/tokens/mod.ts";
 import { mustRun } from "../../tools/containerd/mod.ts";
 import { findHelm } from "../../tools/helm.ts";
@@ -49,24 +50,15 @@ export async function applyRights(
 
 /** Waits until the API server, which looks roles up in caches of its own, lets the hub have these. */
 async function untilGranted({ client }: TestCluster, rights: readonly Rendered[]): Promise<void> {
-  for (const { text, verb, asNode, resource, ...where } of grantsOf(rights)) {
-    const [plural, subresource] = resource.split("/");
-    const resourceAttributes = {
-      ...where,
-      ...{ resource: plural, subresource, verb: asNode ? `${ON_NODE}${verb}` : verb },
-    };
-    await until(`the hub may do this: ${text}`, async () => {
-      const { status } = await client.call({
-        method: "POST",
-        path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
-        body: {
-          apiVersion: "authorization.k8s.io/v1",
-          kind: "SubjectAccessReview",
-          spec: { user: HUB_USER, resourceAttributes },
-        },
-      });
-      return status.allowed;
-    });
+  const hub = { name: HUB_USER, groups: [] };
+  for (const { text, group, namespace = "", name = "", ...grant } of grantsOf(rights)) {
+    const [resource = "", subresource = ""] = grant.resource.split("/");
+    const verb = grant.asNode ? `${ON_NODE}${grant.verb}` : grant.verb;
+    const right = { verb, group, version: "", resource, subresource, namespace, name, path: "" };
+    await until(
+      `the hub may do this: ${text}`,
+      async () => (await reviewAccess(client, hub, right)).allowed,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
+import { isFinalPhase, type KubeObject, type Pod, RESOURCES } from "../../core/api/mod.ts";
 import {
   AppError,
   errorText,
@@ -140,18 +140,15 @@ export class PodManager implements Service {
   hasAddress(ip: string): boolean {
     // A pod's addresses are written before its first container starts.
     this.#addresses ??= new Set(
-      this.#records.memories().filter(({ phase, gone }) =>
-        !gone && phase !== "Succeeded" && phase !== "Failed"
-      ).flatMap(({ ips }) => ips),
+      this.#records.memories().filter(({ phase, gone }) => !gone && !isFinalPhase(phase))
+        .flatMap(({ ips }) => ips),
     );
     return this.#addresses.has(ip);
   }
 
   /** UIDs of the pods that have ended, and whose objects are still there. */
   endedUids(): Set<string> {
-    const over = this.#records.memories().filter(({ phase, gone }) =>
-      !gone && (phase === "Succeeded" || phase === "Failed")
-    );
+    const over = this.#records.memories().filter(({ phase, gone }) => !gone && isFinalPhase(phase));
     return new Set(over.map(({ uid }) => uid));
   }
 

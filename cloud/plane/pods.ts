@@ -1,5 +1,6 @@
 import {
   conditionOf,
+  isFinalPhase,
   type KubeObject,
   type Pod,
   type PodTemplate,
@@ -11,7 +12,7 @@ import { controllerRef } from "../../core/control/mod.ts";
 
 /** Whether a pod has ended for good. */
 export function isTerminated(pod: Pod): boolean {
-  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+  return isFinalPhase(pod.status?.phase);
 }
 
 /** Whether a pod counts as a replica: it has not ended and is not on its way out. */

@@ -259,6 +259,35 @@ export interface PodTemplate {
   spec: PodSpec;
 }
 
+/** How a pod ended; no phase while it has not. */
+export interface PodEnd {
+  phase?: "Succeeded" | "Failed";
+  reason?: string;
+  message?: string;
+}
+
+/** Whether a pod has come to its end. */
+export function isFinalPhase(phase: PodPhase | undefined): phase is "Succeeded" | "Failed" {
+  return phase === "Succeeded" || phase === "Failed";
+}
+
+/**
+ * The status with the end that somebody else has told, if any: whoever says it, a phase that is final
+ * stays, as a kubelet holds it.
+ */
+export function withEnd(status: PodStatus, told: PodStatus | undefined): PodStatus {
+  if (!told || !isFinalPhase(told.phase) || status.phase === told.phase) return status;
+  const { reason: _reason, message: _message, ...rest } = status;
+  return { ...rest, ...endOf(told) };
+}
+
+/** How a pod ended, or that it did not. */
+export function endOf(status: PodStatus): PodEnd {
+  const { phase, reason, message } = status;
+  if (!isFinalPhase(phase)) return {};
+  return { phase, ...(reason ? { reason } : {}), ...(message ? { message } : {}) };
+}
+
 /** The conditions that a pod's readiness gates ask for. What is malformed asks for nothing. */
 export function gateConditions(pod: KubeObject): Condition[] {
   const gates: unknown = pod["spec"]?.readinessGates;

@@ -1,5 +1,5 @@
 import { AppError, fromTime, type Ms, toTime } from "../base/mod.ts";
-import type { KubeObject, ResourceDef } from "../api/mod.ts";
+import { isFinalPhase, type KubeObject, type ResourceDef } from "../api/mod.ts";
 import { copyObject, deepEqual } from "./json.ts";
 import { checkPreconditions } from "./messages.ts";
 import { isGone, type Outcome } from "./semantics.ts";
@@ -59,8 +59,7 @@ function setPropagation(object: KubeObject, policy: DeleteOptions["propagationPo
 /** Only pods that a node may be running get a grace; source: `podStrategy.CheckGracefulDelete`. */
 function graceOf(resource: ResourceDef, object: KubeObject, asked: number | undefined): number {
   if (resource.group !== "" || resource.kind !== "Pod" || !object.spec?.nodeName) return 0;
-  const phase = object.status?.phase;
-  if (phase === "Succeeded" || phase === "Failed") return 0;
+  if (isFinalPhase(object.status?.phase)) return 0;
   const own: unknown = object.spec.terminationGracePeriodSeconds;
   const grace = asked ?? (Number.isSafeInteger(own) ? Number(own) : DEFAULT_POD_GRACE);
   // Kubernetes turns a negative grace in a spec into one second.

@@ -11,6 +11,7 @@ import {
   type PodStatus,
   RESOURCES,
   setDefaults,
+  withEnd,
 } from "../api/mod.ts";
 import type { IntentContext } from "./intents.ts";
 import { keyOf } from "./object_key.ts";
@@ -61,7 +62,8 @@ export async function applyPodStatus(
 
 /**
  * What the node says, and what is not the node's to say: conditions of others (`PodScheduled`,
- * readiness gates) stay as they are here. Its own are as it says, and gone when it says nothing.
+ * readiness gates) stay as they are here. Its own are as it says, and gone when it says nothing. An end
+ * that somebody else has told stays: the node learns of it, and stops the pod.
  */
 export function mergePodStatus(current: PodStatus, theirs: PodStatus): PodStatus {
   const kept = conditionsOf({ status: current }).filter(({ type }) =>
@@ -71,7 +73,7 @@ export function mergePodStatus(current: PodStatus, theirs: PodStatus): PodStatus
   const reported = (theirs.conditions ?? []).filter(({ type }) => !types.has(type));
   const qosClass = theirs.qosClass ?? current.qosClass;
   return {
-    ...theirs,
+    ...withEnd(theirs, current),
     ...(qosClass ? { qosClass } : {}),
     conditions: [...kept, ...reported],
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AppError, seconds, VirtualClock } from "../base/mod.ts";
-import { type Node, type Pod, RESOURCES } from "../api/mod.ts";
+import { type Condition, type Node, type Pod, type PodStatus, RESOURCES } from "../api/mod.ts";
 import { openSqliteStore, type SqliteStore } from "../store/mod.ts";
 import {
   allowedLabels,
@@ -89,6 +89,20 @@ Deno.test("mergePodStatus() keeps the conditions that are not the node's", () =>
     qosClass: "Burstable",
     conditions: [{ type: "PodScheduled", status: "True" }, { type: "Ready", status: "False" }],
   });
+});
+
+Deno.test("mergePodStatus() holds the end that somebody else has told", () => {
+  const told: PodStatus = { phase: "Failed", reason: "Lost", message: "the site is gone" };
+  const conditions: Condition[] = [{ type: "Ready", status: "True" }];
+  const merged = mergePodStatus(told, {
+    phase: "Running",
+    reason: "Odd",
+    podIP: "::1",
+    conditions,
+  });
+  assert.deepEqual(merged, { podIP: "::1", conditions, ...told });
+  assert.equal(mergePodStatus(told, { phase: "Failed", reason: "Error" }).reason, "Error");
+  assert.equal(mergePodStatus(told, { phase: "Succeeded" }).phase, "Failed");
 });
 
 Deno.test("mergePodStatus() takes away the node's own conditions, and leaves others as they are", () => {

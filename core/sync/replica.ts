@@ -5,6 +5,7 @@ import {
   type KubeObject,
   type PodStatus,
   type ResourceDef,
+  withEnd,
 } from "../api/mod.ts";
 import type { Row, Tx } from "../store/mod.ts";
 import type { Del, Have, Put, Snap } from "./messages.ts";
@@ -187,8 +188,9 @@ function keepOwnStatus(
   if (resource === "pods" || resource === "nodes") {
     const { status: _, ...rest } = theirs;
     if (ours["status"] === undefined) return theirs;
-    const gates = resource === "pods" ? gateConditions(theirs) : [];
-    return { ...rest, status: withConditions(ours["status"], gates) } as KubeObject;
+    if (resource === "nodes") return { ...rest, status: ours["status"] } as KubeObject;
+    const status = withConditions(ours["status"], gateConditions(theirs));
+    return { ...rest, status: withEnd(status, theirs["status"]) } as KubeObject;
   }
   if (resource === "wasmfunctions.skerry.dev") {
     const own = entriesOf(ours).filter((entry) => entry.name === node);

@@ -108,6 +108,24 @@ Deno.test("a pod's readiness gates come down with what others say of them", () =
   });
 });
 
+Deno.test("a pod's end comes down when somebody else has told it", () => {
+  using store = open();
+  const running = pod("u1", 1, { status: { phase: "Running" } });
+  const told = { phase: "Failed", reason: "Lost" } as const;
+  const failed = { ...pod("u1", 1), status: told };
+  assert.notEqual(versionOf("pods", failed), versionOf("pods", running));
+  apply(store, put(running));
+  const ref = { resource: pods, namespace: "a", name: "p-u1" };
+  const own = { phase: "Running", message: "fine", podIP: "10.0.0.2" } as const;
+  store.transact((tx) =>
+    tx.update(ref, (now) => ({ ...now, status: own }), { subresource: "status" })
+  );
+  apply(store, put({ ...pod("u1", 5), status: told }));
+  assert.deepEqual(read(store, "p-u1")?.status, { podIP: "10.0.0.2", ...told });
+  apply(store, put({ ...pod("u1", 6), status: { phase: "Running" } }));
+  assert.equal(read(store, "p-u1")?.status?.phase, "Failed");
+});
+
 Deno.test("applyMessage() keeps only the node's own entry in a function's status", () => {
   using store = open();
   const fn = (nodes: unknown[], rv: number): KubeObject => ({

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { gateConditions, type KubeObject } from "../api/mod.ts";
+import { gateConditions, isFinalPhase, type KubeObject } from "../api/mod.ts";
 
 /** Resources whose `status` belongs to nodes: a change of it alone is not sent down again. */
 const STATUS_FROM_NODES: ReadonlySet<string> = new Set([
@@ -21,9 +21,14 @@ export function versionOf(resource: string, object: KubeObject): string {
   if (cached !== undefined) return cached;
   const { status: _status, metadata, ...rest } = object;
   const { resourceVersion: _version, managedFields: _fields, ...meta } = metadata;
-  // What others say for the pod's readiness comes from above, though it stands in the status.
+  // What others say for the pod's readiness, or of its end, comes from above, though it stands in the
+  // status.
   const gates = resource === "pods" ? gateConditions(object) : [];
-  const text = JSON.stringify(gates.length > 0 ? [meta, rest, gates] : [meta, rest]);
+  const end = resource === "pods" && isFinalPhase(object["status"]?.phase)
+    ? [object["status"].phase]
+    : [];
+  const above = gates.length > 0 || end.length > 0 ? [gates, ...end] : [];
+  const text = JSON.stringify([meta, rest, ...above]);
   const version = createHash("sha256").update(text).digest("hex").slice(0, 24);
   known.set(object, version);
   return version;

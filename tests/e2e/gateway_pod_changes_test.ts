@@ -88,5 +88,22 @@ Deno.test({
         assert.deepEqual(containersOf(await podsOf(api)), before);
         await readyPod(api, "web");
       });
+
+      await step(
+        "a pod that somebody says has failed is stopped, and never runs again",
+        async () => {
+          await patch("status", { status: { phase: "Failed", reason: "Lost" } });
+          const phases = new Set<string | undefined>();
+          await until("its container has ended", async () => {
+            const { status } = await podOf(api, "web") ?? {};
+            phases.add(status?.phase);
+            return status?.containerStatuses?.[0]?.state.terminated !== undefined;
+          });
+          const { status } = await podOf(api, "web") ?? {};
+          assert.deepEqual([[...phases], status?.reason], [["Failed"], "Lost"]);
+          assert.equal(status?.containerStatuses?.[0]?.restartCount, 0);
+          await kubectl("delete", "pod", "web", "--wait", "--timeout=60s");
+        },
+      );
     }),
 });

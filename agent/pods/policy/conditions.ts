@@ -2,6 +2,7 @@ import {
   type Condition,
   conditionOf,
   type ContainerStatus,
+  isFinalPhase,
   NODE_POD_CONDITIONS,
   type Pod,
   type PodPhase,
@@ -124,7 +125,7 @@ function readyWord(pod: Pod, containers: Omit<Word, "type">): Omit<Word, "type">
 
 /** A change of resources that the node cannot grant, and one that is under way. */
 function resizeWords({ memory, phase, env: { resizeRefused } }: ConditionInput): Word[] {
-  if (phase === "Succeeded" || phase === "Failed") return [];
+  if (isFinalPhase(phase)) return [];
   const { resize, containers } = memory;
   const since = resize?.generation ? { observedGeneration: resize.generation } : {};
   const failure = Object.values(containers).find((part) => part.resizeFailure)?.resizeFailure;

@@ -164,3 +164,31 @@ Deno.test("decide() ends a pod that the node ends, and it stays Failed for that 
     { numRuns: 1000 },
   );
 });
+
+Deno.test("decide() stops a pod of which the cluster was told that it has ended", () => {
+  fc.assert(
+    fc.property(
+      specs,
+      fc.array(step, { maxLength: 25 }),
+      fc.array(step, { maxLength: 15 }),
+      fc.constantFrom("Succeeded", "Failed"),
+      (choice, before, after, phase) => {
+        const world = new World(specOf(choice));
+        for (const run of before) run(world);
+        if (world.memory?.finish || /Succeeded|Failed/.test(world.pod.status?.phase ?? "")) return;
+        world.tellEnd(phase);
+        world.look(["crash-before"]);
+        const starts = new Map(world.starts);
+        for (const run of after) {
+          run(world);
+          assert.equal(world.pod.status?.phase, phase);
+        }
+        settle(world, () => world.memory?.phase === phase);
+        assert.deepEqual(world.starts, starts, "started something after the end");
+        assert.equal(world.containers.filter((one) => one.state === "running").length, 0);
+        assert.deepEqual([world.pod.status?.phase, world.pod.status?.reason], [phase, "Lost"]);
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});

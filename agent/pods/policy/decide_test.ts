@@ -32,3 +32,25 @@ Deno.test("a run waits until a broken-off one that has its name has been removed
     "running",
   ]);
 });
+
+Deno.test("a pod of which the cluster was told that it failed is stopped, and says nothing else", () => {
+  const world = new World({
+    restartPolicy: "Always",
+    terminationGracePeriodSeconds: 20,
+    containers: [{ name: "main", image: "app:1" }],
+  });
+  world.work([]);
+  world.tellEnd("Failed");
+  world.work([]);
+  const { finish, phase } = world.memory ?? {};
+  assert.deepEqual([finish?.deadline, phase], [world.now + 20_000, "Running"]);
+  assert.deepEqual([world.pod.status?.phase, world.pod.status?.reason], ["Failed", "Lost"]);
+  const ready = world.pod.status?.conditions?.find(({ type }) => type === "Ready");
+  assert.deepEqual([ready?.status, ready?.reason], ["False", "PodFailed"]);
+  world.finishStops();
+  world.work([]);
+  assert.equal(world.memory?.phase, "Failed");
+  assert.deepEqual([world.pod.status?.phase, world.pod.status?.reason], ["Failed", "Lost"]);
+  assert.deepEqual([...world.starts], [["main", 1]]);
+  assert.ok(world.sandboxes.every(({ ready }) => !ready));
+});

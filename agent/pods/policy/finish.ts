@@ -1,3 +1,4 @@
+import { endOf, isFinalPhase } from "../../../core/api/mod.ts";
 import { type Ms, ms, seconds } from "../../../core/base/mod.ts";
 import { type Draft, finishPlan, note, tellOnce } from "./draft.ts";
 import { containerMemory, type Finish, FIRST_RUN, type PodMemory } from "./memory.ts";
@@ -23,9 +24,17 @@ export function setFinish(
   draft.memory = { ...draft.memory, finish: { ...rest, deadline, grace } };
 }
 
-/** Ends a pod that has run longer than it may, and one that the node wants to end. */
+/**
+ * Ends a pod of which somebody has told the cluster that it has ended, one that the node wants to end,
+ * and one that has run longer than it may.
+ */
 export function checkFinish(draft: Draft): void {
   const { pod, env, memory, now } = draft;
+  const { phase, ...words } = endOf(pod.status ?? {});
+  if (phase !== undefined) {
+    setFinish(draft, { phase, ...words, told: true });
+    return;
+  }
   if (env.terminate) {
     setFinish(draft, { phase: "Failed", ...env.terminate });
     return;
@@ -131,5 +140,5 @@ export function showAll(draft: Draft): boolean {
 
 /** Whether the pod's phase is one of the last two. */
 export function isTerminal(memory: PodMemory): boolean {
-  return memory.phase === "Succeeded" || memory.phase === "Failed";
+  return isFinalPhase(memory.phase);
 }

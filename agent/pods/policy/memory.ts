@@ -55,6 +55,8 @@ export interface Finish {
   /** When what still runs is killed, `grace` after that was decided. */
   readonly deadline: Ms;
   readonly grace: Ms;
+  /** The cluster was told of the end, and is told nothing else until then. */
+  readonly told?: true;
   /** A condition that the pod gets at once. */
   readonly condition?: {
     readonly type: string;

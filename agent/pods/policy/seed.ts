@@ -1,4 +1,4 @@
-import type { Pod } from "../../../core/api/mod.ts";
+import { isFinalPhase, type Pod } from "../../../core/api/mod.ts";
 import { fromTime } from "../../../core/base/mod.ts";
 import { type ContainerMemory, FIRST_RUN, type PodMemory } from "./memory.ts";
 import type { PodView } from "./plan.ts";
@@ -30,7 +30,7 @@ export function seedMemory(pod: Pod, view: PodView, memory: PodMemory): PodMemor
     ...memory,
     containers,
     // Of one that runs, its sandbox tells.
-    ips: phase === "Succeeded" || phase === "Failed" ? podIPs.map(({ ip }) => ip) : memory.ips,
+    ips: isFinalPhase(phase) ? podIPs.map(({ ip }) => ip) : memory.ips,
     // A static pod was reported on by nobody, and what it runs in tells.
     startTime: fromTime(startTime) ?? readySandbox(view)?.createdAt ?? memory.startTime,
     phase: phase && phase !== "Unknown" ? phase : memory.phase,

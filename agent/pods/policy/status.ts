@@ -39,7 +39,8 @@ export function podStatus(
 ): { status: PodStatus; phase: PodMemory["phase"] } {
   const { pod, memory, env } = input;
   const lists = statusLists(input);
-  const phase = phaseOf(input);
+  const remembered = phaseOf(input);
+  const phase = memory.finish?.told ? memory.finish.phase : remembered;
   const ips = pod.spec.hostNetwork ? env.node.hostIPs : memory.ips;
   const { generation } = pod.metadata;
   const status: PodStatus = {
@@ -61,7 +62,7 @@ export function podStatus(
     // Who lets a pod in says it, by fields that mean nothing here too; it can never change.
     qosClass: pod.status?.qosClass ?? qosClass(pod.spec),
   };
-  return { status, phase };
+  return { status, phase: remembered };
 }
 
 function neverBegan({ containers }: PodMemory, phase: PodPhase): boolean {
@@ -73,7 +74,8 @@ function neverBegan({ containers }: PodMemory, phase: PodPhase): boolean {
 
 /** Why the pod stands as it does, where that needs a word. */
 function wordsOf(memory: PodMemory): Pick<PodStatus, "reason" | "message"> {
-  const { reason, message } = memory.halted ? SHUT_DOWN : memory;
+  const { halted, finish } = memory;
+  const { reason, message } = halted ? SHUT_DOWN : finish?.told ? finish : memory;
   return { ...(reason ? { reason } : {}), ...(message ? { message } : {}) };
 }
 

@@ -19,6 +19,7 @@ const ACTIONS: readonly Action[] = [
   { weight: 2, run: forceDeletePod },
   { weight: 4, run: labelPod },
   { weight: 3, run: overruleStatus },
+  { weight: 2, run: tellEnd },
   { weight: 6, run: changeConfig },
   { weight: 2, run: deleteConfig },
   { weight: 3, run: changeFunction },
@@ -122,6 +123,17 @@ async function overruleStatus(world: World): Promise<void> {
     status: { ...current["status"], reason: "Overruled" },
   }), { subresource: "status" });
   world.trace(`pod ${pod} had its status overruled`);
+}
+
+/** Somebody says that a pod has ended, which its node can only follow. */
+async function tellEnd(world: World): Promise<void> {
+  const pod = name(world, "p");
+  const { metadata } = await world.disk.update(refTo(pods, pod), (current) => ({
+    ...current,
+    status: { ...current["status"], phase: "Failed" },
+  }), { subresource: "status" });
+  world.ended.add(metadata.uid ?? "");
+  world.trace(`pod ${pod} was told to have failed`);
 }
 
 async function changeConfig(world: World): Promise<void> {

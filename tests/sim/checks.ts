@@ -86,9 +86,13 @@ export function checkResult(world: World, node: string, intent: Message, ok: boo
   }
   if (!live || !same) return;
   if (intent.kind === "pod-status" && live["spec"].nodeName === node) {
+    const said = body.status.observedGeneration;
     if (!ok) world.fail(`status of ${body.name} was refused`);
-    else if (counter(live["status"]?.message) < counter(body.status.message)) {
-      world.fail(`status ${body.status.message} of ${body.name} was answered, but is not there`);
+    else if (counter(live["status"]?.observedGeneration) < counter(said)) {
+      world.fail(`status ${said} of ${body.name} was answered, but is not there`);
+    }
+    if (world.ended.has(body.uid) && live["status"]?.phase !== "Failed") {
+      world.fail(`pod ${body.name} had failed, and is ${live["status"]?.phase} again`);
     }
   }
   if (intent.kind === "function-status" && ok) {
@@ -103,7 +107,7 @@ export function checkResult(world: World, node: string, intent: Message, ok: boo
   }
 }
 
-/** A container is stopped only when its pod is being deleted, is gone, or is another node's. */
+/** A container is stopped only when its pod is being deleted, has ended, is gone, or is another node's. */
 export function checkStop(
   world: World,
   node: SimNode,
@@ -111,7 +115,7 @@ export function checkStop(
 ): void {
   const live = read(world, "pods", namespace, name);
   if (live?.metadata.uid !== uid) return;
-  if (live.metadata.deletionTimestamp !== undefined) return;
+  if (live.metadata.deletionTimestamp !== undefined || world.ended.has(uid)) return;
   if (live["spec"].nodeName !== node.name) return;
   world.fail(`${node.name} stopped ${namespace}/${name}, which should run`);
 }
@@ -126,7 +130,7 @@ export function checkOutbox(world: World, node: SimNode): void {
     if (waiting.has(`pod-status/${uid}`) || node.refused.has(uid)) continue;
     const pod = (list(world, pods) as Pod[]).find(({ metadata }) => metadata.uid === uid);
     if (pod?.spec.nodeName !== node.name) continue;
-    if (counter(pod.status?.message) < counter(value)) {
+    if (counter(pod.status?.observedGeneration) < counter(value)) {
       world.fail(`status ${value} of ${pod.metadata.name} is neither at the hub nor waiting`);
     }
   }
@@ -180,10 +184,11 @@ function statusDifferences(world: World, node: SimNode): string[] {
   for (const pod of list(world, pods) as Pod[]) {
     const ours = counters.get(pod.metadata.uid ?? "");
     if (pod.spec.nodeName !== node.name || ours === undefined) continue;
-    if (pod.status?.message !== ours) {
-      out.push(`pod ${pod.metadata.name} says ${pod.status?.message}, its node said ${ours}`);
+    const said = pod.status?.observedGeneration;
+    if (said !== counter(ours)) {
+      out.push(`pod ${pod.metadata.name} says ${said}, its node said ${ours}`);
     }
-    if (pod.status?.reason !== undefined) {
+    if (pod.status?.reason !== undefined && !world.ended.has(pod.metadata.uid ?? "")) {
       out.push(`pod ${pod.metadata.name} has the status that somebody else wrote`);
     }
   }
@@ -199,7 +204,8 @@ function statusDifferences(world: World, node: SimNode): string[] {
 
 function containerDifferences(world: World, node: SimNode): string[] {
   const wanted = (list(world, pods) as Pod[]).filter(({ spec, metadata }) =>
-    spec.nodeName === node.name && metadata.deletionTimestamp === undefined
+    spec.nodeName === node.name && metadata.deletionTimestamp === undefined &&
+    !world.ended.has(metadata.uid ?? "")
   );
   const uids = new Set(wanted.map(({ metadata }) => metadata.uid ?? ""));
   const names = new Set(wanted.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
@@ -287,8 +293,8 @@ function reportOf(fn: WasmFunction, node: string): { message?: string } | undefi
   return fn.status?.nodes?.find(({ name }) => name === node);
 }
 
-function counter(text: string | undefined): number {
-  return Number(text ?? 0);
+function counter(said: string | number | undefined): number {
+  return Number(said ?? 0);
 }
 
 function list(world: World, resource: typeof pods): KubeObject[] {

@@ -174,6 +174,11 @@ export class SimNode {
           if (tx.row("outbox", key)) return;
           link.outbox.enqueue(tx, { key, kind: "pod-gone", body: { namespace, name, uid } });
         });
+      } else if (pod.status?.phase === "Failed") {
+        if (this.running.has(uid)) {
+          this.#stopContainer(uid, "ended");
+          this.#report(store, link, pod, "Failed");
+        } else if (this.refused.delete(uid)) this.#report(store, link, pod, "Failed");
       } else if (!this.running.has(uid)) {
         if (this.#stopped.has(uid)) {
           this.#world.fail(`${this.name} starts stopped pod ${uid} again`);
@@ -204,12 +209,18 @@ export class SimNode {
 
   #reportAll(): void {
     for (const uid of this.running.keys()) this.refused.add(uid);
+    for (const uid of this.#stopped) this.refused.add(uid);
   }
 
-  #report(store: CrashStore, link: Link, pod: Pod): void {
+  #report(
+    store: CrashStore,
+    link: Link,
+    pod: Pod,
+    phase: "Running" | "Failed" = "Running",
+  ): void {
     const { uid = "", namespace = "", name } = pod.metadata;
     const n = ++this.#counter;
-    const status = { phase: "Running" as const, message: String(n) };
+    const status = { phase, observedGeneration: n };
     store.transact((tx) => {
       const now = tx.get({ resource: pods, namespace, name });
       if (now?.metadata.uid !== uid) return;

@@ -53,6 +53,8 @@ export class World {
   /** What the hubs serve; survives them. */
   disk: SqliteStore;
   readonly events: string[] = [];
+  /** Uids of pods of which somebody has said that they have ended. */
+  readonly ended = new Set<string>();
   broken: InvariantBroken | undefined;
   faults = true;
   readonly #hubs: (HubProcess | undefined)[] = [];

@@ -1,12 +1,12 @@
 /**
  * The unit tests of core and agent and the simulation in one process, for a machine on which starting
- * Deno and loading modules is what takes time. Properties are tried for four seconds each.
+ * Deno and loading modules is what takes time. Properties are tried for two seconds each.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { runSeed } from "../sim/run.ts";
 
-fc.configureGlobal({ numRuns: 3, interruptAfterTimeLimit: 4000, markInterruptAsFailure: false });
+fc.configureGlobal({ numRuns: 3, interruptAfterTimeLimit: 2000, markInterruptAsFailure: false });
 
 const ROOT = new URL("../../", import.meta.url);
 /**
@@ -36,10 +36,8 @@ for (const file of [...(await Promise.all(ROOMS.map(testFiles))).flat(), ...FILE
   await import(new URL(file, ROOT).href);
 }
 
-for (const seed of [1, 2, 3]) {
-  Deno.test(`the simulation lives the life ${seed}`, async () => {
-    const { broken, convergedAfter } = await runSeed(seed);
-    assert.equal(broken?.message, undefined);
-    assert.ok(convergedAfter !== undefined);
-  });
-}
+Deno.test("the simulation lives a life", async () => {
+  const { broken, convergedAfter } = await runSeed(1);
+  assert.equal(broken?.message, undefined);
+  assert.ok(convergedAfter !== undefined);
+});

@@ -189,6 +189,8 @@ export class KubeCluster implements AsyncDisposable {
       'exec "$@" >>"$dir/$name.log" 2>&1 </dev/null';
     await new Deno.Command("setsid", {
       args: ["--fork", "sh", "-c", script, this.dir, component, ...command],
+      // Go collects less often: some 100 MiB more, and a quarter less of a processor.
+      env: { GOGC: "400" },
       stdin: "null",
       stdout: "null",
       stderr: "null",

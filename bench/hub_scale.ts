@@ -14,6 +14,7 @@ import type { PartSpec } from "../cli/launch.ts";
 import { TestCluster } from "../tests/kube/cluster.ts";
 import { isReady } from "../tests/e2e/gateway_lib.ts";
 import { load } from "../tests/kube/fleet.ts";
+import { freePort } from "../tools/free_port.ts";
 import { figure, note, round } from "./figures_lib.ts";
 import { Child, conditions, percentiles, print } from "./link_lib.ts";
 import { cpuOf, memoryOf } from "./memory_lib.ts";
@@ -112,11 +113,6 @@ try {
   stopped.abort(new Error("over"));
   await hub.stop();
   await Deno.remove(folder, { recursive: true });
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 function seconded(since: number): number {

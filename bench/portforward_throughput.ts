@@ -9,7 +9,7 @@ import { findKubectl } from "../tools/kubectl.ts";
 import { figure, loadNow, round } from "./figures_lib.ts";
 import { conditions, lines, print } from "./link_lib.ts";
 import { benchPod, PODS, PodStand } from "./pods_lib.ts";
-import { freePorts } from "./stand_lib.ts";
+import { freePort } from "../tools/free_port.ts";
 
 const MEGABYTES = Number(Deno.args[0] ?? 100);
 const ROUNDS = 5;
@@ -101,7 +101,7 @@ async function main(): Promise<void> {
   }]);
   const { items } = await stand.api.request("GET", PODS);
   const pipe = await start(Deno.execPath(), ["eval", "--quiet", PIPE(items[0].status.podIP)]);
-  const [port = 0] = freePorts(1);
+  const port = freePort();
   const forward = await start(kubectl, [
     `--kubeconfig=${stand.folder}/hub/admin.kubeconfig`,
     ...["port-forward", "pod/sends", `${port}:${POD_PORT}`, "--address=127.0.0.1"],

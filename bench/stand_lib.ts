@@ -13,6 +13,7 @@ import { openClient } from "../cli/client.ts";
 import { ROOT } from "../cli/launch.ts";
 import { foundLibrary } from "../cli/library.ts";
 import { tokenDesk } from "../cli/token_desk.ts";
+import { freePort } from "../tools/free_port.ts";
 import { Api } from "./api_lib.ts";
 import { Part, type PartChanges } from "./part_lib.ts";
 
@@ -50,17 +51,16 @@ export class Stand implements AsyncDisposable {
   private constructor(folder: string, options: StandOptions) {
     this.folder = folder;
     this.#options = options;
-    const [node, api, local, gateway, hubMetrics, metrics, kubelet, webhook] = freePorts(8) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    this.#ports = { node, api, local, gateway, hubMetrics, metrics, kubelet, webhook };
+    this.#ports = {
+      node: freePort(),
+      api: freePort(),
+      local: freePort(),
+      gateway: freePort(),
+      hubMetrics: freePort(),
+      metrics: freePort(),
+      kubelet: freePort(),
+      webhook: freePort(),
+    };
   }
 
   /** Starts nothing yet. */
@@ -220,15 +220,4 @@ export class Stand implements AsyncDisposable {
 function known<T>(value: T | undefined): T {
   if (value === undefined) throw new TypeError("Cannot use a part before it was started");
   return value;
-}
-
-/** Ports that were free a moment ago. */
-export function freePorts(count: number): number[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  const ports = listeners.map((listener) => listener.addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
 }

@@ -13,7 +13,8 @@ import { Api } from "./api_lib.ts";
 import { figure, loadNow, note, round } from "./figures_lib.ts";
 import { conditions, percentiles, print } from "./link_lib.ts";
 import { Part } from "./part_lib.ts";
-import { freePorts, Stand } from "./stand_lib.ts";
+import { freePort } from "../tools/free_port.ts";
+import { Stand } from "./stand_lib.ts";
 
 const RUNS = Number(Deno.args[0] ?? 10);
 const LIMIT = 20_000;
@@ -44,7 +45,7 @@ async function startAgent(stand: Stand, alone: boolean): Promise<number> {
 
 /** The same for an empty server: what Deno itself takes. */
 async function startBare(): Promise<number> {
-  const [port = 0] = freePorts(1);
+  const port = freePort();
   const from = systemClock.monotonic();
   const child = new Deno.Command(Deno.execPath(), {
     args: [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { seconds, systemClock } from "../core/base/mod.ts";
-import { freePort } from "../tools/kube/mod.ts";
+import { freePort } from "../tools/free_port.ts";
 import { lines, ROOT } from "./launch.ts";
 
 Deno.test("a hub sends its telemetry to a collector when OTEL_DENO says so, without more rights", async () => {

@@ -4,7 +4,7 @@ import { RESOURCES } from "../../core/api/mod.ts";
 import { hours, silentLogger, systemClock, VirtualClock } from "../../core/base/mod.ts";
 import { openSqliteStore } from "../../core/store/mod.ts";
 import { readCertificate } from "../../core/pki/mod.ts";
-import { freePort } from "../../tools/kube/mod.ts";
+import { freePort } from "../../tools/free_port.ts";
 import { API_NAMES } from "../pods/mod.ts";
 import { ensureLocalCredentials, type LocalCredentials } from "./credentials.ts";
 import { type LocalApiPods, localApiService } from "./local_api.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Pod } from "../../core/api/mod.ts";
-import { freePort } from "../../tools/kube/mod.ts";
+import { freePort } from "../../tools/free_port.ts";
 import { lacks } from "../../tools/test/needs.ts";
 import { type AgentAt, type HubAt, readyPod, shellPod, Site, stepsOf } from "./gateway_lib.ts";
 import { type Running, sessionMembers, until } from "./gateway_process_lib.ts";

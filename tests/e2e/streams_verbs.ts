@@ -1,7 +1,7 @@
 /** kubectl's streaming verbs, each held to what it must do wherever the API is. */
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../core/api/mod.ts";
-import { freePort } from "../../tools/kube/mod.ts";
+import { freePort } from "../../tools/free_port.ts";
 import { shellPod, type Site } from "./gateway_lib.ts";
 import { until } from "./gateway_process_lib.ts";
 import { noise, processesWith, sha256, Talk, talk, talkInTerminal } from "./streams_lib.ts";

@@ -14,7 +14,7 @@ import { KubeClient, type KubeEndpoint, readEndpoint, RemoteStore } from "../../
 import { type Regress, VersionMark } from "../../core/kube/version_mark.ts";
 import { createKey, type Credential, issueCertificate, loadKeyPair } from "../../core/pki/mod.ts";
 import { makePki } from "../../core/http/testing.ts";
-import { freePort } from "../../tools/kube/mod.ts";
+import { freePort } from "../../tools/free_port.ts";
 import { until } from "../e2e/gateway_process_lib.ts";
 import { TestCluster } from "./cluster.ts";
 import { Follow, hastyClock, Writer } from "./faults_lib.ts";

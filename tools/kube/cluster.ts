@@ -9,7 +9,7 @@ import {
   COMPONENTS,
   type KubePorts,
 } from "./commands.ts";
-import { freePort } from "./free_port.ts";
+import { freePort } from "../free_port.ts";
 
 /** Longest time until a part answers. */
 const START_LIMIT = seconds(60);

@@ -3,7 +3,6 @@ export { buildKube, buildMetricsServer, type KubePrograms } from "./build.ts";
 export { makeServing } from "./certificates.ts";
 export { KubeCluster, type KubeClusterOptions } from "./cluster.ts";
 export { type Component, COMPONENTS } from "./commands.ts";
-export { freePort } from "./free_port.ts";
 export { type OpenCluster, openCluster } from "./open.ts";
 export { isEstablished, prepareCluster, untilServed } from "./prepare.ts";
 export { visitCluster } from "./visit.ts";

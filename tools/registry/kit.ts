@@ -1,4 +1,5 @@
 import { runCommand, waitUntil } from "../containerd/mod.ts";
+import { freePort } from "../free_port.ts";
 import { type ImageContent, pushImage } from "./push.ts";
 
 /** Who may pull from a registry that {@linkcode RegistryOptions.auth} closes. */
@@ -61,12 +62,6 @@ function config(folder: string, addr: string, auth: boolean): string {
     http: { addr },
     ...(auth ? { auth: { htpasswd: { realm: "skerry", path: `${folder}/htpasswd` } } } : {}),
   });
-}
-
-/** A port that nobody listens on now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 class Daemon implements Registry {

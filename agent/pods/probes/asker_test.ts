@@ -3,6 +3,7 @@ import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { AppError, type Clock, hours, ms, seconds, systemClock } from "../../../core/base/mod.ts";
 import { createCsr, createKey, issueCa, issueCertificate, readCsr } from "../../../core/pki/mod.ts";
+import { freePort } from "../../../tools/free_port.ts";
 import type { Runtime } from "../../runtimes/mod.ts";
 import { Asker, type PodAddress } from "./asker.ts";
 import type { ProbeOutcome } from "./outcome.ts";
@@ -248,12 +249,6 @@ for (const [name, handler, words] of LATE) {
     systemClock.timer(ms(20), () => stop.abort(new Error("called off")));
     await assert.rejects(asked, /called off/);
   });
-}
-
-/** A port where nobody listens. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 Deno.test("probes of a port where nobody listens fail with a kubelet's words", async () => {

@@ -1,4 +1,4 @@
-import { systemRandom } from "../../core/base/mod.ts";
+import { systemRandom } from "../core/base/mod.ts";
 
 /** Here a link named as a port says which process it was given to: that may not listen yet. */
 const GIVEN = `/tmp/skerry-test-ports-${Deno.uid()}`;

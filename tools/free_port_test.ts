@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { freePort } from "./mod.ts";
+import { freePort } from "./free_port.ts";
 
 const COUNT = 300;
 
 /** Ports that another process is given, while `body` runs beside it. */
 async function ofAnotherProcess(body: () => void): Promise<number[]> {
-  const script = `import { freePort } from ${JSON.stringify(import.meta.resolve("./mod.ts"))};` +
+  const script =
+    `import { freePort } from ${JSON.stringify(import.meta.resolve("./free_port.ts"))};` +
     `console.log(JSON.stringify(Array.from({ length: ${COUNT} }, freePort)));` +
     "await Deno.stdin.read(new Uint8Array(1));";
   const child = new Deno.Command(Deno.execPath(), {

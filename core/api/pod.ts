@@ -273,11 +273,12 @@ export function isFinalPhase(phase: PodPhase | undefined): phase is "Succeeded" 
 
 /**
  * The status with the end that somebody else has told, if any: whoever says it, a phase that is final
- * stays, as a kubelet holds it.
+ * stays, as a kubelet holds it, with its words where the status has none for the same phase.
  */
 export function withEnd(status: PodStatus, told: PodStatus | undefined): PodStatus {
-  if (!told || !isFinalPhase(told.phase) || status.phase === told.phase) return status;
-  const { reason: _reason, message: _message, ...rest } = status;
+  if (!told || !isFinalPhase(told.phase)) return status;
+  const { reason, message, ...rest } = status;
+  if (status.phase === told.phase && (reason || message)) return status;
   return { ...rest, ...endOf(told) };
 }
 

@@ -102,6 +102,7 @@ Deno.test("mergePodStatus() holds the end that somebody else has told", () => {
   });
   assert.deepEqual(merged, { podIP: "::1", conditions, ...told });
   assert.equal(mergePodStatus(told, { phase: "Failed", reason: "Error" }).reason, "Error");
+  assert.deepEqual(mergePodStatus(told, { phase: "Failed" }), { ...told, conditions: [] });
   assert.equal(mergePodStatus(told, { phase: "Succeeded" }).phase, "Failed");
 });
 

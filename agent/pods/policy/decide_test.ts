@@ -54,3 +54,22 @@ Deno.test("a pod of which the cluster was told that it failed is stopped, and sa
   assert.deepEqual([...world.starts], [["main", 1]]);
   assert.ok(world.sandboxes.every(({ ready }) => !ready));
 });
+
+Deno.test("a pod that is deleted before anything of it began keeps the containers that it showed", () => {
+  const world = new World({
+    initContainers: [{ name: "first", image: "app:1" }],
+    containers: [{ name: "main", image: "app:1" }],
+  });
+  world.look([]);
+  const shown = (): unknown[] => {
+    const { initContainerStatuses = [], containerStatuses = [] } = world.pod.status ?? {};
+    return [...initContainerStatuses, ...containerStatuses].map(({ name, state }) =>
+      `${name} ${Object.keys(state ?? {})}`
+    );
+  };
+  assert.deepEqual(shown(), ["first waiting", "main waiting"]);
+  world.delete(1);
+  world.work([]);
+  assert.equal(world.pod.status?.phase, "Failed");
+  assert.deepEqual(shown(), ["first waiting", "main waiting"]);
+});

@@ -54,7 +54,7 @@ export function podStatus(
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
     startTime: toTime(memory.startTime),
     // Nothing of it began, and nothing will: why stands above.
-    ...(memory.rejected || neverBegan(memory, phase) ? {} : {
+    ...(memory.rejected || neverBegan(input, phase) ? {} : {
       ...(lists.inits.length > 0 ? { initContainerStatuses: lists.inits } : {}),
       containerStatuses: lists.mains,
       ...(lists.debuggers.length > 0 ? { ephemeralContainerStatuses: lists.debuggers } : {}),
@@ -65,9 +65,10 @@ export function podStatus(
   return { status, phase: remembered };
 }
 
-function neverBegan({ containers }: PodMemory, phase: PodPhase): boolean {
-  if (phase !== "Failed") return false;
-  return Object.values(containers).every(({ id, exit, last }) =>
+/** Of a pod that is deleted nobody asks why, and who watches it is to see no container vanish. */
+function neverBegan({ pod, memory }: StatusInput, phase: PodPhase): boolean {
+  if (phase !== "Failed" || pod.metadata.deletionTimestamp) return false;
+  return Object.values(memory.containers).every(({ id, exit, last }) =>
     (id ?? exit ?? last) === undefined
   );
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { AppError, isAppError } from "../base/mod.ts";
 import { findObject } from "../store/mod.ts";
 import {
+  type Condition,
   conditionsOf,
   type KubeObject,
   MIRROR_ANNOTATION,
@@ -66,17 +67,25 @@ export async function applyPodStatus(
  * that somebody else has told stays: the node learns of it, and stops the pod.
  */
 export function mergePodStatus(current: PodStatus, theirs: PodStatus): PodStatus {
+  const said = theirs.conditions ?? [];
   const kept = conditionsOf({ status: current }).filter(({ type }) =>
     !NODE_POD_CONDITIONS.has(type)
-  );
+  ).map((one) => seenBy(one, said));
   const types = new Set(kept.map(({ type }) => type));
-  const reported = (theirs.conditions ?? []).filter(({ type }) => !types.has(type));
+  const reported = said.filter(({ type }) => !types.has(type));
   const qosClass = theirs.qosClass ?? current.qosClass;
   return {
     ...withEnd(theirs, current),
     ...(qosClass ? { qosClass } : {}),
     conditions: [...kept, ...reported],
   };
+}
+
+/** A scheduler says `PodScheduled` once: the node that holds it too says of which generation it holds. */
+function seenBy(kept: Condition, said: readonly Condition[]): Condition {
+  const own = kept.type === "PodScheduled" && said.find(({ type }) => type === kept.type);
+  if (!own || own.status !== kept.status || own.observedGeneration === undefined) return kept;
+  return { ...kept, observedGeneration: own.observedGeneration };
 }
 
 /** Removes the pod, when it is being deleted, has this uid and is bound to this node. */

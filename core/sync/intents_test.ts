@@ -106,6 +106,17 @@ Deno.test("mergePodStatus() holds the end that somebody else has told", () => {
   assert.equal(mergePodStatus(told, { phase: "Succeeded" }).phase, "Failed");
 });
 
+Deno.test("mergePodStatus() brings the generation of PodScheduled up to date, and nothing else of it", () => {
+  const scheduled = (word: Partial<Condition>): PodStatus => ({
+    conditions: [{ type: "PodScheduled", status: "True", ...word }],
+  });
+  const before = { lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: 1 };
+  const node = { lastTransitionTime: "2026-01-02T00:00:00Z", observedGeneration: 3 };
+  const merged = mergePodStatus(scheduled(before), scheduled(node));
+  assert.deepEqual(merged, scheduled({ ...before, observedGeneration: 3 }));
+  assert.deepEqual(mergePodStatus(scheduled(before), {}), scheduled(before));
+});
+
 Deno.test("mergePodStatus() takes away the node's own conditions, and leaves others as they are", () => {
   const condition = (type: string, status: "True" | "False") => ({ type, status });
   const merged = mergePodStatus(

@@ -51,7 +51,6 @@ export function podConditions(input: ConditionInput): Condition[] {
 function ownConditions(input: ConditionInput): Word[] {
   const { pod, view, memory } = input;
   const containers = containersWord(input);
-  const scheduled = conditionOf(pod, "PodScheduled")?.status === "True";
   const disruption = memory.finish?.condition;
   const { observedGeneration: since } = conditionOf(pod, "DisruptionTarget") ?? {};
   return [
@@ -59,7 +58,7 @@ function ownConditions(input: ConditionInput): Word[] {
     initializedWord(input),
     { ...readyWord(pod, containers), type: "Ready" },
     { ...containers, type: "ContainersReady" },
-    ...(scheduled ? [] : [word("PodScheduled", true)]),
+    word("PodScheduled", true),
     ...(memory.refused === undefined ? [] : [{
       ...word("skerry.dev/Supported", false),
       reason: "UnsupportedField",

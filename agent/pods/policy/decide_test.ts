@@ -73,3 +73,14 @@ Deno.test("a pod that is deleted before anything of it began keeps the container
   assert.equal(world.pod.status?.phase, "Failed");
   assert.deepEqual(shown(), ["first waiting", "main waiting"]);
 });
+
+Deno.test("a pod that a scheduler placed is scheduled since then, of the generation that is here", () => {
+  const world = new World({ containers: [{ name: "main", image: "app:1" }] });
+  const since = "2026-01-01T00:00:00Z";
+  const placed = { type: "PodScheduled", status: "True", lastTransitionTime: since } as const;
+  world.pod.status = { conditions: [placed] };
+  world.pod.metadata.generation = 3;
+  world.work([]);
+  const shown = world.pod.status.conditions?.find(({ type }) => type === "PodScheduled");
+  assert.deepEqual(shown, { ...placed, observedGeneration: 3 });
+});

@@ -1,5 +1,6 @@
 import {
   type Event,
+  KUBELET,
   type KubeObject,
   type Node,
   type Pod,
@@ -192,8 +193,8 @@ function eventObject(
     reason,
     message: told.message,
     type,
-    source: { component: "skerry-agent", host: node },
-    reportingComponent: "skerry-agent",
+    source: { component: KUBELET, host: node },
+    reportingComponent: KUBELET,
     reportingInstance: node,
     firstTimestamp: toTime(told.firstTimestamp),
     lastTimestamp: toTime(told.lastTimestamp),

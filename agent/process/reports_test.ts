@@ -47,6 +47,8 @@ Deno.test("EventReports tells of the same event of a pod as one that counts up",
     events.node(tx, { ...event, reason: "NodeNotReady" });
   });
   const bodies = sent.map(({ body }) => (body as { event: Event }).event);
+  // By which `kubectl get events --field-selector source=kubelet` finds them.
+  for (const { source } of bodies) deepStrictEqual(source, { component: "kubelet", host: "n1" });
   strictEqual(sent[0]?.key, sent[1]?.key);
   strictEqual(new Set(sent.map(({ key }) => key)).size, 5);
   deepStrictEqual(bodies.map(({ count }) => count), [1, 2, 1, 1, 1, 1]);

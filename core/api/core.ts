@@ -100,6 +100,9 @@ export interface ObjectReference {
   fieldPath?: string;
 }
 
+/** Who tells of a node and its pods: people and tools look for a kubelet's Events by this component. */
+export const KUBELET = "kubelet";
+
 /** An Event of `v1`. */
 export interface Event extends KubeObject {
   kind: "Event";

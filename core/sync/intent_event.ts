@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { AppError, fromTime, isAppError, type Ms, toTime } from "../base/mod.ts";
-import { type Event, groupResource, type Pod, resourceOfKind, RESOURCES } from "../api/mod.ts";
+import {
+  type Event,
+  groupResource,
+  KUBELET,
+  type Pod,
+  resourceOfKind,
+  RESOURCES,
+} from "../api/mod.ts";
 import { BEST_EFFORT } from "../store/mod.ts";
 import type { IntentContext } from "./intents.ts";
 import { keyOf } from "./object_key.ts";
@@ -75,7 +82,7 @@ function takeBytes({ node, takeEventBytes }: IntentContext, bytes: number): void
 /** The Event as it is stored. Pure. */
 function writtenEvent({ node, now }: IntentContext, event: Event): Event {
   const { namespace = "", name, labels, annotations } = event.metadata;
-  const component = event.source?.component ?? "skerry-agent";
+  const component = event.source?.component ?? KUBELET;
   return {
     ...event,
     apiVersion: "v1",

@@ -267,7 +267,7 @@ export interface PodEnd {
 }
 
 /** Whether a pod has come to its end. */
-export function isFinalPhase(phase: PodPhase | undefined): phase is "Succeeded" | "Failed" {
+export function isFinalPhase(phase: string | undefined): phase is "Succeeded" | "Failed" {
   return phase === "Succeeded" || phase === "Failed";
 }
 

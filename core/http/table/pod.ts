@@ -1,4 +1,4 @@
-import { conditionOf, type KubeObject } from "../../api/mod.ts";
+import { conditionOf, isFinalPhase, type KubeObject } from "../../api/mod.ts";
 import { fromTime, type Ms } from "../../base/mod.ts";
 import { ageOf, humanDuration } from "./age.ts";
 import { AGE, column, count, type KindTable, listOf, NAME, text } from "./columns.ts";
@@ -64,7 +64,7 @@ export function podStatusText(pod: KubeObject): string {
   }
   if (metadata.deletionTimestamp !== undefined) {
     if (status?.reason === "NodeLost") return "Unknown";
-    if (phase !== "Succeeded" && phase !== "Failed") return "Terminating";
+    if (!isFinalPhase(phase)) return "Terminating";
   }
   return reason;
 }

@@ -185,12 +185,12 @@ function keepOwnStatus(
   ours: KubeObject,
   node: string,
 ): KubeObject {
-  if (resource === "pods" || resource === "nodes") {
-    const { status: _, ...rest } = theirs;
-    if (ours["status"] === undefined) return theirs;
-    if (resource === "nodes") return { ...rest, status: ours["status"] } as KubeObject;
-    const status = withConditions(ours["status"], gateConditions(theirs));
-    return { ...rest, status: withEnd(status, theirs["status"]) } as KubeObject;
+  const { status } = ours;
+  if (resource === "nodes") return status === undefined ? theirs : { ...theirs, status };
+  if (resource === "pods") {
+    if (status === undefined) return theirs;
+    const gated = withConditions(status, gateConditions(theirs));
+    return { ...theirs, status: withEnd(gated, theirs["status"]) };
   }
   if (resource === "wasmfunctions.skerry.dev") {
     const own = entriesOf(ours).filter((entry) => entry.name === node);

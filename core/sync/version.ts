@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { gateConditions, isFinalPhase, type KubeObject } from "../api/mod.ts";
+import { endOf, gateConditions, type KubeObject } from "../api/mod.ts";
 
 /** Resources whose `status` belongs to nodes: a change of it alone is not sent down again. */
 const STATUS_FROM_NODES: ReadonlySet<string> = new Set([
@@ -24,11 +24,11 @@ export function versionOf(resource: string, object: KubeObject): string {
   // What others say for the pod's readiness, or of its end, comes from above, though it stands in the
   // status.
   const gates = resource === "pods" ? gateConditions(object) : [];
-  const end = resource === "pods" && isFinalPhase(object["status"]?.phase)
-    ? [object["status"].phase]
-    : [];
-  const above = gates.length > 0 || end.length > 0 ? [gates, ...end] : [];
-  const text = JSON.stringify([meta, rest, ...above]);
+  const { phase } = resource === "pods" ? endOf(object["status"] ?? {}) : {};
+  const parts: unknown[] = [meta, rest];
+  if (gates.length > 0 || phase !== undefined) parts.push(gates);
+  if (phase !== undefined) parts.push(phase);
+  const text = JSON.stringify(parts);
   const version = createHash("sha256").update(text).digest("hex").slice(0, 24);
   known.set(object, version);
   return version;

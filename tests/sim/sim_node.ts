@@ -209,7 +209,7 @@ export class SimNode {
 
   #reportAll(): void {
     for (const uid of this.running.keys()) this.refused.add(uid);
-    for (const uid of this.#stopped) this.refused.add(uid);
+    for (const uid of this.#stopped) if (this.#world.ended.has(uid)) this.refused.add(uid);
   }
 
   #report(
